@@ -1,0 +1,203 @@
+"""The one way out to a site: polite, honest about who asks, and deaf to pages where data should be."""
+
+import base64
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import requests
+
+from lorasmith import __version__
+from lorasmith.boorus.faults import NotFoundError
+from lorasmith.boorus.limiter import Limiter, Pace, retry_after
+from lorasmith.boorus.sites import Site, demand_allowed, is_loopback
+from lorasmith.errors import SiteBlocked, SiteError, UsageError
+
+JSON_CEILING = 32 << 20  # bytes; 320 posts with all their tags are about 2 MB
+TIMEOUT = (15, 60)  # seconds to connect, and between two blocks
+_BUSY = frozenset((429, 500, 502, 503, 504, *range(520, 530)))
+_MOVED = frozenset((301, 302, 303, 307, 308))
+_BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+_limiters: dict[str, Limiter] = {}
+_limiters_lock = threading.Lock()
+
+
+def user_agent(site: Site, user: str) -> str:
+    """Says honestly who asks: the program, its version, and the person's account where there is one."""
+    if any(ord(letter) < 32 for letter in user):
+        raise UsageError("The user name holds a control character; write it as the site shows it.")
+    who = f"by {quote(user, safe=' -_.~')} on {site.name}" if user else "started by a person who has named no account"
+    return f"lorasmith/{__version__} ({who})"
+
+
+class Client:
+    """Asks the hosts of one site; the key travels to the site's own API host only."""
+
+    def __init__(self, site: Site, pace: Pace | None = None, user: str = "", api_key: str = "") -> None:
+        self.site = site
+        self.pace = pace or Pace()
+        self._session = requests.Session()
+        self._session.auth = _unchanged  # or requests would look for a login in ~/.netrc
+        self._session.trust_env = not is_loopback(site.url)
+        self._session.headers["User-Agent"] = user_agent(site, user)
+        self._login = _login(site, user, api_key)
+
+    def json(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+        """Gives the JSON that the site answers to `path`; raises `SiteBlocked` or `SiteError`."""
+        url = self.site.url + path
+        for _ in range(3):
+            response = self.get(url, params, {"Accept": "application/json"})
+            try:
+                with response:
+                    self._demand_json(response)
+                    return _read_json(response, self.site.host)
+            except _BROKEN:
+                continue
+        raise SiteError(f"{self.site.host} broke off its answer three times; try again later.")
+
+    def get(
+        self, url: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
+    ) -> requests.Response:
+        """Gives the answer to one request with its body still to be read, after as many tries as the pace allows.
+
+        Follows redirects only between the site's own hosts. Statuses under 400 and 416 come back, others are raised.
+        """
+        failures, hops = 0, 0
+        why = ""
+        while failures < self.pace.tries:
+            host = demand_allowed(self.site, url)
+            limiter = _limiter(host, self.pace)
+            limiter.wait()
+            try:
+                response = self._session.get(
+                    url, params=params, headers=self._headers(host, headers), stream=True, timeout=TIMEOUT,
+                    allow_redirects=False,
+                )
+            except _BROKEN as error:
+                failures += 1
+                why = f"could not be reached ({_short(error)})"
+                limiter.pause(self.pace.delay(failures))
+                continue
+            if response.status_code in _MOVED and hops < 5:
+                hops, params = hops + 1, None
+                url = urljoin(response.url, response.headers.get("Location", ""))
+                response.close()
+                continue
+            if response.status_code not in _BUSY:
+                return self._demand_served(response)
+            failures += 1
+            why = f"answered {response.status_code}" + _dotted(_reason(response))
+            self._be_patient(limiter, response, failures)
+            response.close()
+        raise SiteError(f"{demand_allowed(self.site, url)} {why}, {failures} times in a row; try again later.")
+
+    def _headers(self, host: str, headers: Mapping[str, str] | None) -> dict[str, str]:
+        sent = dict(headers or {})
+        if self._login and host == self.site.host:
+            sent["Authorization"] = self._login
+        return sent
+
+    def _be_patient(self, limiter: Limiter, response: requests.Response, failures: int) -> None:
+        status = response.status_code
+        if status == 503:
+            limiter.slow_down()
+        least = {429: 60.0, 503: 5.0}.get(status, 0.0)
+        limiter.pause(self.pace.delay(failures, retry_after(response.headers.get("Retry-After")), least))
+
+    def _demand_served(self, response: requests.Response) -> requests.Response:
+        """Passes an answer on, or raises the sentence for its status."""
+        status, host = response.status_code, demand_allowed(self.site, response.url)
+        if status < 300 or status == 416:
+            return response
+        reason = _dotted(_reason(response))
+        page = _is_page(response)
+        response.close()
+        if status == 401:
+            raise SiteBlocked(f"{host} refuses the login{reason}. Check the user name and the API key.")
+        if status == 403 or (page and status != 404):
+            raise SiteBlocked(
+                f"{host} refuses this client ({status}{reason}). The run stops here; nothing is tried around it. "
+                "Look at the site in a browser, and set your own user name if you have not."
+            )
+        if status == 404:
+            raise NotFoundError(f"{host} has nothing there (404{reason}).")
+        raise SiteError(f"{host} refused the request ({status}{reason}); change the search, or narrow it.")
+
+    def _demand_json(self, response: requests.Response) -> None:
+        kind = response.headers.get("Content-Type", "")
+        if "json" not in kind.lower():
+            what = "a web page" if _is_page(response) else f"'{kind}'"
+            raise SiteBlocked(
+                f"{self.site.host} answered with {what} instead of data. It may be closed to this client or under "
+                "maintenance; the run stops here. Look at it in a browser, and try again later."
+            )
+
+
+def _limiter(host: str, pace: Pace) -> Limiter:
+    """Gives the one limiter of a host for this pace: two boorus opened in a row share it, and so its patience."""
+    with _limiters_lock:
+        limiter = _limiters.get(host)
+        if limiter is None or (limiter.clock, limiter.sleep) != (pace.clock, pace.sleep):
+            limiter = _limiters[host] = pace.limiter()
+        limiter.set_rate(pace.requests_per_second)
+        return limiter
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _login(site: Site, user: str, api_key: str) -> str:
+    """Gives the Basic login (RFC 7617), or nothing without a key."""
+    if not api_key:
+        return ""
+    if not user:
+        raise UsageError(f"An API key for {site.name} needs the user name it belongs to.")
+    if not site.keeps_secrets:
+        raise UsageError(f"{site.url} is not encrypted: no API key is sent there. Use https, or leave the key out.")
+    return "Basic " + base64.b64encode(f"{user}:{api_key}".encode()).decode("ascii")
+
+
+def _is_page(response: requests.Response) -> bool:
+    return "html" in response.headers.get("Content-Type", "").lower()
+
+
+def _reason(response: requests.Response) -> str:
+    """Gives the site's own short reason out of a JSON error, or nothing."""
+    if "json" not in response.headers.get("Content-Type", "").lower():
+        return ""
+    try:
+        answer = json.loads(next(response.iter_content(8192), b""))
+    except (ValueError, RecursionError, requests.RequestException):
+        return ""
+    if not isinstance(answer, dict):
+        return ""
+    words = answer.get("reason") or answer.get("message") or answer.get("error") or ""
+    return " ".join(str(words).split())[:200].rstrip(".")
+
+
+def _dotted(reason: str) -> str:
+    return f": {reason}" if reason else ""
+
+
+def _short(error: Exception) -> str:
+    return "no answer in time" if isinstance(error, requests.Timeout) else "no connection"
+
+
+def _read_json(response: requests.Response, host: str) -> Any:
+    """Reads a JSON body of bounded size; NaN, Infinity and endless numbers are not JSON."""
+    body = bytearray()
+    for block in response.iter_content(1 << 16):
+        body += block
+        if len(body) > JSON_CEILING:
+            raise SiteError(f"{host} answered with more than {JSON_CEILING >> 20} MB of data; it is not read.")
+    try:
+        return json.loads(bytes(body), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise SiteError(f"{host} answered with data that is not JSON; try again later.") from error
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)

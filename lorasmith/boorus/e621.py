@@ -1,0 +1,150 @@
+"""The e621 family (e621ng): e621 and e926."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lorasmith.boorus.answers import Fields, read_list, read_posts
+from lorasmith.boorus.client import Client
+from lorasmith.boorus.fetch import fetch
+from lorasmith.boorus.post import Post
+from lorasmith.errors import SiteError
+from lorasmith.safety import KEY_NEGATIVE, any_refused, demand_safe_text, is_refused
+
+PAGE = 320  # posts an answer holds at most; more asked is a 410
+DEEPEST = 750  # numbered pages; one more is a 410
+MOST_TERMS = 40
+LARGEST_ID = 2**31 - 1
+_NAMES = 80  # tag names in one request, so that the address stays short
+_ORDER = re.compile(r"(?:^|\s)-?order:(?!id_desc(?:\s|$))", re.IGNORECASE)
+_FREE = re.compile(r"-?rating:[sqe].*|limit:.*|-status:deleted", re.IGNORECASE)
+Item = TypeVar("Item")
+_BRACKETS = ("(", ")", "-(", "~(")
+
+
+class E621:
+    """One e621-like site, open for questions."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.site = client.site
+        self.refused = 0
+
+    def count(self, query: str) -> int:
+        """Says how many posts a search finds; the site stops counting at 240,001."""
+        return self._count(sent_query(query))[0]
+
+    def search(self, query: str, limit: int) -> Iterator[Post]:
+        """Gives at most `limit` posts in the order of the query, newest first without one.
+
+        An `order:` is only kept by numbered pages, which end at 240,000 posts; without one every depth is reached.
+        """
+        sent = sent_query(query)
+        turn = self._numbered if _ORDER.search(sent) else self._by_falling_id
+        return islice(self._safe(turn(sent, min(PAGE, limit))), limit)
+
+    def by_ids(self, ids: Iterable[int]) -> Iterator[Post]:
+        """Gives the posts with these ids that still exist, deleted ones too, in the order of the ids."""
+        wanted = [number for number in dict.fromkeys(ids) if 0 < number <= LARGEST_ID]
+        for chunk in _chunks(wanted, PAGE):
+            terms = "id:" + ",".join(map(str, chunk))
+            found = {post.id: post for post in self._page(sent_query(f"{terms} status:any"), PAGE, None)}
+            yield from self._safe(found[number] for number in chunk if number in found)
+
+    def tag_counts(self, names: Iterable[str]) -> dict[str, int]:
+        """Says on how many posts each tag stands; an unknown one stands on none."""
+        counts = {name: 0 for name in names if not is_refused(name)}
+        for chunk in _chunks(list(counts), _NAMES):
+            asked = {"search[name]": ",".join(chunk), "search[hide_empty]": "false", "limit": PAGE}
+            for tag in self._rows("/tags.json", "tags", asked):
+                if tag.text("name") in counts:
+                    counts[tag.text("name")] = tag.number("post_count")
+        return counts
+
+    def aliases(self, names: Iterable[str]) -> dict[str, str]:
+        """Gives the name that the site uses instead, for each of the names that is an alias."""
+        found: dict[str, str] = {}
+        for chunk in _chunks([name for name in dict.fromkeys(names) if not is_refused(name)], _NAMES):
+            asked = {"search[antecedent_name]": ",".join(chunk), "search[status]": "active", "limit": PAGE}
+            for row in self._rows("/tag_aliases.json", "tag_aliases", asked):
+                if row.text("antecedent_name") in chunk:
+                    found[row.text("antecedent_name")] = row.text("consequent_name")
+        return found
+
+    def total_posts(self) -> int | None:
+        """Says how many posts the site has; where it stops counting, the newest id says how many there ever were."""
+        total, capped = self._count(sent_query(""))
+        if not capped:
+            return total
+        newest = self._page(sent_query(""), 1, None)
+        return newest[0].id if newest else None
+
+    def fetch(self, post: Post, folder: Path) -> Path:
+        """Downloads the verified file of a post into `folder`; raises `FileError` for this file alone."""
+        return fetch(self.client, post, folder)
+
+    def _count(self, sent: str) -> tuple[int, bool]:
+        answer = Fields(self.client.json("/posts/count.json", {"tags": sent}), f"The count of {self.site.name}")
+        return answer.number("count"), answer.truth("capped")
+
+    def _page(self, sent: str, size: int, page: str | int | None) -> list[Post]:
+        asked: dict[str, str | int] = {"tags": sent, "limit": size}
+        if page is not None:
+            asked["page"] = page
+        return read_posts(self.client.json("/posts.json", asked), self.site.name)
+
+    def _numbered(self, sent: str, size: int) -> Iterator[Post]:
+        """Turns numbered pages; a post that slides onto the next page while they are turned comes once."""
+        seen: set[int] = set()
+        for number in range(1, DEEPEST + 1):
+            posts = self._page(sent, size, number)
+            yield from (post for post in posts if post.id not in seen)
+            seen.update(post.id for post in posts)
+            if len(posts) < size:
+                return
+
+    def _by_falling_id(self, sent: str, size: int) -> Iterator[Post]:
+        page: str | None = None
+        lowest = LARGEST_ID + 1
+        while posts := self._page(sent, size, page):
+            yield from sorted(posts, key=lambda post: -post.id)
+            before, lowest = lowest, min(post.id for post in posts)
+            if lowest >= before:
+                raise SiteError(f"{self.site.host} gave the same page of posts again; the search was stopped.")
+            if len(posts) < size:
+                return
+            page = f"b{lowest}"
+
+    def _safe(self, posts: Iterable[Post]) -> Iterator[Post]:
+        """Drops what is refused and only counts it: the site's own filter is never trusted alone."""
+        for post in posts:
+            if any_refused(post.all_tags):
+                self.refused += 1
+            else:
+                yield post
+
+    def _rows(self, path: str, name: str, asked: dict[str, Any]) -> list[Fields]:
+        rows = read_list(self.client.json(path, asked), name, self.site.name)
+        return [Fields(row, f"A row of {path} of {self.site.name}") for row in rows]
+
+
+def sent_query(query: str) -> str:
+    """Gives the query as it is sent: refused if it asks for minors, with the key negative, within 40 terms."""
+    demand_safe_text(query, "search")
+    terms = query.split()
+    if KEY_NEGATIVE not in (term.lower() for term in terms):
+        terms.append(KEY_NEGATIVE)
+    counted = [term for term in terms if term not in _BRACKETS and not _FREE.fullmatch(term)]
+    if len(counted) > MOST_TERMS:
+        raise SiteError(
+            f"The search has {len(counted) - 1} terms, and the site takes {MOST_TERMS - 1} besides {KEY_NEGATIVE}; "
+            "leave some out and filter by the blacklist instead."
+        )
+    return " ".join(terms)
+
+
+def _chunks(items: list[Item], size: int) -> Iterator[list[Item]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,19 @@
+"""The faults of a site that a stage tells apart: those of one file are counted, all others end the run."""
+
+from lorasmith.errors import SiteError
+
+
+class NotFoundError(SiteError):
+    """The site has no such thing (404)."""
+
+
+class FileError(SiteError):
+    """One post's file cannot be had; the run goes on with the next post and counts this one."""
+
+
+class MissingFileError(FileError):
+    """The file is not visible to whoever asks, or is gone."""
+
+
+class DamagedFileError(FileError):
+    """The bytes that came are not the file that the site announced."""

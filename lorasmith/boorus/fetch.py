@@ -1,0 +1,148 @@
+"""The verified download of one post's file: a crash leaves a `.part` or the right file, never a wrong one."""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+import requests
+
+from lorasmith.boorus.client import Client
+from lorasmith.boorus.faults import DamagedFileError, MissingFileError, NotFoundError
+from lorasmith.boorus.post import Post
+from lorasmith.boorus.signatures import SIGNATURE_BYTES, true_ext
+from lorasmith.errors import RefusedError, SiteBlocked
+from lorasmith.files import disk_full_is_a_sentence, md5_of
+from lorasmith.safety import any_refused
+
+PICTURES = ("png", "jpg", "webp", "gif")
+CEILING = 100 << 20  # bytes; the largest file that e621 takes
+_BLOCK = 1 << 16
+_TRIES = 4
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+
+
+def fetch(client: Client, post: Post, folder: Path) -> Path:
+    """Downloads the file of `post` as `<site>_<id>.<what it really is>` and gives its path; one that is there is kept.
+
+    Raises `MissingFileError` or `DamagedFileError` for this file alone, `SiteBlocked` or `SiteError` when the site is
+    the trouble, `DiskFull`. An interrupted download goes on from its `.part`; the md5 decides in the end, after one
+    clean second try.
+    """
+    url = _demand_fetchable(post)
+    if (there := finished(post, folder)) is not None:
+        return there
+    part = folder / f"{post.name}.part"
+    with disk_full_is_a_sentence(part):
+        folder.mkdir(parents=True, exist_ok=True)
+        why = _download(client, post, url, part)
+        if why:
+            part.unlink(missing_ok=True)
+            why = _download(client, post, url, part)
+        if why:
+            part.unlink(missing_ok=True)
+            raise DamagedFileError(f"The file of {post.name} came damaged twice ({why}); it was left out.")
+        return _finish(post, part)
+
+
+def finished(post: Post, folder: Path) -> Path | None:
+    """Gives the file of `post` in `folder` when it is there and has the right md5."""
+    for ext in PICTURES:
+        path = folder / f"{post.name}.{ext}"
+        if path.is_file() and md5_of(path) == post.md5:
+            return path
+    return None
+
+
+def _demand_fetchable(post: Post) -> str:
+    if any_refused(post.all_tags):
+        raise RefusedError("A post carries a tag that marks minors; lorasmith refuses such material always.")
+    if post.url is None:
+        raise MissingFileError(f"The file of {post.name} is not visible to you on {post.site}; it was left out.")
+    if post.md5 is None:
+        raise MissingFileError(f"{post.site} names no md5 to check {post.name} against; it was left out.")
+    if post.size > CEILING:
+        raise MissingFileError(f"The file of {post.name} is larger than {CEILING >> 20} MB; it was left out.")
+    return post.url
+
+
+def _download(client: Client, post: Post, url: str, part: Path) -> str:
+    """Fills `part` and says what is wrong with it, or nothing; a broken connection is taken up again."""
+    announced = post.size or CEILING
+    for failures in range(1, _TRIES + 1):
+        have = part.stat().st_size if part.is_file() else 0
+        if have > announced or (have == announced and md5_of(part) != post.md5):
+            part.unlink()
+            have = 0
+        if have < announced:
+            try:
+                if not _fill(client, url, part, have, announced):
+                    return "more bytes than announced"
+            except (requests.RequestException, ConnectionError):
+                if failures < _TRIES:
+                    client.pace.sleep(client.pace.delay(failures))
+                continue
+        return _what_is_wrong(post, part)
+    return "the connection broke each time"
+
+
+def _fill(client: Client, url: str, part: Path, have: int, announced: int) -> bool:
+    """Writes the rest of the file behind the `have` bytes that are there; False when more comes than was announced."""
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    try:
+        response = client.get(url, headers=headers)
+    except NotFoundError as error:
+        raise MissingFileError(f"{error} The file was left out.") from error
+    with response:
+        if "html" in response.headers.get("Content-Type", "").lower():
+            raise SiteBlocked(f"{client.site.host} answered with a web page instead of a picture; the run stops here.")
+        if response.status_code == 416 or (response.status_code == 206 and not _continues(response, have)):
+            part.unlink(missing_ok=True)
+            raise ConnectionError("the site cannot go on there")  # the next try starts over
+        going_on = response.status_code == 206
+        with part.open("ab" if going_on else "wb") as stream:
+            return _write(response, stream, have if going_on else 0, announced)
+
+
+def _continues(response: requests.Response, have: int) -> bool:
+    match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
+    return match is not None and int(match[1]) == have
+
+
+def _write(response: requests.Response, stream: BinaryIO, have: int, announced: int) -> bool:
+    try:
+        for block in response.iter_content(_BLOCK):
+            have += len(block)
+            if have > announced:
+                return False
+            stream.write(block)
+        return True
+    finally:
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _what_is_wrong(post: Post, part: Path) -> str:
+    """Checks size, md5 and signature."""
+    digest, size, head = hashlib.md5(usedforsecurity=False), 0, b""
+    with part.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            head = head or block[:SIGNATURE_BYTES]
+            size += len(block)
+            digest.update(block)
+    if post.size and size != post.size:
+        return f"{size} bytes and not {post.size}"
+    if digest.hexdigest() != post.md5:
+        return "another md5 than the site says"
+    return "" if true_ext(head) else "not a picture"
+
+
+def _finish(post: Post, part: Path) -> Path:
+    with part.open("rb") as stream:
+        ext = true_ext(stream.read(SIGNATURE_BYTES))
+    path = part.with_name(f"{post.name}.{ext}")
+    part.replace(path)
+    return path

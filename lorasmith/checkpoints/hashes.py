@@ -1,0 +1,34 @@
+"""The hashes by which WebUIs and Civitai name model files."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from lorasmith.checkpoints.header import read_header
+from lorasmith.files import sha256_of
+
+_BLOCK = 1 << 20
+
+
+def model_sha(path: Path) -> str:
+    """Gives the sha256 of a model file, read once per file state; WebUIs show its first ten digits."""
+    state = path.stat()
+    return _model_sha(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _model_sha(path: Path, size: int, modified: int) -> str:
+    return sha256_of(path)
+
+
+def lora_hash(path: Path) -> str:
+    """Gives the sha256 of a LoRA's data, which no change of metadata changes; WebUIs show twelve digits."""
+    header = read_header(path)
+    if written := header.metadata.get("sshs_model_hash"):
+        return written
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        stream.seek(header.data_start)
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

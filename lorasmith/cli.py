@@ -1,0 +1,245 @@
+"""The command line: one command per stage and tool. Results go to standard output, progress and errors to standard error."""
+
+import errno
+import itertools
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from lorasmith import __version__
+from lorasmith.errors import LorasmithError, UsageError
+from lorasmith.stages.table import STAGES
+
+_HELP = "From a character's name to a tested character LoRA. Add --json to any command for one JSON object on standard output."
+_AGAIN = "Stopped. Nothing finished was lost: run the same command again to go on where it was."
+
+Folder = Annotated[Path, Parameter(help="the project folder")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command and exits: 0 done, 1 it could not be done, 2 it was asked wrongly, 130 stopped by Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    words = [word for word in words if word != "--json"]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    sys.exit(_run(words, as_json))
+
+
+def _run(words: list[str], as_json: bool) -> int:
+    try:
+        result = build_app(words[0] if words else "")(words or ["--help"], exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _fail(f"{error} (`lorasmith {words[0] if words else ''} --help` shows how.)", 2, as_json)
+    except LorasmithError as error:
+        return _fail(str(error), error.exit_code, as_json)
+    except KeyboardInterrupt:
+        return _fail(_AGAIN, 130, as_json)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return _fail("The disk is full. Free some space and run the same command again; nothing finished was lost.", 1, as_json)
+    return _show(result, as_json)
+
+
+def _fail(text: str, code: int, as_json: bool) -> int:
+    from lorasmith.terminal import as_json as written
+
+    if as_json:
+        print(written({"error": text, "exit_code": code}))
+    print(f"lorasmith: {text}", file=sys.stderr)
+    return code
+
+
+def _show(result: Any, as_json: bool) -> int:
+    from lorasmith.terminal import as_json as written
+    from lorasmith.terminal import as_lines
+
+    if result is not None:
+        print(written(result) if as_json else as_lines(result))
+    return int(getattr(result, "exit_code", 0))
+
+
+def build_app(wanted: str = "") -> App:
+    """Builds the commands; only the wanted stage's flags are read off its settings, so that --help starts at once."""
+    app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
+              result_action="return_value")  # fmt: skip
+    place = itertools.count()
+    for command in (demo, new, add, run):
+        app.command(command, sort_key=next(place))
+    for stage in STAGES:
+        app.command(_stage_command(stage.name, wanted == stage.name), name=stage.name, help=stage.help, sort_key=next(place))
+    for command in (keep, drop, undo, redo, history, check, inspect, doctor):
+        app.command(command, sort_key=next(place))
+    return app
+
+
+def _stage_command(name: str, full: bool) -> Callable[..., Any]:
+    def command(folder: Folder, **flags: Any) -> Any:
+        return _run_stage(folder, name, flags)
+
+    def listed_or_pruned(folder: Folder, *, list: bool = False, **flags: Any) -> Any:
+        return _listing(folder) if list else _run_stage(folder, name, flags)
+
+    if not full:
+        return lambda: None
+    from lorasmith.flags import with_flags
+    from lorasmith.settings.tables import TABLES
+
+    if name == "prune":
+        listed_or_pruned.__annotations__["list"] = Annotated[bool, Parameter(help="list the decisions instead", negative="")]
+        return with_flags(listed_or_pruned, TABLES[name])
+    return with_flags(command, TABLES[name])
+
+
+def _run_stage(folder: Path, name: str, flags: dict[str, Any]) -> Any:
+    from lorasmith.project.project import Project
+    from lorasmith.stages.run import run_stage
+    from lorasmith.terminal import Bar
+
+    with Project.open(folder) as project, Bar() as bar:
+        return run_stage(project, name, bar, flags)
+
+
+def _listing(folder: Path) -> Any:
+    from lorasmith.project.project import Project
+    from lorasmith.stages.prune import listing
+
+    with Project.open(folder, writing=False) as project:
+        return listing(project)
+
+
+def new(
+    folder: Folder,
+    *,
+    trigger: Annotated[str, Parameter(help="the word that calls the character")],
+    preset: Annotated[str, Parameter(help="a preset; 'quick' is the shortest road")] = "character_sd15",
+    query: Annotated[str, Parameter(help="the search on the site; empty means '<trigger> solo'")] = "",
+    site_url: Annotated[str, Parameter(help="another address for the site")] = "",
+    checkpoint: Annotated[str, Parameter(help="the base model, one .safetensors file")] = "",
+    tagger: Annotated[str, Parameter(help="tagger name, or a folder with model.onnx and selected_tags.csv")] = "",
+) -> Any:
+    """Make a project folder for one character."""
+    from lorasmith.project.project import Project
+
+    wishes = {
+        "site": {"query": query, "site_url": site_url},
+        "tag": {"tagger": tagger},
+        "train": {"checkpoint": checkpoint},
+    }
+    chosen = {table: {key: value for key, value in values.items() if value} for table, values in wishes.items()}
+    with Project.create(folder, trigger, preset=preset, chosen=chosen) as project:
+        return {"project": project.folder, "settings": project.folder / "lorasmith.toml", "next": f"lorasmith run {folder}"}
+
+
+def add(
+    folder: Folder,
+    source: Annotated[Path, Parameter(help="a folder of pictures, with .txt, .caption or .json sidecars or without")],
+) -> Any:
+    """Add one's own pictures to a project."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.add import add_folder
+    from lorasmith.terminal import Bar
+
+    with Project.open(folder) as project, Bar() as bar:
+        return add_folder(project, source, bar)
+
+
+def run(
+    folder: Folder,
+    *,
+    start: Annotated[str, Parameter(name="--from", help="the first stage run")] = STAGES[0].name,
+    end: Annotated[str, Parameter(name="--to", help="the last stage run")] = STAGES[-1].name,
+    again: Annotated[bool, Parameter(help="ask the site again even where that was done", negative="")] = False,
+) -> Any:
+    """Run all stages in order; what is finished is not repeated."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.run import run_all
+    from lorasmith.terminal import Bar
+
+    with Project.open(folder) as project, Bar() as bar:
+        return run_all(project, bar, start=start, end=end, again=again)
+
+
+def keep(folder: Folder, *names: str) -> Any:
+    """Keep pictures whatever the suggestions say."""
+    return _decide(folder, "keep", names)
+
+
+def drop(folder: Folder, *names: str) -> Any:
+    """Drop pictures; they stay in the folder, and undo brings them back."""
+    return _decide(folder, "drop", names)
+
+
+def _decide(folder: Path, verdict: Literal["keep", "drop"], names: Sequence[str]) -> Any:
+    from lorasmith.project.project import Project
+    from lorasmith.stages.prune import decide_by_hand
+
+    if not names:
+        raise UsageError(f"Name the pictures to {verdict}: lorasmith {verdict} DIR NAME ...; `prune DIR --list` shows the names.")
+    with Project.open(folder) as project:
+        return {verdict: decide_by_hand(project, verdict, names)}
+
+
+def undo(folder: Folder) -> Any:
+    """Take the last change of the project's record back."""
+    from lorasmith.project.project import Project
+
+    with Project.open(folder) as project:
+        return {"undone": project.undo()}
+
+
+def redo(folder: Folder) -> Any:
+    """Do again what was last undone."""
+    from lorasmith.project.project import Project
+
+    with Project.open(folder) as project:
+        return {"redone": project.redo()}
+
+
+def history(folder: Folder) -> Any:
+    """List the changes of the project's record, oldest first."""
+    from lorasmith.project.project import Project
+
+    with Project.open(folder, writing=False) as project:
+        return {"history": project.journal.history()}
+
+
+def check(folder: Folder) -> Any:
+    """Look for everything that would stop or spoil a training; exit 1 when something would stop it."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.check import check as look
+
+    with Project.open(folder, writing=False) as project:
+        return look(project)
+
+
+def inspect(file: Annotated[Path, Parameter(help="a .safetensors file: a LoRA or a checkpoint")]) -> Any:
+    """Show what a model file is and holds."""
+    from lorasmith.checkpoints.inspection import inspect as look
+
+    return look(file)
+
+
+def doctor() -> Any:
+    """Say what this machine has for the work, one line each; exit 1 when training cannot work."""
+    from lorasmith.stages.doctor import doctor as look
+
+    return look()
+
+
+def demo(
+    folder: Annotated[Path | None, Parameter(help="where to make the demo project; a temporary folder when left out")] = None,
+    *,
+    seed: Annotated[int, Parameter(help="training seed")] = 1,
+) -> Any:
+    """Prove the installation: a drawn world, all eight stages, no network, no GPU, no downloads."""
+    from lorasmith.demo.demo import run_demo
+    from lorasmith.terminal import Bar
+
+    with Bar() as bar:
+        return run_demo(folder, bar, seed=seed)

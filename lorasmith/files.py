@@ -1,0 +1,75 @@
+"""Safe writing and reading of files: complete or not there at all, on Windows too."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lorasmith.errors import DiskFull
+
+_BLOCK = 1 << 20
+
+
+@contextmanager
+def disk_full_is_a_sentence(path: Path) -> Iterator[None]:
+    """Turns the operating system's "no space left" under `path` into `DiskFull`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(
+            f"The disk is full: {path} could not be written. Free some space and run the same command again; "
+            "nothing finished was lost."
+        ) from error
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Writes `content` (text as utf-8) so that a crash at any instant leaves the old file or the new one, never a part.
+
+    Raises `DiskFull` when there is no room.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = path.with_name(path.name + ".tmp")
+    with disk_full_is_a_sentence(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def sha256_of(path: Path) -> str:
+    """Gives the sha256 of a file as 64 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def md5_of(path: Path) -> str:
+    """Gives the md5 of a file as 32 hex digits: the boorus' name for a file."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def demand_space(folder: Path, needed: int) -> None:
+    """Raises `DiskFull` before the work when the disk of `folder` has less than `needed` bytes plus a tenth."""
+    free = shutil.disk_usage(folder).free
+    if free < needed * 1.1:
+        raise DiskFull(
+            f"{needed / 1e6:.0f} MB are to be written to {folder}, but only {free / 1e6:.0f} MB are free on that disk. "
+            "Free some space or choose another folder."
+        )

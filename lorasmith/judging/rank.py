@@ -1,0 +1,113 @@
+"""Which epoch and weight to use, by a rule that can be said in one sentence, and a word for how well it is baked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lorasmith.judging.scores import CellScores, kept_share
+
+Bake = Literal["underbaked", "good", "overbaked", "unjudged"]
+
+RULE = (
+    "Among the epochs and weights that still follow at least {kept:.0%} of what the base follows, the likest one; "
+    "within {tie:.2f} of it the lower weight, then the earlier epoch."
+)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The bars of the rule: likeness for "good", share of the base's obedience to keep, and what counts as a tie."""
+
+    likeness: float = 0.7
+    kept: float = 0.8
+    tie: float = 0.02
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One cell's place: its two numbers, its word, and the reason in words."""
+
+    epoch: int
+    weight: float
+    likeness: float | None
+    kept: float | None
+    bake: Bake
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All cells, the chosen one first; `best` is None when nothing could be judged. `rule` says how it was chosen."""
+
+    best: Standing | None
+    order: tuple[Standing, ...]
+    rule: str
+    advice: str
+
+
+def rank(cells: Sequence[CellScores], base: CellScores, bars: Bars = Bars()) -> Ranking:
+    """Chooses epoch and weight from cells judged on the choosing seeds; `base` is the same without the LoRA."""
+    standings = [judge_cell(cell, base, bars) for cell in cells if cell.epoch is not None]
+    judged = [standing for standing in standings if standing.likeness is not None]
+    rule = RULE.format(kept=bars.kept, tie=bars.tie)
+    if not judged:
+        return Ranking(None, tuple(standings), rule, "The tagger knows none of the character's own tags: nothing to rank.")
+    best = choose(judged, bars)
+    rest = sorted((standing for standing in standings if standing is not best), key=lambda one: _order(one, bars))
+    return Ranking(best, (best, *rest), rule, advice(best, standings))
+
+
+def choose(standings: Sequence[Standing], bars: Bars) -> Standing:
+    """Applies the rule to standings that have a likeness; without a flexible one the best product of both wins."""
+    flexible = [one for one in standings if one.kept is None or one.kept >= bars.kept]
+    value = _likeness if flexible else _product
+    pool = flexible or list(standings)
+    top = max(value(one) for one in pool)
+    return min((one for one in pool if value(one) >= top - bars.tie), key=lambda one: (one.weight, one.epoch))
+
+
+def judge_cell(cell: CellScores, base: CellScores, bars: Bars) -> Standing:
+    """Says of one cell whether it is underbaked, good or overbaked, and why."""
+    like = None if cell.likeness is None else cell.likeness.mean
+    kept = kept_share(cell, base)
+    bake, reason = word(like, kept, bars)
+    return Standing(cell.epoch or 0, cell.weight, like, kept, bake, reason)
+
+
+def word(like: float | None, kept: float | None, bars: Bars) -> tuple[Bake, str]:
+    """Words the two numbers of a cell."""
+    if like is None:
+        return "unjudged", "the tagger knows none of the own tags"
+    told = "obedience could not be measured" if kept is None else f"follows {kept:.0%} of what the base follows"
+    if kept is not None and kept < bars.kept:
+        return "overbaked", f"{told}, under {bars.kept:.0%}: the LoRA overrules the prompt (likeness {like:.2f})"
+    if like < bars.likeness:
+        return "underbaked", f"likeness {like:.2f}, under {bars.likeness:.2f}: not yet the character ({told})"
+    return "good", f"likeness {like:.2f}, and {told}"
+
+
+def advice(best: Standing, standings: Sequence[Standing]) -> str:
+    """Says what to do with the outcome."""
+    epochs = sorted({one.epoch for one in standings})
+    choice = f"Use epoch {best.epoch} at weight {best.weight:g}: {best.reason}."
+    if best.bake == "underbaked":
+        return f"{choice} Train longer or with a higher strength; the last epoch judged was {epochs[-1]}."
+    if best.bake == "overbaked":
+        return f"{choice} Lower the learning rate or the epochs, add variety to the set, or try lower weights."
+    if best.epoch == epochs[0] and len(epochs) > 1:
+        return f"{choice} It is the earliest epoch judged: a shorter run may do."
+    return choice
+
+
+def _likeness(standing: Standing) -> float:
+    return standing.likeness or 0.0
+
+
+def _product(standing: Standing) -> float:
+    return (standing.likeness or 0.0) * (1.0 if standing.kept is None else standing.kept)
+
+
+def _order(standing: Standing, bars: Bars) -> tuple[bool, float, float, int]:
+    """Sorts for display: flexible ones first, the likest first, then lower weight and earlier epoch."""
+    is_stiff = standing.kept is not None and standing.kept < bars.kept
+    return is_stiff, -_product(standing) if is_stiff else -_likeness(standing), standing.weight, standing.epoch

@@ -1,0 +1,260 @@
+"""The pictures of a project: originals and the edits made from them, their tags by source, decisions and captions."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from lorasmith.errors import ProjectError
+from lorasmith.project.database import transaction
+from lorasmith.safety import is_refused
+
+Origin = Literal["booru", "folder", "edit", "render"]
+Verdict = Literal["keep", "drop"]
+PERSON = "person"  # the maker of decisions and the source of tags that a person set
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: an original, or an edit with a parent and an operation."""
+
+    name: str
+    file: str  # relative to the project folder, forward slashes
+    origin: Origin
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    md5: str
+    parent: str | None = None
+    operation: Mapping[str, Any] | None = None
+    post: Mapping[str, Any] = field(default_factory=dict)  # site, id, rating, score, fav_count, sources, parent_id, ...
+    trashed: bool = False
+
+    @property
+    def generated(self) -> bool:
+        """Whether a model drew it: a render that came back."""
+        return self.origin == "render" or bool(self.post.get("generated"))
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag of a picture from one source, with the source's score (1.0 where a source has none)."""
+
+    tag: str
+    category: str
+    source: str
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about a picture, by whom, and why in words."""
+
+    verdict: Verdict
+    maker: str
+    reason: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Caption:
+    """The caption of a picture in one caption set, and the sidecar that was last written from it."""
+
+    picture: str
+    text: str
+    sidecar: str = ""
+    sidecar_sha256: str = ""
+
+
+class Pictures:
+    """Reads and changes the rows of one project's pictures; every change is inside the caller's journal entry."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    # pictures
+
+    def add(self, picture: Picture) -> None:
+        """Adds a picture, or brings its row up to date."""
+        row = asdict(picture)
+        row["operation"] = None if picture.operation is None else _json(picture.operation)
+        row["post"] = _json(picture.post)
+        row["trashed"] = int(picture.trashed)
+        columns = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != "name")
+        self._db.execute(
+            f"INSERT INTO pictures ({columns}) VALUES ({marks}) ON CONFLICT(name) DO UPDATE SET {updates}", row
+        )
+
+    def all(self, *, origins: Iterable[Origin] | None = None) -> list[Picture]:
+        """Lists the pictures that are not in the trash, by name."""
+        wanted = None if origins is None else set(origins)
+        rows = self._db.execute("SELECT * FROM pictures WHERE trashed = 0 ORDER BY name")
+        return [picture for picture in map(_picture, rows) if wanted is None or picture.origin in wanted]
+
+    def every_name(self) -> set[str]:
+        """Names all pictures, those in the trash included."""
+        return {row["name"] for row in self._db.execute("SELECT name FROM pictures")}
+
+    def originals(self) -> list[Picture]:
+        """Lists the pictures that are no edits: downloads, added ones, renders that came back."""
+        return self.all(origins=("booru", "folder", "render"))
+
+    def edits_of(self, name: str) -> list[Picture]:
+        """Lists the edits made from a picture, by name."""
+        rows = self._db.execute("SELECT * FROM pictures WHERE parent = ? AND trashed = 0 ORDER BY name", (name,))
+        return [_picture(row) for row in rows]
+
+    def find(self, name: str) -> Picture | None:
+        """Gives the picture of that name, in the trash or not."""
+        row = self._db.execute("SELECT * FROM pictures WHERE name = ?", (name,)).fetchone()
+        return None if row is None else _picture(row)
+
+    def get(self, name: str) -> Picture:
+        """Gives the picture of that name; raises `ProjectError` when there is none."""
+        picture = self.find(name)
+        if picture is None:
+            raise ProjectError(f"The project has no picture named '{name}'; `prune --list` shows the names.")
+        return picture
+
+    def by_md5(self, md5: str) -> Picture | None:
+        """Gives an original with that md5."""
+        row = self._db.execute("SELECT * FROM pictures WHERE md5 = ? AND parent IS NULL ORDER BY name", (md5,)).fetchone()
+        return None if row is None else _picture(row)
+
+    def next_edit_name(self, name: str) -> str:
+        """Gives the name of the next edit of an original: `e621_123456.2`, then `.3`."""
+        root = name.split(".")[0]
+        rows = self._db.execute("SELECT name FROM pictures WHERE name LIKE ? || '.%'", (root,)).fetchall()
+        numbers = [int(row["name"].rsplit(".", 1)[1]) for row in rows if row["name"].rsplit(".", 1)[1].isdigit()]
+        return f"{root}.{max(numbers, default=1) + 1}"
+
+    def trash(self, name: str) -> None:
+        """Marks a picture as trashed; its file stays."""
+        self._db.execute("UPDATE pictures SET trashed = 1 WHERE name = ?", (name,))
+
+    # tags
+
+    def set_tags(self, name: str, source: str, tags: Iterable[Tag]) -> None:
+        """Replaces the tags that a picture has from one source; tags that mark minors are never stored."""
+        wanted = {tag.tag: tag for tag in tags if not is_refused(tag.tag)}
+        with transaction(self._db):
+            old = {tag.tag: tag for tag in self.tags(name) if tag.source == source}
+            for gone in old.keys() - wanted.keys():
+                self._db.execute("DELETE FROM tags WHERE picture = ? AND source = ? AND tag = ?", (name, source, gone))
+            for tag in wanted.values():
+                if old.get(tag.tag) != tag:
+                    self._db.execute(
+                        "INSERT INTO tags (picture, source, tag, category, score) VALUES (?, ?, ?, ?, ?) "
+                        "ON CONFLICT DO UPDATE SET category = excluded.category, score = excluded.score",
+                        (name, source, tag.tag, tag.category, tag.score),
+                    )
+
+    def tags(self, name: str) -> list[Tag]:
+        """Lists a picture's tags from all sources."""
+        rows = self._db.execute("SELECT * FROM tags WHERE picture = ? ORDER BY source, tag", (name,))
+        return [Tag(row["tag"], row["category"], row["source"], row["score"]) for row in rows]
+
+    # decisions
+
+    def decide(self, name: str, decision: Decision | None, *, maker: str) -> None:
+        """Records what a maker thinks of a picture; None takes its earlier word back."""
+        if decision is None:
+            self._db.execute("DELETE FROM decisions WHERE picture = ? AND maker = ?", (name, maker))
+            return
+        values = (name, maker, decision.verdict, decision.reason, _json(decision.detail))
+        self._db.execute(
+            "INSERT INTO decisions (picture, maker, verdict, reason, detail) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
+            "SET verdict = excluded.verdict, reason = excluded.reason, detail = excluded.detail "
+            "WHERE (verdict, reason, detail) != (excluded.verdict, excluded.reason, excluded.detail)",
+            values,
+        )
+
+    def decisions(self) -> dict[str, Decision]:
+        """Gives the decision that holds for each picture that has one: a person's word wins over the program's."""
+        holds: dict[str, Decision] = {}
+        for row in self._db.execute("SELECT * FROM decisions ORDER BY picture, maker = ?", (PERSON,)):
+            holds[row["picture"]] = Decision(row["verdict"], row["maker"], row["reason"], json.loads(row["detail"]))
+        return holds
+
+    def kept(self) -> list[Picture]:
+        """Lists the originals that nobody dropped, by name."""
+        decisions = self.decisions()
+        return [p for p in self.originals() if p.name not in decisions or decisions[p.name].verdict == "keep"]
+
+    def trained(self) -> list[Picture]:
+        """Lists what is trained on: of each kept original its edits, or itself where it has none that replaces it."""
+        chosen: list[Picture] = []
+        for original in self.kept():
+            edits = self.edits_of(original.name)
+            if not any((edit.operation or {}).get("replaces_parent") for edit in edits):
+                chosen.append(original)
+            chosen.extend(edits)
+        return chosen
+
+    # captions
+
+    def set_caption(self, caption_set: str, caption: Caption) -> None:
+        """Records a caption and the sidecar written from it."""
+        self._db.execute(
+            "INSERT INTO captions (caption_set, picture, text, sidecar, sidecar_sha256) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET text = excluded.text, sidecar = excluded.sidecar, "
+            "sidecar_sha256 = excluded.sidecar_sha256 WHERE (text, sidecar, sidecar_sha256) != "
+            "(excluded.text, excluded.sidecar, excluded.sidecar_sha256)",
+            (caption_set, caption.picture, caption.text, caption.sidecar, caption.sidecar_sha256),
+        )
+
+    def drop_caption(self, caption_set: str, name: str) -> None:
+        """Forgets a picture's caption in one set."""
+        self._db.execute("DELETE FROM captions WHERE caption_set = ? AND picture = ?", (caption_set, name))
+
+    def captions(self, caption_set: str) -> dict[str, Caption]:
+        """Gives the captions of one set by picture name."""
+        rows = self._db.execute("SELECT * FROM captions WHERE caption_set = ? ORDER BY picture", (caption_set,))
+        return {r["picture"]: Caption(r["picture"], r["text"], r["sidecar"], r["sidecar_sha256"]) for r in rows}
+
+
+class Caches:
+    """What was measured and scored once per file content: not journalled, and safe to lose."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    def measures(self, sha256: str) -> dict[str, Any] | None:
+        """Gives the measures of a file."""
+        row = self._db.execute("SELECT facts FROM measures WHERE sha256 = ?", (sha256,)).fetchone()
+        return None if row is None else json.loads(row["facts"])
+
+    def keep_measures(self, sha256: str, facts: Mapping[str, Any]) -> None:
+        """Stores the measures of a file."""
+        self._db.execute("INSERT OR REPLACE INTO measures VALUES (?, ?)", (sha256, _json(facts)))
+
+    def scores(self, sha256: str, model: str) -> bytes | None:
+        """Gives a file's full score vector under one tagger: little-endian fp16."""
+        row = self._db.execute("SELECT vector FROM scores WHERE sha256 = ? AND model = ?", (sha256, model)).fetchone()
+        return None if row is None else bytes(row["vector"])
+
+    def keep_scores(self, sha256: str, model: str, vector: bytes) -> None:
+        """Stores a file's full score vector under one tagger."""
+        self._db.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", (sha256, model, vector))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _picture(row: sqlite3.Row) -> Picture:
+    values = dict(row)
+    values["operation"] = None if values["operation"] is None else json.loads(values["operation"])
+    values["post"] = json.loads(values["post"])
+    values["trashed"] = bool(values["trashed"])
+    return Picture(**values)
+
+
+def relative_to_project(folder: Path, file: Path) -> str:
+    """Writes a file's path as the database keeps it: relative to the project folder, with forward slashes."""
+    return file.relative_to(folder).as_posix()

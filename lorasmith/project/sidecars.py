@@ -1,0 +1,116 @@
+"""dataset/<caption-set>/<repeats>_<trigger>/: pictures and .txt sidecars, written from the master record.
+
+A sidecar that another tool changed since it was written is noticed by its hash: what it added and took out is told
+(`outside_edits`), so that it can be entered in the record before anything is written; nothing is overwritten unseen.
+"""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorasmith.files import disk_full_is_a_sentence, write_atomic
+from lorasmith.project.pictures import Caption, Picture
+from lorasmith.project.project import Project
+from lorasmith.safety import demand_safe_text
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written to the dataset folder."""
+
+    folder: Path
+    captions: int
+
+
+@dataclass(frozen=True)
+class OutsideEdit:
+    """What another tool changed in a sidecar since it was written: tags as they are spelled there."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def outside_edits(project: Project, caption_set: str, ours: Mapping[str, str]) -> dict[str, OutsideEdit]:
+    """Finds the sidecars that were changed since they were written, by picture name.
+
+    A sidecar that holds just what would be written now (`ours`) is no edit: a killed run got that far.
+    """
+    edits = {}
+    for name, caption in project.pictures.captions(caption_set).items():
+        if not caption.sidecar or not _place(project, caption).is_file():
+            continue
+        now = _read(project, caption)
+        if _sha(now) != caption.sidecar_sha256 and now != ours.get(name):
+            before, after = _tags(caption.text), _tags(now)
+            added = tuple(tag for tag in after if tag not in before)
+            edits[name] = OutsideEdit(added, tuple(tag for tag in before if tag not in after))
+    return edits
+
+
+def write_dataset(project: Project, caption_set: str, captions: Mapping[str, str], repeats: int) -> Written:
+    """Brings the dataset folder in line with the captions (picture name -> caption); gives what changed."""
+    folder = project.dataset(caption_set) / f"{repeats}_{folder_word(project.trigger)}"
+    before = project.pictures.captions(caption_set)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in captions.items():
+        demand_safe_text(text, f"caption of {name}")
+        sidecar = folder / f"{name}.txt"
+        _put_picture(project, project.pictures.get(name), folder)
+        if not sidecar.is_file() or _sha(sidecar.read_text(encoding="utf-8", errors="replace")) != _sha(text):
+            write_atomic(sidecar, text)
+        where = sidecar.relative_to(project.folder).as_posix()
+        project.pictures.set_caption(caption_set, Caption(name, text, where, _sha(text)))
+    for name in before.keys() - captions.keys():
+        project.pictures.drop_caption(caption_set, name)
+    _sweep(project, caption_set, folder, set(captions))
+    return Written(folder, len(captions))
+
+
+def folder_word(trigger: str) -> str:
+    """Writes the trigger as part of a folder name: letters, digits and underscores."""
+    return re.sub(r"[^\w]+", "_", trigger).strip("_") or "character"
+
+
+def _tags(text: str) -> list[str]:
+    return [tag.strip() for tag in text.split(",") if tag.strip()]
+
+
+def _sha(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _place(project: Project, caption: Caption) -> Path:
+    return project.folder / caption.sidecar
+
+
+def _read(project: Project, caption: Caption) -> str:
+    return _place(project, caption).read_text(encoding="utf-8-sig", errors="replace").strip()
+
+
+def _put_picture(project: Project, picture: Picture, folder: Path) -> None:
+    """Copies a picture beside its sidecar (a copy, so that another tool cannot change the original through it)."""
+    source = project.file_of(picture)
+    target = folder / f"{picture.name}{source.suffix}"
+    if target.exists() and target.stat().st_size == picture.bytes:
+        return
+    temporary = target.with_name(target.name + ".tmp")
+    with disk_full_is_a_sentence(target):
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+
+
+def _sweep(project: Project, caption_set: str, folder: Path, names: set[str]) -> None:
+    """Removes copies that the record no longer has; only files named after pictures of this project are touched."""
+    known = project.pictures.every_name() | names
+    for place in project.dataset(caption_set).iterdir():
+        if not place.is_dir():
+            continue
+        for file in place.iterdir():
+            stale = file.stem in known and (file.stem not in names or place != folder)
+            if stale or file.suffix == ".tmp":
+                file.unlink()
+        if place != folder and not any(place.iterdir()):
+            place.rmdir()

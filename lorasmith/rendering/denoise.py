@@ -1,0 +1,92 @@
+"""The denoising loop: classifier-free guidance over a diffusers scheduler set as the base model wants it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from diffusers import DDIMScheduler, EulerDiscreteScheduler
+
+from lorasmith.checkpoints.load import Sd1
+
+Sampler = Literal["ddim", "euler"]
+NAMES: dict[Sampler, str] = {"ddim": "DDIM", "euler": "Euler"}  # as WebUIs spell them
+RESCALE = 0.7  # of guidance, for zero terminal SNR only (Lin et al. 2023, arXiv:2305.08891, section 3.4)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The states of prompts and of negative prompts, [b, 77 n, d] each (n may differ), and the guidance scale."""
+
+    positive: torch.Tensor
+    negative: torch.Tensor
+    guidance: float
+
+
+def scheduler_for(sd1: Sd1, sampler: Sampler) -> Any:
+    """Makes the scheduler with the training betas of SD1.x; zero terminal SNR needs trailing steps."""
+    ztsnr = sd1.family.zero_terminal_snr
+    common: dict[str, Any] = {
+        "num_train_timesteps": 1000,
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "prediction_type": sd1.prediction_type,
+        "timestep_spacing": "trailing" if ztsnr else "leading",
+        "steps_offset": 1,
+        "rescale_betas_zero_snr": ztsnr,
+    }
+    if sampler == "euler":
+        return EulerDiscreteScheduler(**common)
+    return DDIMScheduler(**common, clip_sample=False, set_alpha_to_one=False)
+
+
+def noise_for(seed: int, height: int, width: int) -> torch.Tensor:
+    """Draws the noise of one picture [1, 4, h/8, w/8] on the CPU: the same for every device and every batch."""
+    generator = torch.Generator("cpu").manual_seed(seed)
+    return torch.randn((1, 4, height // 8, width // 8), generator=generator)
+
+
+def guided(sd1: Sd1, latents: torch.Tensor, timestep: torch.Tensor, conditions: Conditions) -> torch.Tensor:
+    """Runs the U-Net once and gives its guided prediction in fp32; one pass when both prompts are equally long."""
+
+    def predict(inputs: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        sample: torch.Tensor = sd1.unet(
+            inputs.to(sd1.dtype), timestep, encoder_hidden_states=states.to(sd1.dtype)
+        ).sample
+        return sample.float()
+
+    positive, negative = conditions.positive, conditions.negative
+    if conditions.guidance == 1:
+        return predict(latents, positive)
+    if positive.shape[1] == negative.shape[1]:
+        without, wanted = predict(torch.cat([latents] * 2), torch.cat([negative, positive])).chunk(2)
+    else:
+        without, wanted = predict(latents, negative), predict(latents, positive)
+    result = without + conditions.guidance * (wanted - without)
+    return _rescaled(result, wanted) if sd1.family.zero_terminal_snr else result
+
+
+def _rescaled(result: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Takes back the contrast that guidance adds."""
+    axes = tuple(range(1, result.ndim))
+    matched = result * (wanted.std(axes, keepdim=True) / result.std(axes, keepdim=True))
+    return RESCALE * matched + (1 - RESCALE) * result
+
+
+def denoise(
+    sd1: Sd1,
+    scheduler: Any,
+    start: torch.Tensor,
+    conditions: Conditions,
+    keep: Callable[[torch.Tensor, int], torch.Tensor] | None = None,
+    first: int = 0,
+) -> torch.Tensor:
+    """Denoises from step `first` on; `keep(latents, index)` may hold parts of the picture after each step."""
+    latents = start
+    for index, timestep in enumerate(scheduler.timesteps[first:], start=first):
+        inputs = scheduler.scale_model_input(latents, timestep)
+        latents = scheduler.step(guided(sd1, inputs, timestep, conditions), timestep, latents).prev_sample
+        if keep is not None:
+            latents = keep(latents, index)
+    return latents

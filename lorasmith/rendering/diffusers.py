@@ -1,0 +1,164 @@
+"""Renders in this process: one loaded base model, LoRAs put in and taken out, each picture made of its prompt alone."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from lorasmith.checkpoints import emphasis
+from lorasmith.checkpoints.load import Sd1, device_of, dtype_of, load_sd1
+from lorasmith.checkpoints.prompts import WeightedChunk, cut, encode_chunks
+from lorasmith.errors import UsageError
+from lorasmith.progress import Progress, Report
+from lorasmith.rendering.denoise import NAMES, Conditions, Sampler, denoise, noise_for, scheduler_for
+from lorasmith.rendering.lora_switch import LoraSwitch
+from lorasmith.rendering.prompt import STRENGTH, Prompt, RenderingError, demand_renderable, infotext
+from lorasmith.rendering.region import latent_mask, put_back, region_of
+
+_Chunks = tuple[WeightedChunk, ...]
+
+
+class DiffusersRenderer:
+    """The `Renderer` of our own process."""
+
+    def __init__(
+        self,
+        checkpoint: Path | Sd1,
+        device: str = "auto",
+        precision: str = "auto",
+        sampler: Sampler = "ddim",
+        batch_size: int = 4,
+    ) -> None:
+        """Loads the checkpoint, or takes a loaded one, which must then not be changed by others."""
+        if isinstance(checkpoint, Sd1):
+            self.sd1 = checkpoint
+        else:
+            place = device_of(device)
+            self.sd1 = load_sd1(checkpoint, device=place, dtype=dtype_of(precision, place))
+        self.sampler = sampler
+        self.batch_size = batch_size
+        self._switch = LoraSwitch(self.sd1)
+
+    def render(self, prompts: Sequence[Prompt], report: Report | None = None) -> list[Image.Image]:
+        """Renders one picture per prompt, in their order; equal sizes, steps and LoRAs are rendered together."""
+        for prompt in prompts:
+            demand_renderable(prompt)
+        pictures: dict[int, Image.Image] = {}
+        try:
+            for indices in self._batches(prompts):
+                batch = self._render_batch([prompts[index] for index in indices])
+                pictures.update(zip(indices, batch, strict=True))
+                if report:
+                    report(Progress("render", len(pictures), len(prompts), prompts[indices[-1]].text))
+        finally:
+            self._switch.use(())
+        return [pictures[index] for index in range(len(prompts))]
+
+    def inpaint(
+        self, picture: Image.Image, mask: Image.Image, prompt: Prompt, strength: float = STRENGTH
+    ) -> Image.Image:
+        """Draws anew what is white in `mask`; every pixel where the mask is black stays exactly as it was.
+
+        The part round the mask is drawn at the prompt's size. `strength` in (0, 1] is how far it may leave the original.
+        """
+        demand_renderable(prompt)
+        if mask.size != picture.size:
+            raise UsageError(f"The mask is {mask.size} and the picture {picture.size}; both must have one size.")
+        if not 0 < strength <= 1:
+            raise UsageError(f"The strength of an inpainting is {strength:g}; it must be above 0 and at most 1.")
+        box = region_of(mask, prompt.width, prompt.height)
+        if box is None:
+            return picture.copy()
+        size = (prompt.width, prompt.height)
+        part = picture.convert("RGB").crop(box).resize(size, Image.Resampling.LANCZOS)
+        try:
+            drawn = self._redraw(part, latent_mask(mask.crop(box), *size), prompt, strength)
+        finally:
+            self._switch.use(())
+        return put_back(picture, drawn, mask, box)
+
+    def infotext(self, prompt: Prompt) -> str:
+        """Writes the `parameters` text for a render of this renderer."""
+        return infotext(prompt, self.sd1.path, NAMES[self.sampler])
+
+    def _batches(self, prompts: Sequence[Prompt]) -> Iterator[list[int]]:
+        """Groups prompts that can go through the U-Net together, without which none would change."""
+        groups: dict[Any, list[int]] = defaultdict(list)
+        for index, prompt in enumerate(prompts):
+            lengths = (len(self._cut(prompt.text)), len(self._cut(prompt.negative)))
+            size = (prompt.width, prompt.height, prompt.steps, prompt.guidance, prompt.clip_skip)
+            groups[(prompt.loras, size, lengths)].append(index)
+        for group in groups.values():
+            for start in range(0, len(group), self.batch_size):
+                yield group[start : start + self.batch_size]
+
+    def _cut(self, text: str) -> _Chunks:
+        return tuple(cut(self.sd1.tokenizer, emphasis.parse(text)))
+
+    @torch.no_grad()
+    def _render_batch(self, prompts: Sequence[Prompt]) -> list[Image.Image]:
+        first = prompts[0]
+        self._switch.use(first.loras)
+        scheduler = self._scheduler(first.steps)
+        noise = torch.cat([noise_for(prompt.seed, prompt.height, prompt.width) for prompt in prompts])
+        start = noise.to(self.sd1.device) * scheduler.init_noise_sigma
+        latents = denoise(self.sd1, scheduler, start, self._conditions(prompts))
+        return [self._decoded(row) for row in latents]
+
+    @torch.no_grad()
+    def _redraw(self, part: Image.Image, mask: np.ndarray, prompt: Prompt, strength: float) -> Image.Image:
+        """Denoises a noised picture, holding what is not masked to the picture's own latents after each step."""
+        self._switch.use(prompt.loras)
+        scheduler = self._scheduler(prompt.steps)
+        steps = scheduler.timesteps
+        first = len(steps) - max(1, min(len(steps), round(len(steps) * strength)))
+        if self.sampler == "euler":  # it counts its own steps
+            scheduler.set_begin_index(first)
+        original = self._encoded(part)
+        noise = noise_for(prompt.seed, prompt.height, prompt.width).to(self.sd1.device)
+        drawn = torch.from_numpy(mask).to(self.sd1.device)[None, None]
+
+        def keep(latents: torch.Tensor, index: int) -> torch.Tensor:
+            known = (
+                original
+                if index + 1 == len(steps)
+                else scheduler.add_noise(original, noise, steps[index + 1 : index + 2])
+            )
+            return drawn * latents + (1 - drawn) * known
+
+        start = scheduler.add_noise(original, noise, steps[first : first + 1])
+        latents = denoise(self.sd1, scheduler, start, self._conditions([prompt]), keep, first)
+        return self._decoded(latents[0])
+
+    def _scheduler(self, steps: int) -> Any:
+        scheduler = scheduler_for(self.sd1, self.sampler)
+        scheduler.set_timesteps(steps, device=self.sd1.device)
+        return scheduler
+
+    def _conditions(self, prompts: Sequence[Prompt]) -> Conditions:
+        first = prompts[0]
+        positive = encode_chunks(self.sd1, [self._cut(prompt.text) for prompt in prompts], first.clip_skip)
+        negative = encode_chunks(self.sd1, [self._cut(prompt.negative) for prompt in prompts], first.clip_skip)
+        return Conditions(positive, negative, first.guidance)
+
+    def _encoded(self, picture: Image.Image) -> torch.Tensor:
+        """Encodes a picture to latents [1, 4, h/8, w/8], the mean of the VAE's distribution."""
+        vae = self.sd1.vae
+        pixels = torch.from_numpy(np.array(picture, dtype=np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+        mean: torch.Tensor = vae.encode(pixels.to(self.sd1.device, vae.dtype)).latent_dist.mean
+        return mean.float() * self.sd1.scaling_factor
+
+    def _decoded(self, latents: torch.Tensor) -> Image.Image:
+        """Decodes latents [4, h, w] to a picture; alone, so that memory does not grow with the batch."""
+        vae = self.sd1.vae
+        pixels = vae.decode((latents[None] / self.sd1.scaling_factor).to(vae.dtype)).sample[0].float()
+        if not torch.isfinite(pixels).all():
+            raise RenderingError(
+                "The render is not finite (it would be black); use precision fp32, or another base model or LoRA weight."
+            )
+        array = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        return Image.fromarray(array)

@@ -1,0 +1,99 @@
+"""Puts LoRAs into a loaded model and takes them out again without a trace: the original tensors are kept."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lorasmith.checkpoints.load import Sd1
+from lorasmith.checkpoints.lora_file import LoraFile, read_lora
+from lorasmith.checkpoints.lora_keys import UNET_PREFIX, Part, sd1_lora_modules
+from lorasmith.errors import CheckpointError
+from lorasmith.rendering.prompt import LoraUse
+
+_Place = tuple[Part, str]  # part of the model, dotted path of the module
+_State = tuple[tuple[LoraUse, int, int], ...]
+
+
+class LoraSwitch:
+    """Keeps a model at one set of LoRAs at a time; asking for the set that is in costs nothing."""
+
+    def __init__(self, sd1: Sd1) -> None:
+        self._sd1 = sd1
+        self._places = _places(sd1)
+        self._originals: dict[_Place, torch.Tensor] = {}
+        self._state: _State = ()
+
+    def use(self, loras: tuple[LoraUse, ...]) -> None:
+        """Leaves exactly these LoRAs in the model: W + sum of weight * alpha / rank * up @ down.
+
+        Raises `CheckpointError`, with the model as the file has it, for a LoRA that does not fit.
+        """
+        wanted = tuple((lora, *_file_state(lora.path)) for lora in loras)
+        if wanted == self._state:
+            return
+        deltas: dict[_Place, torch.Tensor] = {}
+        for lora in loras:
+            if lora.weight or lora.text_encoder_weight:
+                self._gather(lora, deltas)
+        self._restore()
+        for place, delta in deltas.items():
+            weight = self._module(place).weight
+            self._originals[place] = weight.data
+            weight.data = (weight.data.float() + delta).to(weight.dtype)
+        self._state = wanted
+
+    def _gather(self, lora: LoraUse, deltas: dict[_Place, torch.Tensor]) -> None:
+        """Adds one LoRA's changes to those of the others."""
+        text_weight = lora.weight if lora.text_encoder_weight is None else lora.text_encoder_weight
+        for name, weights in _read(lora.path, *_file_state(lora.path)).weights.items():
+            place = self._places.get(name)
+            if place is None:
+                raise CheckpointError(f"{lora.path} changes a module that the base model does not have: '{name}'.")
+            shape = self._module(place).weight.shape
+            delta = weights.delta(lora.weight if place[0] == "unet" else text_weight)
+            if delta.numel() != shape.numel() or delta.shape[0] != shape[0]:
+                raise CheckpointError(
+                    f"{lora.path} was made for another base model: '{name}' changes {tuple(delta.shape)}, "
+                    f"here it is {tuple(shape)}."
+                )
+            delta = delta.reshape(shape).to(self._sd1.device)
+            deltas[place] = deltas[place] + delta if place in deltas else delta
+
+    def _restore(self) -> None:
+        for place, original in self._originals.items():
+            self._module(place).weight.data = original
+        self._originals = {}
+        self._state = ()
+
+    def _module(self, place: _Place) -> nn.Linear | nn.Conv2d:
+        part, path = place
+        module = self._sd1.modules[part].get_submodule(path)
+        if not isinstance(module, nn.Linear | nn.Conv2d):
+            raise CheckpointError(f"A LoRA cannot change '{path}', which is a {type(module).__name__}.")
+        return module
+
+
+def _places(sd1: Sd1) -> Mapping[str, _Place]:
+    """Maps kohya names to modules: our table, and the convs and projections of the U-Net's resnets (LoCon files)."""
+    places: dict[str, _Place] = {
+        UNET_PREFIX + path.replace(".", "_"): ("unet", path)
+        for path, module in sd1.unet.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv2d)
+    }
+    places.update(sd1_lora_modules(len(sd1.text_encoder.encoder.layers)))
+    return places
+
+
+def _file_state(path: Path) -> tuple[int, int]:
+    if not path.is_file():
+        raise CheckpointError(f"There is no LoRA file at {path}.")
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, size: int, modified: int) -> LoraFile:
+    return read_lora(path)

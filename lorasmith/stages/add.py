@@ -1,0 +1,124 @@
+"""add: a folder of a person's own pictures, with sidecars or without, becomes part of the project."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lorasmith.errors import PictureError, UsageError
+from lorasmith.files import demand_space, md5_of, sha256_of, write_atomic
+from lorasmith.progress import Progress, Report, silent
+from lorasmith.project.pictures import Picture, Tag, relative_to_project
+from lorasmith.project.project import Project
+from lorasmith.safety import any_refused, demand_safe_text, text_is_refused
+
+_SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif"])
+_SIDECARS = (".txt", ".caption", ".json")
+
+
+@dataclass(frozen=True)
+class Added:
+    """What add did."""
+
+    found: int
+    added: int
+    already: int
+    with_tags: int
+    refused: int  # carry a tag that marks minors: counted, not copied
+    failed: tuple[str, ...]  # sentences
+
+
+def add_folder(project: Project, source: Path, report: Report = silent) -> Added:
+    """Copies the pictures of a folder (and its sub-folders) into the project; the same file is taken once."""
+    if not source.is_dir():
+        raise UsageError(f"{source} is not a folder; give the folder that holds the pictures.")
+    demand_safe_text(source.name.replace("_", " "), "folder name")
+    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    if not files:
+        raise UsageError(f"{source} holds no pictures ({', '.join(sorted(_SUFFIXES))}).")
+    demand_space(project.folder, sum(path.stat().st_size for path in files))
+    counts = {"added": 0, "already": 0, "refused": 0, "with tags": 0}
+    failed: list[str] = []
+    with project.change("add", f"add {len(files)} files"):
+        for done, path in enumerate(files):
+            report(Progress("add", done, len(files), path.name))
+            try:
+                outcomes = _add_one(project, path)
+            except PictureError as error:
+                failed.append(str(error))
+                continue
+            for outcome in outcomes:
+                counts[outcome] += 1
+    report(Progress("add", len(files), len(files), "done"))
+    return Added(len(files), counts["added"], counts["already"], counts["with tags"], counts["refused"], tuple(failed))
+
+
+def _add_one(project: Project, path: Path) -> tuple[str, ...]:
+    """Adds one file; gives the words that count it."""
+    from lorasmith.imaging.read import open_picture, read_head, true_extension
+
+    sha = sha256_of(path)
+    name = f"own_{sha[:12]}"
+    known = project.pictures.find(name)
+    if known is not None and project.file_of(known).exists() and not known.trashed:
+        return ("already",)
+    tags, text = read_sidecar(path)
+    if any_refused(tags) or text_is_refused(text) or text_is_refused(path.stem.replace("_", " ")):
+        return ("refused",)
+    image = open_picture(path)
+    target = project.images / f"{name}.{true_extension(read_head(path))}"
+    write_atomic(target, path.read_bytes())
+    with project.transaction():
+        project.pictures.add(
+            Picture(
+                name, relative_to_project(project.folder, target), "folder", image.width, image.height,
+                target.stat().st_size, sha, md5_of(target), post={"file_name": path.name},
+            )  # fmt: skip
+        )
+        project.pictures.set_tags(name, "sidecar", [Tag(tag, category, "sidecar") for tag, category in tags.items()])
+    return ("added", "with tags") if tags else ("added",)
+
+
+def read_sidecar(path: Path) -> tuple[dict[str, str], str]:
+    """Reads the tags (tag -> category) beside a picture, and the whole text; empty where there is no sidecar.
+
+    Understands captions with commas (.txt, .caption) and JSON with a list, a text or a mapping of categories under `tags`.
+    """
+    for suffix in _SIDECARS:
+        for file in (path.with_suffix(suffix), path.with_name(path.name + suffix)):
+            if file.is_file():
+                text = decode(file.read_bytes())
+                return (_from_json(text, file) if suffix == ".json" else _from_text(text)), text
+    return {}, ""
+
+
+def decode(data: bytes) -> str:
+    """Decodes a sidecar in any of the usual encodings: utf-8 with or without mark, utf-16, else Windows-1252."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", errors="replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def _from_text(text: str) -> dict[str, str]:
+    from lorasmith.tags.captions import tags_of_caption
+
+    return dict.fromkeys(tags_of_caption(text), "general")
+
+
+def _from_json(text: str, file: Path) -> dict[str, str]:
+    try:
+        value: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise PictureError(f"{file} is not valid JSON ({error}); correct it or remove it, then add the folder again.") from error
+    if isinstance(value, dict):
+        value = value.get("tags", value.get("caption", []))
+    if isinstance(value, str):
+        return _from_text(value) if "," in value else dict.fromkeys(value.split(), "general")
+    if isinstance(value, list):
+        return {str(tag): "general" for tag in value}
+    if isinstance(value, dict):
+        return {str(tag): str(category) for category, tags in value.items() if isinstance(tags, list) for tag in tags}
+    return {}

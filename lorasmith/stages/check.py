@@ -1,0 +1,129 @@
+"""check: everything that would stop or spoil a training, said before it starts."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lorasmith.errors import CheckpointError, LorasmithError
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import TagSettings, TrainSettings
+from lorasmith.settings.toml import FILE_NAME
+
+if TYPE_CHECKING:
+    from lorasmith.training.dataset import TrainingPicture
+    from lorasmith.training.plan import Plan
+
+_FEW = 10  # pictures under which nothing sensible is learnt
+_SPARE_BYTES = 500e6  # a run's states, samples and LoRA files
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What check found: errors stop a training, warnings do not."""
+
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
+    pictures: int
+    unet_lr: float | None
+    text_encoder_lr: float | None
+    steps: int | None
+    buckets: dict[str, int]
+    captions: tuple[str, ...]  # three of them, as they will be trained
+
+    @property
+    def exit_code(self) -> int:
+        """1 when something would stop a training."""
+        return 1 if self.errors else 0
+
+
+def check(project: Project, settings: TrainSettings | None = None) -> Checked:
+    """Looks at pictures, captions, base model, buckets, learning rates and disk; changes nothing."""
+    settings = settings or project.settings(TrainSettings)
+    errors: list[str] = []
+    warnings: list[str] = []
+    errors += checkpoint_faults(settings.checkpoint)
+    pictures = training_pictures(project, settings)
+    errors += picture_faults(project, pictures)
+    if 0 < len(pictures) < _FEW:
+        warnings.append(f"Only {len(pictures)} pictures: the LoRA will hardly learn more than these poses.")
+    if shutil.disk_usage(project.folder).free < _SPARE_BYTES:
+        warnings.append(f"Less than {_SPARE_BYTES / 1e6:.0f} MB are free on the disk of {project.folder}.")
+    plan = None
+    if pictures and not errors:
+        plan = plan_of(project, settings, pictures)
+        warnings += plan.notes
+    return _checked(errors, warnings, pictures, plan)
+
+
+def _checked(errors: list[str], warnings: list[str], pictures: "list[TrainingPicture]", plan: "Plan | None") -> Checked:
+    return Checked(
+        tuple(errors),
+        tuple(warnings),
+        len(pictures),
+        None if plan is None else plan.unet_lr,
+        None if plan is None else plan.text_encoder_lr,
+        None if plan is None else plan.steps,
+        {} if plan is None else {f"{width}x{height}": count for (width, height), count in plan.buckets.items()},
+        tuple(picture.caption for picture in pictures[:3]),
+    )
+
+
+def checkpoint_faults(checkpoint: str) -> list[str]:
+    """Says what is wrong with the base model; nothing when it can be trained on."""
+    from lorasmith.checkpoints.family import detect
+    from lorasmith.checkpoints.header import read_header
+
+    if not checkpoint:
+        return [f"No base model is set: write `checkpoint = \"...safetensors\"` under [train] in {FILE_NAME}, or give --checkpoint."]
+    try:
+        detect(read_header(Path(checkpoint).expanduser()))
+    except CheckpointError as error:
+        return [str(error)]
+    return []
+
+
+def picture_faults(project: Project, pictures: "list[TrainingPicture]") -> list[str]:
+    """Says what is wrong with the pictures and captions as a whole."""
+    kept = project.pictures.trained()
+    if not kept:
+        return ["The project has no pictures to train on; run download, or `lorasmith add`, first."]
+    if not pictures:
+        return ["No picture has a caption yet; run `lorasmith tag` first."]
+    faults = []
+    without = sorted({picture.name for picture in kept} - {picture.name for picture in pictures})
+    if without:
+        faults.append(f"{len(without)} pictures have no caption ({', '.join(without[:3])}); run `lorasmith tag` again.")
+    missing = [picture.path.name for picture in pictures if not picture.path.is_file()]
+    if missing:
+        faults.append(f"{len(missing)} picture files are missing ({', '.join(missing[:3])}); run the earlier stages again.")
+    return faults
+
+
+def training_pictures(project: Project, settings: TrainSettings) -> "list[TrainingPicture]":
+    """Gives what is trained on: the kept pictures that have a caption in the caption set."""
+    from lorasmith.project.sidecars import folder_word
+    from lorasmith.training.dataset import TrainingPicture
+
+    captions = project.pictures.captions(project.settings(TagSettings).caption_set)
+    folder = f"{settings.repeats}_{folder_word(project.trigger)}"
+    return [
+        TrainingPicture(picture.name, project.file_of(picture), captions[picture.name].text, settings.repeats, folder)
+        for picture in project.pictures.trained()
+        if picture.name in captions
+    ]
+
+
+def plan_of(project: Project, settings: TrainSettings, pictures: "list[TrainingPicture]") -> "Plan":
+    """Works out learning rates, steps and buckets."""
+    from lorasmith.training.plan import plan
+
+    sizes = {picture.name: (picture.width, picture.height) for picture in project.pictures.all()}
+    return plan(settings, pictures, {picture.name: sizes[picture.name] for picture in pictures})
+
+
+def demand_trainable(project: Project, settings: TrainSettings) -> None:
+    """Raises with every error that check finds."""
+    found = check(project, settings)
+    if found.errors:
+        raise LorasmithError(" ".join(found.errors))

@@ -1,0 +1,141 @@
+"""prepare: crops to the character, head crops and sizes, each as a new picture; originals stay untouched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lorasmith.files import md5_of, sha256_of
+from lorasmith.progress import Progress, Report, silent
+from lorasmith.project.pictures import Picture, Tag, relative_to_project
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import PrepareSettings
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+    from lorasmith.imaging.crop import Box
+
+MAKER = "prepare"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What prepare made."""
+
+    pictures: int  # originals that are kept
+    crops: int
+    head_crops: int
+    resized: int
+    untouched: int
+    made_now: int
+
+
+def prepare(project: Project, settings: PrepareSettings, report: Report = silent) -> Prepared:
+    """Makes the edits of every kept original that are not there yet; edits of earlier settings go to the trash."""
+    originals = project.pictures.kept()
+    heads_wanted = _wants_head(originals, settings)
+    made_now = 0
+    with project.change("prepare", "prepare"):
+        for done, original in enumerate(originals):
+            report(Progress("prepare", done, len(originals), original.name))
+            made_now += _prepare_one(project, original, settings, original.name in heads_wanted)
+    report(Progress("prepare", len(originals), len(originals), "done"))
+    kinds = [[_kind(edit) for edit in project.pictures.edits_of(original.name)] for original in originals]
+    return Prepared(
+        len(originals),
+        crops=sum("crop" in of_one for of_one in kinds),
+        head_crops=sum("head" in of_one for of_one in kinds),
+        resized=sum("resize" in of_one for of_one in kinds),
+        untouched=sum(not {"crop", "resize"} & set(of_one) for of_one in kinds),
+        made_now=made_now,
+    )
+
+
+def _kind(edit: Picture) -> str:
+    return str((edit.operation or {}).get("kind", ""))
+
+
+def _wants_head(originals: list[Picture], settings: PrepareSettings) -> set[str]:
+    """Names the originals that a head crop is tried on: the largest ones first, up to the share."""
+    if not settings.head_crops:
+        return set()
+    by_size = sorted(originals, key=lambda picture: (-picture.width * picture.height, picture.name))
+    return {picture.name for picture in by_size[: round(len(originals) * settings.head_share)]}
+
+
+def _prepare_one(project: Project, original: Picture, settings: PrepareSettings, head: bool) -> int:
+    """Brings one original's edits up to the settings; gives how many were made."""
+    wish = {
+        "crop": settings.crop, "margin": settings.margin, "min_gain": settings.min_gain,
+        "head": head, "max_side": settings.max_side, "of": original.sha256,
+    }  # fmt: skip
+    existing = [edit for edit in project.pictures.edits_of(original.name) if (edit.operation or {}).get("maker") == MAKER]
+    if project.fact(f"prepared:{original.name}") == wish and all(project.file_of(edit).exists() for edit in existing):
+        return 0
+    edits = _decide(project, original, settings, head)
+    with project.transaction():
+        for edit in existing:
+            project.pictures.trash(edit.name)
+        for operation, image in edits:
+            _add_edit(project, original, operation, image)
+        project.remember(f"prepared:{original.name}", wish)
+    return len(edits)
+
+
+def _decide(
+    project: Project, original: Picture, settings: PrepareSettings, head: bool
+) -> "list[tuple[dict[str, Any], PIL.Image.Image]]":
+    """Gives the edits one original should have, as operations and pictures."""
+    from lorasmith.imaging.crop import character_box, cut, fit_within, head_box, worth_cropping
+    from lorasmith.imaging.masks import character_mask
+    from lorasmith.imaging.read import open_picture
+
+    image = open_picture(project.file_of(original))
+    mask = character_mask(image) if settings.crop or head else None
+    edits: list[tuple[dict[str, Any], PIL.Image.Image]] = []
+    box = character_box(mask, settings.margin) if mask is not None and settings.crop else None
+    if box is not None and worth_cropping(box, image.size, settings.min_gain):
+        edits.append((_operation("crop", box), fit_within(cut(image, box), settings.max_side)))
+    elif max(image.size) > settings.max_side:
+        edits.append((_operation("resize", None), fit_within(image, settings.max_side)))
+    head_at = head_box(image, mask) if mask is not None and head else None
+    if head_at is not None and not _is_head_already(project, original):
+        edits.append((_operation("head", head_at), fit_within(cut(image, head_at), settings.max_side)))
+    return edits
+
+
+def _is_head_already(project: Project, original: Picture) -> bool:
+    from lorasmith.tags.crops import kind_of_framing
+    from lorasmith.tags.groups import group_of
+
+    tags = (tag.tag for tag in project.pictures.tags(original.name))
+    return any(group_of(tag) == "framing" and kind_of_framing(tag) == "head" for tag in tags)
+
+
+def _operation(kind: str, box: "Box | None") -> dict[str, Any]:
+    operation: dict[str, Any] = {"kind": kind, "maker": MAKER, "replaces_parent": kind in ("crop", "resize")}
+    if box is not None:
+        operation["box"] = [box.left, box.top, box.right, box.bottom]
+    return operation
+
+
+def _add_edit(project: Project, original: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image") -> None:
+    """Writes one edit's file, its row, and the tags that are still on it."""
+    from lorasmith.imaging.read import save_png
+    from lorasmith.tags.crops import visible
+
+    name = project.pictures.next_edit_name(original.name)
+    path = project.edits / f"{name}.png"
+    save_png(image, path)
+    project.pictures.add(
+        Picture(
+            name, relative_to_project(project.folder, path), "edit", image.width, image.height, path.stat().st_size,
+            sha256_of(path), md5_of(path), original.name, operation, original.post,
+        )  # fmt: skip
+    )
+    by_source: dict[str, dict[str, Tag]] = {}
+    for tag in project.pictures.tags(original.name):
+        by_source.setdefault(tag.source, {})[tag.tag] = tag
+    for source, tags in by_source.items():
+        left = visible(tags, "head" if operation["kind"] == "head" else "body")
+        project.pictures.set_tags(name, source, [tags.get(tag, Tag(tag, "general", source)) for tag in left])

@@ -1,0 +1,67 @@
+"""run: the whole road, stage after stage; what is finished is not repeated."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lorasmith.errors import UsageError
+from lorasmith.progress import Report, silent
+from lorasmith.project.project import Project
+from lorasmith.settings.stage import unknown_name
+from lorasmith.settings.tables import TABLES, SiteSettings
+from lorasmith.settings.toml import FILE_NAME, SITE, keep_choice
+from lorasmith.stages.table import STAGES, Stage
+
+_ASKING = ("research", "download")  # stages that ask a site: done once for the same settings, unless asked for again
+
+
+def run_stage(project: Project, name: str, report: Report = silent, flags: Mapping[str, Any] | None = None) -> Any:
+    """Runs one stage with the flags a person typed; what is said of the site is kept in lorasmith.toml for the next stage."""
+    stage = _stage(name)
+    settings = project.settings(TABLES[name], flags)
+    result = stage.function()(project, settings, report)
+    if flags and isinstance(settings, SiteSettings):
+        shared = {key: value for key, value in flags.items() if key in SiteSettings.model_fields}
+        if shared:
+            keep_choice(project.folder / FILE_NAME, SITE, shared)
+            settings = project.settings(TABLES[name])
+    if name in _ASKING:
+        project.remember(f"done:{name}", settings.model_dump(mode="json"))
+    return result
+
+
+def run_all(
+    project: Project, report: Report = silent, *, start: str = STAGES[0].name, end: str = STAGES[-1].name, again: bool = False
+) -> dict[str, Any]:
+    """Runs the stages from `start` to `end`; gives each one's result, or the reason why it was skipped."""
+    names = [stage.name for stage in STAGES]
+    first, last = names.index(_stage(start).name), names.index(_stage(end).name)
+    if first > last:
+        raise UsageError(f"--from {start} comes after --to {end}; the order is {', '.join(names)}.")
+    for name in names[first : last + 1]:
+        project.settings(TABLES[name])  # a mistake in the settings is told before any work is done
+    results: dict[str, Any] = {}
+    for name in names[first : last + 1]:
+        reason = None if again else skip_reason(project, name)
+        results[name] = f"skipped: {reason}" if reason else run_stage(project, name, report)
+    return results
+
+
+def skip_reason(project: Project, name: str) -> str | None:
+    """Says why a stage need not run; only the stages that ask a site are ever skipped, the others look for themselves."""
+    if name not in _ASKING:
+        return None
+    settings = project.settings(TABLES[name])
+    assert isinstance(settings, SiteSettings)
+    if not settings.query and project.pictures.all(origins=("folder",)):
+        return "the project has pictures of your own and no query"
+    if project.fact(f"done:{name}") == settings.model_dump(mode="json"):
+        return "done before with the same settings"
+    return None
+
+
+def _stage(name: str) -> Stage:
+    for stage in STAGES:
+        if stage.name == name:
+            return stage
+    names = [stage.name for stage in STAGES]
+    raise UsageError(unknown_name(name, names, f"There is no stage '{name}'"))

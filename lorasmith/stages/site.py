@@ -1,0 +1,25 @@
+"""What research and download share: which site is asked, as whom, and for what."""
+
+from typing import TYPE_CHECKING
+
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import SiteSettings
+
+if TYPE_CHECKING:
+    from lorasmith.boorus.booru import Booru
+
+
+def query_of(project: Project, settings: SiteSettings) -> str:
+    """Gives the query: the one set, or `<trigger> solo`."""
+    return settings.query or f"{project.trigger.replace(' ', '_')} solo"
+
+
+def open_site(settings: SiteSettings) -> "Booru":
+    """Opens the site that the settings name, with the account from the person's config folder or environment."""
+    from lorasmith.boorus.account import account_for
+    from lorasmith.boorus.booru import open_booru
+
+    user, api_key = account_for(settings.site)
+    return open_booru(
+        settings.site, url=settings.site_url, requests_per_second=settings.requests_per_second, user=user, api_key=api_key
+    )

@@ -1,0 +1,195 @@
+"""tag: tagger scores merged with booru tags, core looks absorbed by the trigger, captions written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lorasmith.errors import TaggerError
+from lorasmith.progress import Progress, Report, silent
+from lorasmith.project.pictures import PERSON, Picture, Tag
+from lorasmith.project.project import Project
+from lorasmith.project.sidecars import outside_edits, write_dataset
+from lorasmith.settings.tables import TagSettings, TrainSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lorasmith.taggers.onnx import Tagger
+    from lorasmith.tags.merge import MergedTag
+
+NO_TAGGER = "none"
+NOT_THERE = 0.0  # the score of a tag that a person took out
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """What tag did."""
+
+    pictures: int
+    scored_now: int
+    tagger: str
+    provider: str
+    core_tags: tuple[str, ...]  # absorbed by the trigger
+    mean_tags: float  # tags per caption
+    edited_elsewhere: tuple[str, ...]  # sidecars that another tool changed: merged
+    folder: str
+    sample: str  # one caption, to look at
+
+
+def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tagged:
+    """Scores what has no scores yet, merges the sources, and writes the captions and sidecars."""
+    pictures = project.pictures.trained()
+    tagger = None if settings.tagger == NO_TAGGER else open_project_tagger(settings)
+    scored = 0 if tagger is None else score_missing(project, tagger, pictures, settings.batch_size, report)
+    with project.change("tag", "tag"):
+        merged, core, captions = _compose(project, pictures, tagger, settings)
+        edited = enter_outside_edits(project, settings, captions)
+        if edited:
+            merged, core, captions = _compose(project, pictures, tagger, settings)
+        with project.transaction():
+            for name, tags in merged.items():
+                _keep_tagger_tags(project, name, tagger, tags)
+            repeats = project.settings(TrainSettings).repeats
+            write_dataset(project, settings.caption_set, captions, repeats)
+    project.remember("core_tags", core)
+    report(Progress("tag", len(pictures), len(pictures), "done"))
+    counts = [len(caption.split(", ")) for caption in captions.values()]
+    return Tagged(
+        pictures=len(captions),
+        scored_now=scored,
+        tagger=NO_TAGGER if tagger is None else tagger.name,
+        provider="" if tagger is None else tagger.provider,
+        core_tags=tuple(core),
+        mean_tags=round(sum(counts) / max(1, len(counts)), 1),
+        edited_elsewhere=edited,
+        folder=str(project.dataset(settings.caption_set)),
+        sample=next(iter(captions.values()), ""),
+    )
+
+
+Merged = Mapping[str, "list[MergedTag]"]
+
+
+def _compose(
+    project: Project, pictures: Sequence[Picture], tagger: "Tagger | None", settings: TagSettings
+) -> tuple[Merged, list[str], dict[str, str]]:
+    """Gives each picture's merged tags, the core tags of the set, and the captions."""
+    merged = {picture.name: _merge(project, picture, tagger, settings) for picture in pictures}
+    core = _core(project, merged, settings)
+    return merged, core, _captions(project, merged, core, settings)
+
+
+def enter_outside_edits(project: Project, settings: TagSettings, ours: Mapping[str, str]) -> tuple[str, ...]:
+    """Enters what other tools changed in the sidecars as a person's word: added tags, and tags that are not to come back."""
+    from lorasmith.tags.spelling import with_underscores
+
+    edits = outside_edits(project, settings.caption_set, ours)
+    for name, edit in edits.items():
+        words = {tag.tag: tag for tag in project.pictures.tags(name) if tag.source == PERSON}
+        words |= {with_underscores(tag): Tag(with_underscores(tag), "general", PERSON, 1.0) for tag in edit.added}
+        words |= {with_underscores(tag): Tag(with_underscores(tag), "general", PERSON, NOT_THERE) for tag in edit.removed}
+        project.pictures.set_tags(name, PERSON, words.values())
+    return tuple(edits)
+
+
+def open_project_tagger(settings: TagSettings) -> "Tagger":
+    """Opens the tagger that the settings name; a model of the table is fetched on its first use."""
+    from lorasmith.taggers.open import open_tagger
+
+    return open_tagger(settings.tagger, providers=tuple(settings.providers))
+
+
+def score_missing(
+    project: Project, tagger: "Tagger", pictures: Sequence[Picture], batch_size: int, report: Report = silent
+) -> int:
+    """Runs the tagger on the pictures whose file it has not seen; the full vectors are kept. Gives how many."""
+    from lorasmith.imaging.read import open_picture
+
+    missing = [picture for picture in pictures if project.caches.scores(picture.sha256, tagger.id) is None]
+    for start in range(0, len(missing), batch_size):
+        batch = missing[start : start + batch_size]
+        report(Progress("tag", start, len(missing), batch[0].name))
+        vectors = tagger.score([open_picture(project.file_of(picture)) for picture in batch])
+        with project.transaction():
+            for picture, vector in zip(batch, vectors, strict=True):
+                project.caches.keep_scores(picture.sha256, tagger.id, vector.astype("<f2").tobytes())
+    return len(missing)
+
+
+def vector_of(project: Project, tagger: "Tagger", picture: Picture) -> "np.ndarray":
+    """Gives a picture's stored scores: float32, one per label."""
+    import numpy as np
+
+    stored = project.caches.scores(picture.sha256, tagger.id)
+    if stored is None:
+        raise TaggerError(f"{picture.name} has no scores of {tagger.name} yet; run `lorasmith tag` first.")
+    return np.frombuffer(stored, dtype="<f2").astype(np.float32)
+
+
+def _merge(project: Project, picture: Picture, tagger: "Tagger | None", settings: TagSettings) -> "list[MergedTag]":
+    """Gives a picture's tags: a person's word, the site's or sidecar's tags, and the tagger's."""
+    from lorasmith.tags.merge import MergedTag, merge
+
+    rows = project.pictures.tags(picture.name)
+    own = {row.tag: row.category for row in rows if row.source in ("sidecar", PERSON) and row.score > NOT_THERE}
+    gone = {row.tag for row in rows if row.source == PERSON and row.score == NOT_THERE}
+    site = {row.tag: row.category for row in rows if row.source == "booru"} if settings.use_booru_tags else {}
+    scores: dict[str, float] = {}
+    known: set[str] = set()
+    if tagger is not None:
+        general = [(index, label) for index, label in enumerate(tagger.labels) if label.category != "rating"]
+        vector = vector_of(project, tagger, picture)
+        scores = {label.name: float(vector[index]) for index, label in general}
+        known = set(scores)
+    merged = merge(site | own, scores, threshold=settings.threshold, veto=settings.veto, known=known)
+    there = {tag.tag for tag in merged}
+    merged += [MergedTag(tag, category, frozenset(["booru"]), None) for tag, category in own.items() if tag not in there]
+    return [tag for tag in merged if tag.tag not in gone]
+
+
+def _core(project: Project, merged: Merged, settings: TagSettings) -> list[str]:
+    """Names the core tags: what the settings say, what info.md says, and identity tags on most pictures."""
+    from lorasmith.tags.consolidate import core_tags
+    from lorasmith.tags.sheet import CharacterSheet, read_sheet
+
+    sheet = CharacterSheet(project.trigger)
+    if project.sheet.exists():
+        sheet = read_sheet(project.sheet.read_text(encoding="utf-8", errors="replace"))
+    categories = {tag.tag: tag.category for tags in merged.values() for tag in tags}
+    per_picture = {name: {tag.tag for tag in tags} for name, tags in merged.items()}
+    always = [tag for tag in (*settings.core_tags, *sheet.core_names()) if tag in categories]
+    keep = [*settings.keep_tags, *(entry.tag for entry in (*sheet.toggles, *sheet.choices))]
+    wanted = [tag for tag in always if tag not in settings.keep_tags]
+    found = core_tags(per_picture, settings.core_share, keep, wanted, lambda tag: categories.get(tag, "general"))
+    return [core.tag for core in found]
+
+
+def _captions(project: Project, merged: Merged, core: Sequence[str], settings: TagSettings) -> dict[str, str]:
+    """Writes the caption of each picture: trigger first."""
+    from lorasmith.tags.captions import caption_text
+    from lorasmith.tags.consolidate import DROPPED_CATEGORIES, CaptionRules, caption
+
+    dropped = DROPPED_CATEGORIES - {"character"} if settings.use_character_tags else DROPPED_CATEGORIES
+    prefix = tuple(part.strip() for part in settings.prefix.split(",") if part.strip())
+    rules = CaptionRules(drop=frozenset(settings.drop_tags), drop_categories=dropped, prefix=prefix)
+    captions = {}
+    for name, tags in merged.items():
+        chosen = caption(project.trigger, {tag.tag: tag.category for tag in tags}, core, rules)
+        own = [tag.tag for tag in project.pictures.tags(name) if tag.source == PERSON and tag.score > NOT_THERE]
+        chosen = [*chosen, *(tag for tag in own if tag not in chosen)]
+        captions[name] = caption_text(chosen, settings.underscores)
+    return captions
+
+
+def _keep_tagger_tags(project: Project, name: str, tagger: "Tagger | None", tags: "Sequence[MergedTag]") -> None:
+    if tagger is None:
+        return
+    source = f"tagger:{tagger.name}"
+    rows = [Tag(tag.tag, tag.category, source, round(tag.score or 0.0, 3)) for tag in tags if "tagger" in tag.sources]
+    project.pictures.set_tags(name, source, rows)
+
+
+def dataset_folder(project: Project, settings: TagSettings) -> Path:
+    """The folder that other trainers are pointed at."""
+    return project.dataset(settings.caption_set)

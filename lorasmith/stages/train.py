@@ -1,0 +1,63 @@
+"""train: the LoRA, in a run folder that a killed process goes on in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lorasmith.errors import LorasmithError, UsageError
+from lorasmith.progress import Report, silent
+from lorasmith.project.project import Project
+from lorasmith.project.sidecars import folder_word
+from lorasmith.settings.tables import TrainSettings
+from lorasmith.stages.check import check, plan_of, training_pictures
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What train did."""
+
+    run: str  # the run folder
+    files: tuple[str, ...]  # one LoRA per saved epoch, the last one last
+    pictures: int
+    steps: int
+    unet_lr: float
+    text_encoder_lr: float
+    loss: float  # mean of the last epoch
+    resumed_from: int | None  # the step that a stopped run went on from
+    notes: tuple[str, ...]
+
+
+def train(project: Project, settings: TrainSettings, report: Report = silent) -> Trained:
+    """Trains the LoRA; an unfinished run of the same settings, pictures and base model goes on, a finished one is given back."""
+    from lorasmith.training.train import TrainRequest, find_run
+    from lorasmith.training.train import train as train_lora
+
+    found = check(project, settings)
+    if found.errors:
+        raise LorasmithError(" ".join(found.errors))
+    pictures = training_pictures(project, settings)
+    request = TrainRequest(
+        run_folder=project.next_numbered(project.runs),
+        lora_folder=project.loras,
+        cache_folder=project.cache / "latents",
+        checkpoint=Path(settings.checkpoint).expanduser().resolve(),
+        pictures=pictures,
+        settings=settings,
+        name=folder_word(project.trigger),
+        trigger=project.trigger,
+    )
+    request = find_run(request, project.numbered(project.runs))
+    trained = train_lora(request, report)
+    plan = plan_of(project, settings, pictures)
+    files = tuple(saved.path.relative_to(project.folder).as_posix() for saved in trained.files)
+    return Trained(
+        request.run_folder.relative_to(project.folder).as_posix(), files, len(pictures), trained.steps, plan.unet_lr,
+        plan.text_encoder_lr, trained.loss, trained.resumed_from, tuple(found.warnings),
+    )  # fmt: skip
+
+
+def latest_run(project: Project) -> Path:
+    """Gives the newest run folder; raises when nothing was trained yet."""
+    runs = project.numbered(project.runs)
+    if not runs:
+        raise UsageError("Nothing was trained yet; run `lorasmith train` first.")
+    return runs[-1]

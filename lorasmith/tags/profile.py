@@ -1,0 +1,100 @@
+"""The profile of a character's posts: which tags come with it, how often, and how much more often than on the site."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lorasmith.tags.groups import group_of, role_of
+
+CORE_SHARE = 0.75
+TOGGLE_SHARE = 0.08
+CHOICE_SHARE = 0.02
+MIN_LIFT = 1.5
+
+_CHOICE_GROUPS = frozenset(["clothing", "accessories"])
+
+
+@dataclass(frozen=True)
+class TagShare:
+    """One tag of a character: on how many of its posts, and its lift over the site (None where that is unknown)."""
+
+    tag: str
+    category: str
+    count: int
+    share: float
+    lift: float | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A character's tags: `by_category` in full, and the same split by what a trainer does with them.
+
+    core: looks it nearly always has. toggles: looks that come and go. choices: what it wears and carries.
+    state: pose, gaze, framing, background and all else that changes from picture to picture.
+    """
+
+    total: int
+    by_category: Mapping[str, tuple[TagShare, ...]]
+    core: tuple[TagShare, ...]
+    toggles: tuple[TagShare, ...]
+    choices: tuple[TagShare, ...]
+    state: tuple[TagShare, ...]
+
+
+def profile(
+    posts_tags: Sequence[Mapping[str, Sequence[str]]],
+    site_counts: Mapping[str, int] | None = None,
+    site_total: int | None = None,
+) -> Profile:
+    """Counts the tags of posts (each category → tags); with the site's post counts and total gives lifts too."""
+    counts: Counter[str] = Counter()
+    category_of: dict[str, str] = {}
+    for post in posts_tags:
+        for category, tags in post.items():
+            for tag in set(tags):
+                counts[tag] += 1
+                category_of.setdefault(tag, category)
+    total = len(posts_tags)
+    shares = [
+        TagShare(tag, category_of[tag], count, count / total, lift(count / total, tag, site_counts, site_total))
+        for tag, count in counts.items()
+    ]
+    shares.sort(key=lambda entry: (-entry.count, entry.tag))
+    return _split(total, shares)
+
+
+def lift(share: float, tag: str, site_counts: Mapping[str, int] | None, site_total: int | None) -> float | None:
+    """Gives how many times more often a tag stands on these posts than on the whole site."""
+    if not site_counts or not site_total or not site_counts.get(tag):
+        return None
+    return share / (site_counts[tag] / site_total)
+
+
+def _split(total: int, shares: list[TagShare]) -> Profile:
+    parts: dict[str, list[TagShare]] = {"core": [], "toggles": [], "choices": [], "state": []}
+    by_category: dict[str, list[TagShare]] = {}
+    for entry in shares:
+        by_category.setdefault(entry.category, []).append(entry)
+        part = part_of(entry)
+        if part is not None:
+            parts[part].append(entry)
+    return Profile(
+        total, {category: tuple(entries) for category, entries in by_category.items()},
+        *(tuple(parts[part]) for part in ("core", "toggles", "choices", "state")),
+    )
+
+
+def part_of(entry: TagShare) -> str | None:
+    """Says which part of a profile one tag belongs to; None for names, quality marks and rare looks."""
+    if entry.category in ("artist", "character", "copyright", "rating", "lore", "invalid", "contributor"):
+        return None
+    group = group_of(entry.tag)
+    if group == "quality" or (entry.category == "meta" and group is None):
+        return None
+    if role_of(entry.tag, entry.category) != "identity":
+        if group in _CHOICE_GROUPS:
+            return "choices" if entry.share >= CHOICE_SHARE else None
+        return "state"
+    if entry.share >= CORE_SHARE and (entry.lift is None or entry.lift >= MIN_LIFT or entry.category == "species"):
+        return "core"
+    return "toggles" if entry.share >= TOGGLE_SHARE else None

@@ -1,0 +1,168 @@
+"""The character sheet `info.md`: written by research, edited by hand, read again by later stages.
+
+A line `- purple_fur (96 %): darker on the back` under a heading is one tag, its share of the posts and a note.
+Whatever the reader does not know (other headings, prose between the lines) is kept and written back.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lorasmith.tags.spelling import with_underscores
+
+_HEADINGS = {
+    "core": "Core looks",
+    "toggles": "Toggles",
+    "choices": "Choices",
+}
+_HINTS = {
+    "core": "What the character always is: the trigger stands for these, captions leave them out.",
+    "toggles": "Looks that come and go: captions keep them, so that a prompt can switch them.",
+    "choices": "What it wears and carries.",
+}
+_NAMES = "Names"
+_NOTES = "Notes"
+_TAG_LINE = re.compile(
+    r"^[-*+]\s+`?(?P<tag>:?[^\s`:][^`:]*?)`?"  # a bullet and the tag, which may be an emoticon such as :3
+    r"(?:\s+\(\s*(?P<percent>\d{1,3}(?:[.,]\d+)?)\s*%\s*\))?"
+    r"(?::(?:\s+(?P<note>.*))?)?$"
+)
+_NAME_LINE = re.compile(r"^[-*+]\s+([\w .:/-]+?):\s+(\S.*)$")
+
+
+@dataclass(frozen=True)
+class SheetTag:
+    """One tag on the sheet: its share of the posts in whole percent (None where nobody counted) and a person's note."""
+
+    tag: str
+    percent: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CharacterSheet:
+    """What is known of a character: `site_names` maps a site to its tag there; `other` holds unknown headings' text."""
+
+    trigger: str
+    site_names: dict[str, str] = field(default_factory=dict)
+    core: tuple[SheetTag, ...] = ()
+    toggles: tuple[SheetTag, ...] = ()
+    choices: tuple[SheetTag, ...] = ()
+    notes: str = ""
+    other: tuple[tuple[str, str], ...] = ()
+    remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def core_names(self) -> tuple[str, ...]:
+        """Gives the core tags' names."""
+        return tuple(entry.tag for entry in self.core)
+
+
+def write_sheet(sheet: CharacterSheet) -> str:
+    """Writes the sheet as Markdown."""
+    parts = [f"# {sheet.trigger}\n", *_remark_lines(sheet, "")]
+    parts += [_heading(_NAMES), *(f"- {site}: {name}\n" for site, name in sheet.site_names.items())]
+    parts += _remark_lines(sheet, _NAMES)
+    for key, heading in _HEADINGS.items():
+        parts += [_heading(heading), f"*{_HINTS[key]}*\n\n"]
+        parts += [_tag_line(entry) for entry in getattr(sheet, key)]
+        parts += _remark_lines(sheet, heading)
+    parts += [_heading(_NOTES), f"{sheet.notes}\n" if sheet.notes else ""]
+    for heading, text in sheet.other:
+        parts += [_heading(heading), f"{text}\n" if text else ""]
+    return "".join(parts)
+
+
+def read_sheet(text: str) -> CharacterSheet:
+    """Reads a sheet back, however it was edited: order of headings, case, bullets, missing parts do not matter."""
+    sections = list(_sections(text))
+    values: dict[str, tuple[SheetTag, ...]] = {}
+    names: dict[str, str] = {}
+    remarks: dict[str, tuple[str, ...]] = {}
+    notes, trigger, other = "", "", []
+    for level, heading, lines in sections:
+        key = next((key for key, title in _HEADINGS.items() if title.lower() == heading.lower()), None)
+        if level == 1 and not trigger:
+            trigger = heading
+            _keep(remarks, "", lines)
+        elif key is not None:
+            entries, rest = _read_tags(lines)
+            values[key] = _merged(values.get(key, ()), entries)
+            _keep(remarks, _HEADINGS[key], rest)
+        elif heading.lower() == _NAMES.lower():
+            _keep(remarks, _NAMES, _read_names(lines, names))
+        elif heading.lower() == _NOTES.lower():
+            notes = "\n".join(part for part in (notes, _block(lines)) if part)
+        else:
+            other.append((heading, _block(lines)))
+    return CharacterSheet(trigger, names, notes=notes, other=tuple(other), remarks=remarks, **values)
+
+
+def _heading(title: str) -> str:
+    return f"\n## {title}\n\n"
+
+
+def _tag_line(entry: SheetTag) -> str:
+    share = "" if entry.percent is None else f" ({entry.percent} %)"
+    return f"- {entry.tag}{share}{f': {entry.note}' if entry.note else ''}\n"
+
+
+def _remark_lines(sheet: CharacterSheet, section: str) -> list[str]:
+    return [f"{line}\n" for line in sheet.remarks.get(section, ())]
+
+
+def _sections(text: str) -> Iterable[tuple[int, str, list[str]]]:
+    """Cuts the text at its headings of the first and second level; text before the first belongs to no heading."""
+    level, heading, lines = 1, "", list[str]()
+    for line in text.removeprefix("\ufeff").splitlines():
+        found = re.match(r"^(#{1,2})\s+(.*?)\s*$", line)
+        if found is None:
+            lines.append(line)
+            continue
+        if heading or any(line.strip() for line in lines):
+            yield (level if heading else 0), heading, lines
+        level, heading, lines = len(found[1]), found[2], []
+    yield (level if heading else 0), heading, lines
+
+
+def _read_tags(lines: list[str]) -> tuple[list[SheetTag], list[str]]:
+    entries, rest = [], []
+    for line in lines:
+        found = _TAG_LINE.match(line.strip())
+        if found is None:
+            rest.append(line)
+            continue
+        percent = None if found["percent"] is None else min(100, round(float(found["percent"].replace(",", "."))))
+        entries.append(SheetTag(with_underscores(found["tag"]), percent, (found["note"] or "").strip()))
+    return entries, rest
+
+
+def _read_names(lines: list[str], names: dict[str, str]) -> list[str]:
+    """Fills `names` and gives the lines that are none."""
+    rest = []
+    for line in lines:
+        found = _NAME_LINE.match(line.strip())
+        if found is None:
+            rest.append(line)
+        else:
+            names[found[1]] = with_underscores(found[2])
+    return rest
+
+
+def _merged(first: Iterable[SheetTag], second: Iterable[SheetTag]) -> tuple[SheetTag, ...]:
+    """Joins two lists of tags, the first mention of a tag counts."""
+    entries: dict[str, SheetTag] = {}
+    for entry in (*first, *second):
+        entries.setdefault(entry.tag, entry)
+    return tuple(entries.values())
+
+
+def _keep(remarks: dict[str, tuple[str, ...]], section: str, lines: Iterable[str]) -> None:
+    """Remembers lines that are neither empty nor the program's own hint."""
+    hints = {f"*{hint}*" for hint in _HINTS.values()}
+    kept = [line.rstrip() for line in lines if line.strip() and line.strip() not in hints]
+    if kept:
+        remarks[section] = (*remarks.get(section, ()), *kept)
+
+
+def _block(lines: list[str]) -> str:
+    return "\n".join(line.rstrip() for line in lines).strip("\n")

@@ -1,0 +1,110 @@
+"""What a person sees in a terminal: a bar while it works, the result as lines, or one JSON object."""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lorasmith.progress import Progress
+
+_QUIET_SECONDS = 15.0  # between two lines where the output is no terminal
+
+
+class Bar:
+    """Shows progress on standard error: a rich bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._last = ("", 0.0)
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        if sys.stderr.isatty():
+            self._draw(progress)
+        else:
+            self._line(progress)
+
+    def _draw(self, progress: Progress) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+
+        if self._bar is None:
+            columns = (TextColumn("{task.fields[stage]:<9}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(),
+                       TextColumn("{task.description}"))  # fmt: skip
+            self._bar = RichProgress(*columns, console=Console(stderr=True))
+            self._bar.start()
+        if progress.stage not in self._tasks:
+            self._tasks[progress.stage] = self._bar.add_task("", stage=progress.stage, total=progress.total)
+        self._bar.update(
+            self._tasks[progress.stage], completed=progress.done, total=progress.total, description=progress.note[:60]
+        )
+
+    def _line(self, progress: Progress) -> None:
+        stage, at = self._last
+        finished = progress.total is not None and progress.done >= progress.total
+        if progress.stage == stage and not finished and time.monotonic() - at < _QUIET_SECONDS:
+            return
+        self._last = (progress.stage, time.monotonic())
+        of = f" of {progress.total}" if progress.total else ""
+        sys.stderr.write(f"{progress.stage}: {progress.done}{of} {progress.note}\n")
+        sys.stderr.flush()
+
+
+def as_json(result: Any) -> str:
+    """Writes a result as one JSON object."""
+    value = _plain(result)
+    return json.dumps(value if isinstance(value, dict) else {"result": value}, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return value.as_posix() if isinstance(value, Path) else value
+
+
+def as_lines(result: Any, indent: str = "") -> str:
+    """Writes a result as lines for a person."""
+    value = _plain(result)
+    if isinstance(value, list):
+        return "\n".join(f"{indent}{_short(item)}" for item in value)
+    if not isinstance(value, dict):
+        return f"{indent}{value}"
+    width = max((len(str(key)) for key in value), default=0)
+    lines = []
+    for key, item in value.items():
+        label = f"{indent}{str(key).replace('_', ' '):<{width}}  "
+        if isinstance(item, list) and item and (isinstance(item[0], dict) or len(_short(item)) > 100):
+            lines.append(label.rstrip())
+            lines += [f"{indent}  {_short(part)}" for part in item]
+        else:
+            lines.append(f"{label}{_short(item)}")
+    return "\n".join(lines)
+
+
+def _short(value: Any) -> str:
+    if value is None or value == [] or value == "" or value == {}:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{str(key).replace('_', ' ')} {_short(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(" ".join(map(_short, item)) if isinstance(item, list) else _short(item) for item in value)
+    return str(value)

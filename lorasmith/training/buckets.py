@@ -1,0 +1,103 @@
+"""Aspect-ratio buckets: which sizes there are, which picture goes where, what it loses, and the batches of an epoch.
+
+The list is kohya's (area of the resolution, steps, bounds). The assignment differs from kohya's on purpose: the distance is
+|log(ratio / ratio)|, so the same mismatch counts the same for landscape and portrait, where kohya compares w/h linearly.
+"""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Size = tuple[int, int]  # width, height
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How one picture comes into its bucket: resized to cover it (`scale` > 1 enlarges), then cut in the middle."""
+
+    bucket: Size
+    resized: Size
+    offset: Size  # of the bucket inside the resized picture
+    scale: float
+
+    @property
+    def cut(self) -> Size:
+        """Gives the pixels lost of the resized picture's width and height."""
+        return self.resized[0] - self.bucket[0], self.resized[1] - self.bucket[1]
+
+    @property
+    def loss(self) -> float:
+        """Gives the share of the picture's area that is cut off."""
+        return 1 - (self.bucket[0] * self.bucket[1]) / (self.resized[0] * self.resized[1])
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A picture's part in an epoch: its bucket and how often it is drawn."""
+
+    bucket: Size
+    repeats: int
+
+
+def bucket_sizes(resolution: int, shortest: int, longest: int, step: int) -> list[Size]:
+    """Lists the buckets whose area is at most the resolution's square and whose sides are multiples of `step`, sorted."""
+    area = resolution * resolution
+    low = max(step, shortest // step * step)
+    high = -(-longest // step) * step
+    side = max(step, resolution // step * step)
+    found = {(side, side)}
+    for width in range(low, high + 1, step):
+        height = min(high, area // width // step * step)
+        if height >= low:
+            found |= {(width, height), (height, width)}
+    return sorted(found)
+
+
+def nearest_bucket(size: Size, buckets: list[Size]) -> Size:
+    """Gives the bucket with the nearest aspect ratio on a log scale; the larger area wins a tie, then the first."""
+    if size in buckets:
+        return size
+    ratio = math.log(size[0] / size[1])
+    return min(buckets, key=lambda each: (round(abs(math.log(each[0] / each[1]) - ratio), 9), -each[0] * each[1], each))
+
+
+def fit(size: Size, bucket: Size) -> Fit:
+    """Works out the covering resize and the centre crop of a picture of `size` for `bucket`."""
+    scale = max(bucket[0] / size[0], bucket[1] / size[1])
+    resized = (max(bucket[0], int(size[0] * scale + 0.5)), max(bucket[1], int(size[1] * scale + 0.5)))
+    return Fit(bucket, resized, ((resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2), scale)
+
+
+def fit_all(sizes: Mapping[str, Size], buckets: list[Size]) -> dict[str, Fit]:
+    """Works out the fit of every picture, by name."""
+    return {name: fit(size, nearest_bucket(size, buckets)) for name, size in sizes.items()}
+
+
+def draws_per_bucket(draws: Mapping[str, Draws]) -> dict[Size, int]:
+    """Counts an epoch's draws in each bucket, in order of size."""
+    counts: dict[Size, int] = {}
+    for each in draws.values():
+        counts[each.bucket] = counts.get(each.bucket, 0) + each.repeats
+    return dict(sorted(counts.items()))
+
+
+def steps_per_epoch(draws: Mapping[str, Draws], batch_size: int) -> int:
+    """Counts an epoch's batches: every bucket's last one may be smaller, nothing is dropped."""
+    return sum(-(-count // batch_size) for count in draws_per_bucket(draws).values())
+
+
+def epoch_batches(draws: Mapping[str, Draws], batch_size: int, seed: int, epoch: int) -> list[tuple[str, ...]]:
+    """Gives an epoch's batches of names, each of one bucket: a function of the set, the seed and the epoch alone.
+
+    Only `Random.random()` is used, whose sequence Python promises to keep from version to version.
+    """
+    chance = random.Random(f"{seed}:{epoch}")
+    pools: dict[Size, list[str]] = {}
+    for name in sorted(draws):
+        pools.setdefault(draws[name].bucket, []).extend([name] * draws[name].repeats)
+    batches: list[tuple[str, ...]] = []
+    for bucket in sorted(pools):
+        names = sorted(pools[bucket], key=lambda _: chance.random())
+        batches.extend(tuple(names[at : at + batch_size]) for at in range(0, len(names), batch_size))
+    return sorted(batches, key=lambda _: chance.random())

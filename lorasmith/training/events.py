@@ -1,0 +1,48 @@
+"""events.jsonl: the story of a run, one JSON object per line, cut back on resume so that it tells one story."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from lorasmith.files import disk_full_is_a_sentence
+from lorasmith.training.times import now
+
+
+class EventLog:
+    """Appends events to a file; what stands after `keep` bytes (a run that was killed) is cut off first."""
+
+    def __init__(self, path: Path, keep: int = 0) -> None:
+        self.path = path
+        with disk_full_is_a_sentence(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = path.open("ab")
+            if self._stream.tell() > keep:
+                self._stream.truncate(keep)
+                self._stream.seek(0, os.SEEK_END)
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Appends one event and hands it to the operating system at once."""
+        line = json.dumps({"event": event, "time": now(), **facts}, ensure_ascii=False)
+        with disk_full_is_a_sentence(self.path):
+            self._stream.write(line.encode("utf-8") + b"\n")
+            self._stream.flush()
+
+    def settle(self) -> int:
+        """Brings everything written to the disk and gives the file's length in bytes."""
+        with disk_full_is_a_sentence(self.path):
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        return self._stream.tell()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._stream.close()
+
+
+def read_events(path: Path) -> list[dict[str, Any]]:
+    """Reads the whole lines of an event file; a last line that a crash left half-written is passed over."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    return [json.loads(line) for line in lines if line.strip()]

@@ -1,0 +1,128 @@
+"""What a run will do, worked out before anything heavy is loaded: learning rates, steps, buckets, and what to know."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lorasmith.errors import TrainingError
+from lorasmith.settings.tables import TrainSettings
+from lorasmith.training.buckets import Draws, Fit, Size, bucket_sizes, draws_per_bucket, fit_all, steps_per_epoch
+from lorasmith.training.dataset import TrainingPicture
+
+HEAVY_CUT = 0.2  # share of a picture's area from which a crop is worth a sentence
+ENLARGED = 1.25  # scale from which an enlargement is worth a sentence
+FEW = 15  # pictures under which a character is seldom learnt well
+NAMED = 5  # names told in a sentence before "and n more"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run in numbers; `buckets` counts the draws of an epoch, `notes` are sentences for a person."""
+
+    unet_lr: float
+    text_encoder_lr: float
+    steps_per_epoch: int
+    steps: int
+    images_seen: int
+    buckets: dict[Size, int]
+    notes: list[str]
+
+
+def learning_rate(strength: float, repeats: float, epochs: int, images: int) -> float:
+    """Gives L = S / (R*E*I); with mixed repeats, R*I is the pictures counted by their repeats (R their mean)."""
+    return strength / (repeats * epochs * images)
+
+
+def learning_rates(settings: TrainSettings, pictures: Iterable[TrainingPicture]) -> tuple[float, float]:
+    """Gives the learning rates of U-Net and text encoder: as set, else by the rule and half of the U-Net's."""
+    weighted = sum(picture.repeats for picture in pictures)
+    unet = settings.unet_lr or learning_rate(settings.strength, 1, settings.epochs, weighted)
+    return unet, unet / 2 if settings.text_encoder_lr is None else settings.text_encoder_lr
+
+
+def fits_of(settings: TrainSettings, sizes: Mapping[str, Size]) -> dict[str, Fit]:
+    """Gives every picture's bucket and geometry, by name."""
+    return fit_all(
+        sizes, bucket_sizes(settings.resolution, settings.min_bucket, settings.max_bucket, settings.bucket_step)
+    )
+
+
+def draws_of(pictures: Iterable[TrainingPicture], fits: Mapping[str, Fit]) -> dict[str, Draws]:
+    """Gives every picture's part in an epoch, by name."""
+    return {picture.name: Draws(fits[picture.name].bucket, picture.repeats) for picture in pictures}
+
+
+def total_steps(settings: TrainSettings, each_epoch: int) -> int:
+    """Gives the steps of the run: all epochs, or `max_steps` when that is set and less."""
+    steps = each_epoch * settings.epochs
+    return min(steps, settings.max_steps) if settings.max_steps else steps
+
+
+def plan(settings: TrainSettings, pictures: list[TrainingPicture], sizes: Mapping[str, Size]) -> Plan:
+    """Works out a run; `sizes` holds each picture's upright width and height by name.
+
+    Raises `TrainingError` when there is nothing to train on or the size of a picture is not known.
+    """
+    if not pictures:
+        raise TrainingError("There are no pictures to train on: run the stages before train, or add pictures.")
+    if unknown := [picture.name for picture in pictures if picture.name not in sizes]:
+        raise TrainingError(f"The size of {_names(unknown)} is not known: the picture cannot be read.")
+    fits = fits_of(settings, {picture.name: sizes[picture.name] for picture in pictures})
+    draws = draws_of(pictures, fits)
+    each_epoch = steps_per_epoch(draws, settings.batch_size)
+    steps = total_steps(settings, each_epoch)
+    weighted = sum(picture.repeats for picture in pictures)
+    unet_lr, text_encoder_lr = learning_rates(settings, pictures)
+    return Plan(
+        unet_lr=unet_lr,
+        text_encoder_lr=text_encoder_lr,
+        steps_per_epoch=each_epoch,
+        steps=steps,
+        images_seen=round(weighted * steps / each_epoch),
+        buckets=draws_per_bucket(draws),
+        notes=[
+            *_picture_notes(pictures, fits),
+            *_run_notes(settings, each_epoch, steps),
+            *_rate_notes(settings, unet_lr, text_encoder_lr),
+        ],
+    )
+
+
+def _picture_notes(pictures: list[TrainingPicture], fits: Mapping[str, Fit]) -> list[str]:
+    """Words what a person should know of the pictures."""
+    notes = []
+    if len(pictures) < FEW:
+        notes.append(f"There are only {len(pictures)} pictures; from about {FEW} on a character is learnt more surely.")
+    if enlarged := [name for name, each in fits.items() if each.scale > ENLARGED]:
+        worst = max(fits[name].scale for name in enlarged)
+        notes.append(f"Smaller than their bucket, so enlarged up to {worst:.1f} times: {_names(enlarged)}.")
+    if heavy := [name for name, each in fits.items() if each.loss > HEAVY_CUT]:
+        worst = max(fits[name].loss for name in heavy)
+        notes.append(f"No bucket has their shape, so up to {worst:.0%} of their area is cut off: {_names(heavy)}.")
+    if empty := [picture.name for picture in pictures if not picture.caption.strip()]:
+        notes.append(f"Without a caption: {_names(empty)}.")
+    return notes
+
+
+def _run_notes(settings: TrainSettings, each_epoch: int, steps: int) -> list[str]:
+    """Words what is special about the length of the run."""
+    if steps == each_epoch * settings.epochs:
+        return []
+    return [f"max_steps ends the run after {steps} of {each_epoch * settings.epochs} steps."]
+
+
+def _rate_notes(settings: TrainSettings, unet_lr: float, text_encoder_lr: float) -> list[str]:
+    """Words what is special about the learning rates."""
+    notes = []
+    if text_encoder_lr == 0:
+        notes.append("The text encoder is not trained (text_encoder_lr = 0).")
+    if unet_lr > 5e-3:
+        notes.append(f"The U-Net's learning rate {unet_lr:.2g} is very high: use more repeats or epochs, or set unet_lr.")
+    if settings.alpha > 2 * settings.rank:
+        notes.append(f"alpha {settings.alpha:g} is more than twice the rank {settings.rank}: steps are large.")
+    return notes
+
+
+def _names(names: list[str]) -> str:
+    """Lists some names and counts the rest."""
+    shown = ", ".join(names[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"

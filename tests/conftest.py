@@ -1,0 +1,46 @@
+"""What every test stands on: one thread, no outside world, no files in the person's own folders."""
+
+import os
+
+os.environ.update(
+    OMP_NUM_THREADS="1",
+    MKL_NUM_THREADS="1",
+    HF_HUB_OFFLINE="1",
+    TRANSFORMERS_VERBOSITY="error",
+    GRADIO_ANALYTICS_ENABLED="False",
+)
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+GPU_IS_THERE = shutil.which("nvidia-smi") is not None
+
+
+def skip_reason(marker: str) -> str | None:
+    """Returns why tests with this marker cannot run here, or None."""
+    if marker == "gpu" and not GPU_IS_THERE:
+        return "no NVIDIA card"
+    if marker == "network" and os.environ.get("LORASMITH_NETWORK") != "1":
+        return "LORASMITH_NETWORK is not 1"
+    if marker == "model" and not os.environ.get("LORASMITH_MODELS"):
+        return "LORASMITH_MODELS names no folder of models"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in ("gpu", "network", "model"):
+            reason = skip_reason(marker) if item.get_closest_marker(marker) else None
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_home_of_the_tests_own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Points every place where a program keeps its own files at a temporary folder."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA"):
+        os.environ[name] = str(home / name.lower())
+    return home
