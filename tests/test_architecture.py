@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "lorasmith"
 
-FRONT_ENDS = {"cli", "ui", "__main__"}
+FRONT_ENDS = {"cli", "flags", "terminal", "ui", "__main__"}  # flags and terminal are the hands of cli
 STAGES = {"research", "download", "prune", "prepare", "tag", "train", "evaluate", "refine"}
 GROUND = {"project", "settings", "safety", "errors", "progress", "files", "presets"}
 SHARED_ROOMS = {"imaging", "tags", "checkpoints"}  # every room may use them
@@ -22,7 +22,7 @@ HEAVY = {
     "boorus": {"requests"},
     "imaging": {"PIL", "numpy", "cv2", "onnxruntime"},
     "tags": set(),
-    "taggers": {"onnxruntime", "PIL", "numpy"},
+    "taggers": {"onnxruntime", "PIL", "numpy", "huggingface_hub"},
     "checkpoints": {"torch", "safetensors", "numpy", "diffusers", "transformers"},
     "training": {"torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "PIL", "numpy"},
     "rendering": {"torch", "diffusers", "transformers", "peft", "safetensors", "PIL", "numpy", "requests"},

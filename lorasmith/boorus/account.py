@@ -16,8 +16,8 @@ def config_folder() -> Path:
 def account_for(site: str) -> tuple[str, str]:
     """Gives (user, API key) for a site, both empty where none is set.
 
-    Looked for in LORASMITH_<SITE>_USER and LORASMITH_<SITE>_KEY, then in `accounts.toml` of the config folder, which has
-    one table per site with `user` and `api_key`. Raises `UsageError` when that file is not valid TOML.
+    Looked for in LORASMITH_<SITE>_USER and LORASMITH_<SITE>_KEY, then in `accounts.toml` of the config folder, which
+    has one table per site with `user` and `api_key`. Raises `UsageError` when that file is not valid TOML.
     """
     word = site.upper()
     user, key = os.environ.get(f"LORASMITH_{word}_USER", ""), os.environ.get(f"LORASMITH_{word}_KEY", "")

@@ -116,6 +116,8 @@ class Client:
         response.close()
         if status == 401:
             raise SiteBlocked(f"{host} refuses the login{reason}. Check the user name and the API key.")
+        if status < 400:
+            raise SiteError(f"{host} sends this client from one place to the next without end ({status}).")
         if status == 403 or (page and status != 404):
             raise SiteBlocked(
                 f"{host} refuses this client ({status}{reason}). The run stops here; nothing is tried around it. "

@@ -113,16 +113,14 @@ def _continues(response: requests.Response, have: int) -> bool:
 
 
 def _write(response: requests.Response, stream: BinaryIO, have: int, announced: int) -> bool:
-    try:
-        for block in response.iter_content(_BLOCK):
-            have += len(block)
-            if have > announced:
-                return False
-            stream.write(block)
-        return True
-    finally:
-        stream.flush()
-        os.fsync(stream.fileno())
+    for block in response.iter_content(_BLOCK):
+        have += len(block)
+        if have > announced:
+            return False
+        stream.write(block)
+    stream.flush()
+    os.fsync(stream.fileno())
+    return True
 
 
 def _what_is_wrong(post: Post, part: Path) -> str:

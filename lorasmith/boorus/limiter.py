@@ -89,7 +89,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
         return float(text) if len(text) < 10 else 1e9
     try:
         date = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
 """The sites: one row each, the family whose protocol it speaks, and the only hosts its files may come from."""
 
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from lorasmith.errors import SiteError, UsageError
 from lorasmith.settings.stage import unknown_name
@@ -48,6 +48,16 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
+def _split(url: str) -> SplitResult:
+    """Splits an address; what is none at all comes back empty, and so fits nothing."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts
+
+
 def find_site(name: str, url: str = "") -> Site:
     """Gives the row called `name`, at `url` instead of its own address where one is given.
 
@@ -58,7 +68,7 @@ def find_site(name: str, url: str = "") -> Site:
     site = SITES[name]
     if not url:
         return site
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
         raise UsageError(f"'{url}' is not the address of a site; write it like https://e621.net, without a login.")
     return replace(site, url=url.rstrip("/"), file_hosts=(parts.netloc,))
@@ -69,7 +79,7 @@ def demand_allowed(site: Site, url: str) -> str:
 
     Only https passes, or plain http where the site's own address is plain http.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     schemes = ("https", urlsplit(site.url).scheme)
     if parts.scheme not in schemes or parts.netloc not in site.hosts:
         where = f"{parts.scheme}://{parts.hostname}"

@@ -84,9 +84,17 @@ def sd1_configs(header: Header) -> dict[str, dict[str, Any]]:
     """Derives the configs of `unet`, `vae` (diffusers) and `text_encoder` (transformers) from the tensors' shapes.
 
     A full-size file gives the configs of Stable Diffusion 1.5; thinner models of the same topology give their own.
-    The number of attention heads cannot be read from shapes: the family's rule is used (8 in the U-Net, width 64 in CLIP).
+    Heads cannot be read from shapes: the family's rule is used (8 in the U-Net, of width 64 in CLIP).
     """
     return {"unet": _unet_config(header), "vae": _vae_config(header), "text_encoder": _text_config(header)}
+
+
+def norm_groups(width: int) -> int:
+    """Gives the groups of the group norms for a model whose first level has `width` channels.
+
+    Full-size models have 32. Thin ones keep the VAE's 4 channels per group: groups of one channel forget every mean.
+    """
+    return min(32, width // 4)
 
 
 def _unet_config(header: Header) -> dict[str, Any]:
@@ -106,7 +114,7 @@ def _unet_config(header: Header) -> dict[str, Any]:
         "cross_attention_dim": header.shape(_CONTEXT)[1],
         "attention_head_dim": 8,
         "act_fn": "silu",
-        "norm_num_groups": 32,
+        "norm_num_groups": norm_groups(widths[0]),
         "norm_eps": 1e-5,
         "flip_sin_to_cos": True,
         "freq_shift": 0,
@@ -130,7 +138,7 @@ def _vae_config(header: Header) -> dict[str, Any]:
         "down_block_types": ["DownEncoderBlock2D"] * layout.LEVELS,
         "up_block_types": ["UpDecoderBlock2D"] * layout.LEVELS,
         "act_fn": "silu",
-        "norm_num_groups": 32,
+        "norm_num_groups": norm_groups(widths[0]),
         "sample_size": 512,
         "scaling_factor": 0.18215,
     }

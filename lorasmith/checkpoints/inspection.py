@@ -10,9 +10,10 @@ from lorasmith.checkpoints.family import identify
 from lorasmith.checkpoints.header import Header, TensorInfo, read_header
 
 _SUMMARY = (
-    "ss_output_name", "ss_sd_model_name", "ss_base_model_version", "ss_learning_rate", "ss_unet_lr", "ss_text_encoder_lr",
-    "ss_epoch", "ss_num_epochs", "ss_steps", "ss_num_train_images", "ss_resolution", "ss_clip_skip", "ss_seed",
-    "ss_optimizer", "ss_lr_scheduler", "ss_training_comment", "sshs_model_hash", "modelspec.title",
+    "ss_output_name", "ss_sd_model_name", "ss_base_model_version", "ss_learning_rate", "ss_unet_lr",
+    "ss_text_encoder_lr", "ss_epoch", "ss_num_epochs", "ss_steps", "ss_num_train_images", "ss_resolution",
+    "ss_clip_skip", "ss_seed", "ss_optimizer", "ss_lr_scheduler", "ss_training_comment", "sshs_model_hash",
+    "modelspec.title",
     "modelspec.architecture", "modelspec.prediction_type", "modelspec.trigger_phrase", "modelspec.date",
 )  # fmt: skip
 _TAGS = 40

@@ -167,7 +167,7 @@ def device_of(name: str = "auto") -> torch.device:
 
 
 def dtype_of(precision: str, device: torch.device) -> torch.dtype:
-    """Turns a setting (`auto`, `fp32`, `bf16`, `fp16`) into a dtype; auto is bf16 or fp16 on CUDA and fp32 elsewhere."""
+    """Turns a setting (`auto`, `fp32`, `bf16`, `fp16`) into a dtype; auto is bf16 or fp16 on CUDA, else fp32."""
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     if precision in named:
         return named[precision]

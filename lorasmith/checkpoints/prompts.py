@@ -107,9 +107,18 @@ def encode_chunks(
         states = hidden_states(sd1, ids, clip_skip)
         if any(weight != 1.0 for row in rows for weight in row.weights):
             weights = torch.tensor([row.weights for row in rows], device=states.device, dtype=states.dtype)
-            weighted = states * weights[:, :, None]
-            states = weighted * (states.mean((1, 2), keepdim=True) / weighted.mean((1, 2), keepdim=True))
+            states = _weighted(states, weights)
     return states.reshape(len(cuts), longest * states.shape[1], states.shape[2])
+
+
+def _weighted(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Scales states [m, 77, d] by token weights [m, 77] and gives each chunk its mean back, as the WebUIs do.
+
+    Where the mean is about zero (not so in real CLIP models) the factor would be wild, and is left out.
+    """
+    scaled = states * weights[:, :, None]
+    factor = states.mean((1, 2), keepdim=True) / scaled.mean((1, 2), keepdim=True)
+    return scaled * torch.where((factor > 0.5) & (factor < 2), factor, torch.ones_like(factor))
 
 
 def hidden_states(sd1: Sd1, ids: torch.Tensor, clip_skip: int = 1) -> torch.Tensor:

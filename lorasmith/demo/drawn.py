@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,6 @@ from pathlib import Path
 from typing import Protocol
 
 from PIL import Image
-
-from lorasmith.files import write_atomic
 
 PREVIEW_SIDE = 256
 SAMPLE_SIDE = 850
@@ -73,9 +70,7 @@ class Files:
         self._locks: dict[int, threading.Lock] = {number: threading.Lock() for number in self._posts}
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="demo-draw")
         folder.mkdir(parents=True, exist_ok=True)
-        for post in self._posts.values():
-            if self._facts(post).is_file():
-                self._note(post, Drawn(**json.loads(self._facts(post).read_text("utf-8"))))
+        self._note_kept()
 
     def drawn(self, post: Drawable) -> Drawn:
         """Gives md5 and size of a post's file, drawing it when nobody has yet."""
@@ -83,8 +78,10 @@ class Files:
             if post.id not in self._known:
                 content = post.draw()
                 drawn = Drawn(hashlib.md5(content, usedforsecurity=False).hexdigest(), len(content))
-                write_atomic(self._path(post), content)
-                write_atomic(self._facts(post), json.dumps(vars(drawn)))
+                path = self._path(post, drawn.md5)
+                temporary = path.with_suffix(".tmp")
+                temporary.write_bytes(content)
+                temporary.replace(path)
                 self._note(post, drawn)
             return self._known[post.id]
 
@@ -97,7 +94,7 @@ class Files:
         post = self._posts.get(self._by_md5.get(md5, -1))
         if post is None or not is_served(post):
             return None, ""
-        return self._path(post).read_bytes(), post.ext
+        return self._path(post, md5).read_bytes(), post.ext
 
     def smaller(self, md5: str, side: int) -> bytes | None:
         """Gives a JPEG of the file within a square of `side` pixels."""
@@ -112,11 +109,16 @@ class Files:
         self._known[post.id] = drawn
         self._by_md5[drawn.md5] = post.id
 
-    def _path(self, post: Drawable) -> Path:
-        return self._folder / f"{post.id}-{_key(post)}.{post.ext}"
+    def _note_kept(self) -> None:
+        """Finds what an earlier run drew: a file's name says which post it is, of which world, and its md5."""
+        by_stem = {f"{post.id}-{_key(post)}": post for post in self._posts.values()}
+        for path in self._folder.iterdir():
+            stem, _, md5 = path.stem.rpartition("-")
+            if (post := by_stem.get(stem)) is not None and path.suffix == f".{post.ext}":
+                self._note(post, Drawn(md5, path.stat().st_size))
 
-    def _facts(self, post: Drawable) -> Path:
-        return self._folder / f"{post.id}-{_key(post)}.json"
+    def _path(self, post: Drawable, md5: str) -> Path:
+        return self._folder / f"{post.id}-{_key(post)}-{md5}.{post.ext}"
 
 
 @dataclass(frozen=True)

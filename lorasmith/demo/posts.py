@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from lorasmith.demo.creature import FUR
-from lorasmith.demo.faults import encode, spoil
+from lorasmith.demo.spoiling import encode, spoil
 from lorasmith.demo.world import (
     BACKGROUNDS, NEW_LOOKS, OWN_TAGS, Scene, random_creature, random_scene, training_scene, vary, with_implied,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
@@ -15,23 +14,26 @@ _BATCH = 16
 
 
 class Roundtrip:
-    """Encodes and decodes square pictures at the side that the base model renders at."""
+    """Encodes pictures, disturbs their latents as an imperfect denoiser does, and decodes them."""
 
-    def __init__(self, checkpoint: Path, side: int = 128) -> None:
+    def __init__(self, checkpoint: Path, most_noise: float = 0.35) -> None:
         self._vae = load_sd1(checkpoint, parts=("vae",)).vae
-        self._side = side
+        self._most_noise = most_noise
 
     @torch.no_grad()
-    def through(self, pictures: Pixels) -> Pixels:
-        """Gives N x S x S x 3 RGB pictures as the VAE gives them back, at the size they came in."""
-        size = (pictures.shape[2], pictures.shape[1])
-        result = np.empty_like(pictures)
+    def through(self, pictures: Pixels, seed: int) -> Pixels:
+        """Gives N x H x W x 3 RGB pictures (H and W multiples of 8) as the VAE gives them back.
+
+        Each latent gets noise of up to `most_noise` of its own deviation.
+        """
+        chance = torch.Generator().manual_seed(seed)
+        parts = []
         for start in range(0, len(pictures), _BATCH):
-            small = np.stack([cv2.resize(pixels, (self._side, self._side), interpolation=cv2.INTER_AREA)
-                              for pixels in pictures[start: start + _BATCH]])
-            signal = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-            back = self._vae.decode(self._vae.encode(signal).latent_dist.sample()).sample
-            pixels = ((back.clamp(-1, 1) + 1.0) * 127.5).round().permute(0, 2, 3, 1).byte().numpy()
-            for place, decoded in enumerate(pixels):
-                result[start + place] = cv2.resize(decoded, size, interpolation=cv2.INTER_CUBIC)
-        return result
+            signal = torch.from_numpy(pictures[start : start + _BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+            latents = self._vae.encode(signal).latent_dist.mean
+            share = torch.rand((len(latents), 1, 1, 1), generator=chance) * self._most_noise
+            width = latents.std(dim=(1, 2, 3), keepdim=True)
+            latents = latents + torch.randn(latents.shape, generator=chance) * share * width
+            back = self._vae.decode(latents).sample.clamp(-1, 1)
+            parts.append(((back + 1.0) * 127.5).round().permute(0, 2, 3, 1).byte().numpy())
+        return np.concatenate(parts)

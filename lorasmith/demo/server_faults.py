@@ -36,6 +36,11 @@ class Faults:
         with self._lock:
             self._waiting.extend(faults)
 
+    def clear(self) -> None:
+        """Forgets the rest of the script."""
+        with self._lock:
+            self._waiting.clear()
+
     def take(self, path: str) -> Fault | None:
         """Gives the fault that befalls a request for `path` now, and counts it as done."""
         with self._lock:

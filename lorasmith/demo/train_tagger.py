@@ -32,6 +32,7 @@ from lorasmith.demo.roundtrip import Roundtrip
 from lorasmith.demo.tagger_net import TaggerNet, export_onnx, write_tag_list
 from lorasmith.demo.tagger_pictures import (
     NET_SIDE,
+    STORED_SIDE,
     augmented,
     degraded,
     drawn,
@@ -41,10 +42,13 @@ from lorasmith.demo.tagger_pictures import (
     training_picture,
 )
 from lorasmith.demo.tagger_score import f1_by_tag, reader_of
+from lorasmith.demo.world import Scene
 from lorasmith.files import sha256_of, write_atomic
 
 MODELS = Path(__file__).parent / "models" / "tagger"
-_EXPORT_EVERY = 4
+_EXPORT_EVERY = 6
+_BUCKETS = ((128, 128), (96, 160), (128, 128), (160, 96))
+_PASS = 20
 _EMA = 0.995
 _WARM_UP = 200
 _TEMPERATURES = np.linspace(0.6, 1.8, 25)
@@ -104,31 +108,39 @@ class Shards:
         digest = hashlib.sha256()
         for module in (world, creature, drawing, scenery, tagger_pictures):
             digest.update(Path(module.__file__ or "").read_bytes())
+        self.drawn = plan.work / f"drawn-{digest.hexdigest()[:10]}"
         if plan.vae:
             digest.update(sha256_of(plan.vae).encode())
-        self.folder = plan.work / f"shards-{digest.hexdigest()[:10]}"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.rendered = plan.work / f"rendered-{digest.hexdigest()[:10]}"
         self.pictures: list[Pixels] = []
         self.labels: list[NDArray[np.uint8]] = []
 
     def grow_to(self, count: int) -> None:
-        """Draws or reads shards until there are `count` of them, or as many as the plan has."""
+        """Draws or reads shards until there are `count` of them, or as many as the plan has.
+
+        With a VAE every second shard holds pictures that went through it.
+        """
         for index in range(len(self.pictures), min(count, self.plan.shards)):
-            path = self.folder / f"{index:03d}.npz"
+            passed = self.roundtrip is not None and index % 2 == 1
+            folder = self.rendered if passed else self.drawn
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{index:03d}.npz"
             if not path.exists():
-                self._draw(path, index)
+                self._draw(path, index, passed)
             with np.load(path) as saved:
                 self.pictures.append(saved["pictures"])
                 self.labels.append(saved["labels"])
 
-    def _draw(self, path: Path, index: int) -> None:
+    def _draw(self, path: Path, index: int, passed: bool) -> None:
         first = index * self.plan.shard
-        pairs = [training_picture(number) for number in range(first, first + self.plan.shard)]
-        pictures = np.stack([pixels for pixels, _ in pairs])
-        if self.roundtrip:
-            pictures[::2] = self.roundtrip.through(pictures[::2])
+        numbers = range(first, first + self.plan.shard)
+        if passed and self.roundtrip:
+            pictures, labels = rendered_alike([scene_of("train", number) for number in numbers], self.roundtrip)
+        else:
+            pairs = [training_picture(number) for number in numbers]
+            pictures, labels = np.stack([pixels for pixels, _ in pairs]), np.stack([row for _, row in pairs])
         temporary = path.with_suffix(".tmp.npz")
-        np.savez(temporary, pictures=pictures, labels=np.stack([row for _, row in pairs]))
+        np.savez(temporary, pictures=pictures, labels=labels)
         temporary.replace(path)
 
     def batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -142,6 +154,16 @@ class Shards:
             rows = np.stack([self.labels[shard][place] for shard, place in chosen])
             bgr = torch.from_numpy(np.ascontiguousarray(views[:, :, :, ::-1]))
             yield bgr.permute(0, 3, 1, 2).float(), torch.from_numpy(rows).float()
+
+
+def rendered_alike(scenes: list[Scene], roundtrip: Roundtrip) -> tuple[Pixels, NDArray[np.uint8]]:
+    """Draws scenes at the base model's own sizes and passes them through its VAE; gives stored squares and labels."""
+    pictures: list[Pixels] = []
+    for start in range(0, len(scenes), _PASS):
+        width, height = _BUCKETS[start // _PASS % len(_BUCKETS)]
+        arrays = np.stack([scene.draw_array(width, height) for scene in scenes[start : start + _PASS]])
+        pictures += [squared(pixels, STORED_SIDE) for pixels in roundtrip.through(arrays, start)]
+    return np.stack(pictures), np.stack([label_row(scene.tags()) for scene in scenes])
 
 
 def train_round(state: State, shards: Shards, plan: Plan) -> float:

@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from lorasmith.demo.muon import MuonAdam
 from lorasmith.demo.tiny_sd import SCALING_FACTOR, build_vae
 from lorasmith.demo.world import training_scene
 
 BUCKETS = ((128, 128), (96, 160), (160, 96))
 KL_WEIGHT = 1e-4
+PEAK_RATE = 1e-2
 
 
 def to_tensor(arrays: list[np.ndarray]) -> torch.Tensor:
@@ -62,14 +64,14 @@ def train_vae(work: Path, minutes: float, whole_share: float = 0.3) -> Autoencod
     state_file = work / "vae.pt"
     vae = _fresh_vae()
     average = build_vae().requires_grad_(False)
-    optimiser = torch.optim.AdamW(vae.parameters(), lr=1e-3, weight_decay=0.0, betas=(0.9, 0.99))
+    optimiser = MuonAdam(vae.named_parameters(), lr=PEAK_RATE, adam_share=0.15)
     spent, step = 0.0, 0
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
         vae.load_state_dict(state["vae"])
+        average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         spent, step = state["spent"], state["step"]
-        average.load_state_dict(state["average"])
     else:
         average.load_state_dict(vae.state_dict())
     rng = random.Random(f"vae {step}")
@@ -78,10 +80,10 @@ def train_vae(work: Path, minutes: float, whole_share: float = 0.3) -> Autoencod
     while spent < minutes * 60:
         part = spent / (minutes * 60)
         whole = part > 1.0 - whole_share
-        _set_rate(optimiser, 1.2e-3 * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * part)) + 2e-5)
-        pictures = _wholes(rng, 3) if whole else _crops(rng, 8)
+        set_rate(optimiser, PEAK_RATE * min(1.0, (step + 1) / 20) * (0.5 + 0.5 * math.cos(math.pi * part)) + 1e-4)
+        pictures = _wholes(rng, 2) if whole else _crops(rng, 4 if part < 0.35 else 6)
         losses = _vae_step(vae, optimiser, pictures)
-        _follow(average, vae, min(0.99, (1 + step) / (10 + step)))
+        follow(average, vae, min(0.99, (1 + step) / (10 + step)))
         step += 1
         now = time.monotonic()
         spent, mark = spent + now - mark, now
@@ -116,6 +118,61 @@ def _vae_step(vae: AutoencoderKL, optimiser: torch.optim.Optimizer, pictures: to
     return {"loss": round(seen.item(), 5), "l1": round(pixels.item(), 5), "kl": round(divergence.item(), 4)}
 
 
+def train_decoder(work: Path, vae: AutoencoderKL, minutes: float) -> None:
+    """Trains the decoder alone on whole pictures, so that the latents stay as they are; writes `decoder_done.pt`."""
+    state_file = work / "decoder.pt"
+    average = build_vae().requires_grad_(False)
+    average.load_state_dict(vae.state_dict())
+    vae.requires_grad_(False)
+    parts = [vae.decoder, vae.post_quant_conv]
+    named = [(name, weight.requires_grad_(True)) for part in parts for name, weight in part.named_parameters()]
+    optimiser = MuonAdam(named, lr=PEAK_RATE / 3, adam_share=0.15)
+    spent, step = 0.0, 0
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True)
+        vae.load_state_dict(state["vae"])
+        average.load_state_dict(state["average"])
+        optimiser.load_state_dict(state["optimiser"])
+        spent, step = state["spent"], state["step"]
+    rng = random.Random(f"decoder {step}")
+    torch.manual_seed(step)
+    mark = time.monotonic()
+    while spent < minutes * 60:
+        set_rate(optimiser, PEAK_RATE / 3 * (0.5 + 0.5 * math.cos(math.pi * spent / minutes / 60)) + 5e-5)
+        losses = _decoder_step(vae, optimiser, _crops(rng, 6) if step % 3 else _wholes(rng, 2))
+        follow(average, vae, 0.98)
+        step += 1
+        now = time.monotonic()
+        spent, mark = spent + now - mark, now
+        if step % 10 == 0:
+            log(work / "decoder.jsonl", {"step": step, "minutes": round(spent / 60, 2), **losses})
+        if step % 100 == 0:
+            _save(state_file, vae, average, optimiser, {"spent": spent, "step": step})
+            save_vae(work / "decoder_done.pt", average)
+    save_vae(work / "decoder_done.pt", average)
+
+
+def save_vae(path: Path, vae: AutoencoderKL) -> None:
+    """Writes a VAE's weights, complete or not at all."""
+    part = path.with_suffix(".part")
+    torch.save(vae.state_dict(), part)
+    part.replace(path)
+
+
+def _decoder_step(vae: AutoencoderKL, optimiser: torch.optim.Optimizer, pictures: torch.Tensor) -> dict[str, float]:
+    with torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad():
+            latents = vae.encode(pictures).latent_dist.sample()
+        drawn = vae.decode(latents).sample
+    seen = picture_loss(drawn.float(), pictures)
+    seen.backward()
+    torch.nn.utils.clip_grad_norm_([weight for weight in vae.parameters() if weight.requires_grad], 1.0)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    pixels = (drawn.detach().float() - pictures).abs().mean()
+    return {"loss": round(seen.item(), 5), "l1": round(pixels.item(), 5)}
+
+
 @torch.no_grad()
 def fold_scale(vae: AutoencoderKL, pictures: torch.Tensor) -> None:
     """Makes latents times 0.18215 have mean 0 and deviation 1 per channel, by changing the two 1x1 convolutions."""
@@ -132,11 +189,11 @@ def fold_scale(vae: AutoencoderKL, pictures: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def _follow(average: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
+def follow(average: torch.nn.Module, model: torch.nn.Module, decay: float) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1.0 - decay)
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     for group in optimiser.param_groups:
         group["lr"] = rate
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -58,7 +57,7 @@ class Box:
 
 
 def character_box(mask: Mask, margin: float = 0.08) -> Box | None:
-    """Gives the rectangle round the mask (uint8 [height, width]) with a margin, inside the picture; None for no mask."""
+    """Gives the rectangle round the mask (uint8 [height, width]) with a margin, on the picture; None for no mask."""
     columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
     if not columns.size:
         return None

@@ -13,6 +13,7 @@ from lorasmith.imaging.masks import Mask
 _WORK_SIDE = 200
 _LEAST_SCORE = 0.95
 _LEAST_LEAD = 0.06
+_LEAST_DETAIL = 0.15
 
 Field = NDArray[np.float32]
 
@@ -27,17 +28,19 @@ class _Disc:
     score: float = 0.0
 
 
-def head_box(image: Image.Image, mask: Mask, margin: float = 0.15) -> Box | None:
+def head_box(image: Image.Image, mask: Mask, margin: float = 0.1) -> Box | None:
     """Gives a nearly square box round the head, ears and hair with a margin; None when unsure.
 
-    `mask` is the character's mask (uint8 [height, width]) of `image`. The head is taken to be a round part that hangs on the
-    rest by a neck, lies high, and has finer detail (eyes, mouth) than the rest.
+    `mask` is the character's mask (uint8 [height, width]) of `image`. The head is taken to be a round part that hangs
+    on the rest by a neck, lies high, and has finer detail (eyes, mouth) than the rest.
     """
     scale = _WORK_SIDE / max(mask.shape)
     size = (max(8, round(mask.shape[1] * scale)), max(8, round(mask.shape[0] * scale)))
     small = (cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
     if small.mean() < 0.01:
         return None
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(small, connectivity=8)
+    small = (parts == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())).astype(np.uint8)
     grey = cv2.resize(np.asarray(image.convert("L")), size, interpolation=cv2.INTER_AREA)
     found = _best_disc(small, grey)
     if found is None:
@@ -63,7 +66,8 @@ def _best_disc(mask: Mask, grey: Mask) -> _Disc | None:
 
 def _discs(depth: Field, most: int = 8) -> list[_Disc]:
     """Lists the largest discs inside the outline, largest first; none has its centre inside an earlier one."""
-    left, discs = depth.copy(), []
+    left = depth.copy()
+    discs: list[_Disc] = []
     largest = float(depth.max())
     while len(discs) < most:
         y, x = np.unravel_index(int(left.argmax()), left.shape)
@@ -94,18 +98,28 @@ def _scored(disc: _Disc, mask: Mask, detail: Field, rows: tuple[int, int], large
     cv2.circle(face, (disc.x, disc.y), max(1, round(0.85 * disc.radius)), 1, -1)
     fine = min(2.0, float(detail[face > 0].mean()))
     size = min(1.0, disc.radius / largest)
-    score = 0.5 * free + 0.7 * (1.0 - height) + 0.25 * fine + 0.35 * size
+    faceless = 1.0 if fine < _LEAST_DETAIL else 0.0
+    score = 0.5 * free + 0.7 * (1.0 - height) + 0.25 * fine + 0.35 * size - faceless
     return _Disc(disc.x, disc.y, disc.radius, score)
 
 
 def _round_head(mask: Mask, disc: _Disc, margin: float) -> Box:
-    """Widens the disc to what stands out over it (ears, horns, hair) and makes the box nearly square."""
+    """Widens the disc to what stands out beside and over it (cheeks, ears, horns); nearly square, little below."""
     radius = disc.radius
-    left, right = max(0, round(disc.x - 1.3 * radius)), round(disc.x + 1.3 * radius)
-    top, bottom = max(0, round(disc.y - 2.4 * radius)), round(disc.y + 1.15 * radius)
+    band = np.asarray(mask[max(0, round(disc.y - 0.9 * radius)) : round(disc.y + 0.4 * radius) + 1].any(axis=0))
+    half = min(1.8 * radius, max(1.1 * radius, _free_reach(band, disc.x)))
+    left, right = max(0, round(disc.x - half)), round(disc.x + half)
+    top, bottom = max(0, round(disc.y - 2.2 * radius)), disc.y + 1.05 * radius
     above = np.flatnonzero(mask[top : disc.y, left : right + 1].any(axis=1))
-    top = top + int(above[0]) if above.size else round(disc.y - radius)
-    side = max(right - left, bottom - top)
-    middle = (left + right) / 2
-    half = max((right - left) / 2, side * 0.45)
-    return Box(round(middle - half), top, round(middle + half), bottom).grown(margin)
+    upper = top + int(above[0]) if above.size else disc.y - radius
+    half = max(half, 0.4 * (bottom - upper))
+    extra = margin * max(2 * half, bottom - upper)
+    edges = (disc.x - half - extra, upper - extra, disc.x + half + extra, bottom + 0.5 * extra)
+    return Box(*(round(edge) for edge in edges))
+
+
+def _free_reach(band: NDArray[np.bool_], x: int) -> float:
+    """Gives how far the outline goes on the side where it ends sooner: on the other side the body may hang."""
+    empty = np.flatnonzero(~band)
+    before, after = empty[empty < x], empty[empty > x]
+    return float(min(x - before[-1] if before.size else x, after[0] - x if after.size else len(band) - x))

@@ -121,7 +121,7 @@ def _regions(pixels: Pixels) -> NDArray[np.int32]:
 
 
 def _border_contact(regions: NDArray[np.int32]) -> tuple[Share, Share]:
-    """Gives each region's pixels on the border, and those against the root of its area; the lower edge counts little."""
+    """Gives each region's pixels on the border, also against the root of its area; the lower edge counts little."""
     count = int(regions.max()) + 1
     contact = np.bincount(np.concatenate([regions[0], regions[:, 0], regions[:, -1]]), minlength=count)
     contact = contact + 0.3 * np.bincount(regions[-1], minlength=count)

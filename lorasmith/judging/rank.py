@@ -51,7 +51,8 @@ def rank(cells: Sequence[CellScores], base: CellScores, bars: Bars = Bars()) -> 
     judged = [standing for standing in standings if standing.likeness is not None]
     rule = RULE.format(kept=bars.kept, tie=bars.tie)
     if not judged:
-        return Ranking(None, tuple(standings), rule, "The tagger knows none of the character's own tags: nothing to rank.")
+        nothing = "The tagger knows none of the character's own tags: nothing to rank."
+        return Ranking(None, tuple(standings), rule, nothing)
     best = choose(judged, bars)
     rest = sorted((standing for standing in standings if standing is not best), key=lambda one: _order(one, bars))
     return Ranking(best, (best, *rest), rule, advice(best, standings))

@@ -24,7 +24,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Judge:
-    """What renders are judged by: the place of each tag in the tagger's scores, the own tags, the threshold for "drawn"."""
+    """What renders are judged by: each tag's place in the scores, the own tags, and the score that counts as drawn."""
 
     index: Mapping[str, int]
     core: tuple[str, ...]
@@ -117,7 +117,7 @@ def score_by_tag(renders: Iterable[Judged], judge: Judge) -> dict[str, float]:
 
 
 def diversity(renders: Sequence[Judged]) -> float | None:
-    """Gives the mean absolute difference of the scores of renders that differ in their seed alone; None for one seed."""
+    """Gives the mean absolute difference of the scores of renders that differ in seed alone; None for one seed."""
     by_prompt: dict[str, list[np.ndarray]] = {}
     for render in renders:
         by_prompt.setdefault(render.prompt.text, []).append(render.scores)
@@ -132,19 +132,22 @@ def spread(values: Iterable[float | None]) -> Spread | None:
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not known.size:
         return None
-    return Spread(
-        float(known.mean()), float(known.min()), float(known.max()), float(known.std()), int(known.size)
-    )
+    return Spread(float(known.mean()), float(known.min()), float(known.max()), float(known.std()), int(known.size))
 
 
 def kept_share(cell: CellScores, base: CellScores, kinds: Collection[str] = FLEXIBILITY) -> float | None:
-    """Gives how often prompts are followed with the LoRA, relative to the base alone (1.0 = as often, at most 1).
+    """Gives how often prompts are followed relative to the base alone: the mean over groups, each at most 1.
 
-    Groups that the base itself never follows say nothing and are left out; None where no group is left.
+    None where no group is left.
     """
-    ratios = [
-        min(1.0, cell.followed[kind].mean / base.followed[kind].mean)
+    ratios = [min(1.0, ratio) for ratio in kept_by_group(cell, base, kinds).values()]
+    return sum(ratios) / len(ratios) if ratios else None
+
+
+def kept_by_group(cell: CellScores, base: CellScores, kinds: Collection[str] = FLEXIBILITY) -> dict[str, float]:
+    """Gives the same for each group, which may exceed 1; groups that the base itself never follows say nothing."""
+    return {
+        kind: cell.followed[kind].mean / base.followed[kind].mean
         for kind in kinds
         if kind in cell.followed and kind in base.followed and base.followed[kind].mean > 0
-    ]
-    return sum(ratios) / len(ratios) if ratios else None
+    }

@@ -33,7 +33,8 @@ class DiffusersRenderer:
         sampler: Sampler = "ddim",
         batch_size: int = 4,
     ) -> None:
-        """Loads the checkpoint, or takes a loaded one, which must then not be changed by others."""
+        """Loads the checkpoint, or borrows a loaded one, which is as before after each call."""
+        self._borrowed = isinstance(checkpoint, Sd1)
         if isinstance(checkpoint, Sd1):
             self.sd1 = checkpoint
         else:
@@ -55,7 +56,7 @@ class DiffusersRenderer:
                 if report:
                     report(Progress("render", len(pictures), len(prompts), prompts[indices[-1]].text))
         finally:
-            self._switch.use(())
+            self._give_back()
         return [pictures[index] for index in range(len(prompts))]
 
     def inpaint(
@@ -63,7 +64,7 @@ class DiffusersRenderer:
     ) -> Image.Image:
         """Draws anew what is white in `mask`; every pixel where the mask is black stays exactly as it was.
 
-        The part round the mask is drawn at the prompt's size. `strength` in (0, 1] is how far it may leave the original.
+        The part round the mask is drawn at the prompt's size. `strength` in (0, 1] says how far it may go from it.
         """
         demand_renderable(prompt)
         if mask.size != picture.size:
@@ -78,12 +79,17 @@ class DiffusersRenderer:
         try:
             drawn = self._redraw(part, latent_mask(mask.crop(box), *size), prompt, strength)
         finally:
-            self._switch.use(())
+            self._give_back()
         return put_back(picture, drawn, mask, box)
 
     def infotext(self, prompt: Prompt) -> str:
         """Writes the `parameters` text for a render of this renderer."""
         return infotext(prompt, self.sd1.path, NAMES[self.sampler])
+
+    def _give_back(self) -> None:
+        """Takes the LoRAs out of a borrowed model; in one of our own they wait for the next call."""
+        if self._borrowed:
+            self._switch.use(())
 
     def _batches(self, prompts: Sequence[Prompt]) -> Iterator[list[int]]:
         """Groups prompts that can go through the U-Net together, without which none would change."""
@@ -158,7 +164,7 @@ class DiffusersRenderer:
         pixels = vae.decode((latents[None] / self.sd1.scaling_factor).to(vae.dtype)).sample[0].float()
         if not torch.isfinite(pixels).all():
             raise RenderingError(
-                "The render is not finite (it would be black); use precision fp32, or another base model or LoRA weight."
+                "The render is not finite (it would be black): use precision fp32, another base model or LoRA weight."
             )
         array = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
         return Image.fromarray(array)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lorasmith.checkpoints.load import Sd1
-from lorasmith.checkpoints.lora_file import LoraFile, read_lora
+from lorasmith.checkpoints.lora_file import LoraFile, LoraWeights, read_lora
 from lorasmith.checkpoints.lora_keys import UNET_PREFIX, Part, sd1_lora_modules
 from lorasmith.errors import CheckpointError
 from lorasmith.rendering.prompt import LoraUse
@@ -53,13 +53,15 @@ class LoraSwitch:
             if place is None:
                 raise CheckpointError(f"{lora.path} changes a module that the base model does not have: '{name}'.")
             shape = self._module(place).weight.shape
-            delta = weights.delta(lora.weight if place[0] == "unet" else text_weight)
+            device = self._sd1.device
+            moved = LoraWeights(weights.down.to(device), weights.up.to(device), weights.alpha)
+            delta = moved.delta(lora.weight if place[0] == "unet" else text_weight)
             if delta.numel() != shape.numel() or delta.shape[0] != shape[0]:
                 raise CheckpointError(
                     f"{lora.path} was made for another base model: '{name}' changes {tuple(delta.shape)}, "
                     f"here it is {tuple(shape)}."
                 )
-            delta = delta.reshape(shape).to(self._sd1.device)
+            delta = delta.reshape(shape)
             deltas[place] = deltas[place] + delta if place in deltas else delta
 
     def _restore(self) -> None:

@@ -38,7 +38,7 @@ class LoraUse:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One picture to render: text in the WebUIs' prompt language, sizes in pixels, the classifier-free guidance scale."""
+    """One picture to render: text in the WebUIs' prompt language, sizes in pixels, the guidance scale."""
 
     text: str
     negative: str = ""

@@ -58,4 +58,4 @@ def latent_mask(mask: Image.Image, width: int, height: int) -> np.ndarray:
     """Shrinks a mask to latents [height / 8, width / 8] of 0 and 1: a cell is 1 when any pixel of it is not black."""
     pixels = np.asarray(mask.convert("L").resize((width, height), Image.Resampling.BOX)) > 0
     cells = pixels.reshape(height // 8, 8, width // 8, 8).any(axis=(1, 3))
-    return cells.astype(np.float32)
+    return np.asarray(cells, dtype=np.float32)

@@ -28,7 +28,7 @@ class WebuiRenderer:
         sampler: str = "DDIM",
         timeout: float = 900,
     ) -> None:
-        """Takes the WebUI's address, its `--api-auth` login, and a checkpoint (its title there) if not the loaded one."""
+        """Takes the WebUI's address, its `--api-auth` login, and a checkpoint's title if not the loaded one."""
         self.url = url.rstrip("/")
         self.checkpoint = checkpoint
         self.sampler = sampler

@@ -45,7 +45,7 @@ class PruneSettings(StageSettings):
 
     min_side: int = setting(256, "smallest short side", unit="pixels", ge=16)
     near_duplicate_bits: int = setting(4, "most differing bits of two 64-bit picture hashes that still mean the same picture", unit="bits", ge=0, le=16)
-    blur: float = setting(0.15, "sharpness under which a picture counts as blurred, 0 to 1", ge=0, le=1)
+    blur: float = setting(0.27, "sharpness under which a picture counts as blurred, 0 to 1", ge=0, le=1)
     solo: bool = setting(True, "drop pictures with more than one character, by their tags")
     min_score: int = setting(-1000, "drop booru pictures with a lower score", advanced=True)
     worst_share: float = setting(0.0, "drop at least this share, the least sharp and lowest scored first", unit="share", ge=0, le=0.9, advanced=True)

@@ -75,11 +75,13 @@ def _trainer() -> Finding:
 
 
 def _onnxruntime() -> Finding:
-    from lorasmith.taggers.providers import available_providers_truth
-
     import onnxruntime
 
-    return Finding("onnxruntime", f"{onnxruntime.__version__}: {', '.join(available_providers_truth())}", True)
+    from lorasmith.taggers.providers import available_providers_truth
+
+    providers = available_providers_truth()
+    seen = ", ".join(each.name if each.works else f"{each.name} (does not work: {each.note})" for each in providers)
+    return Finding("onnxruntime", f"{onnxruntime.__version__}: {seen}", any(each.works for each in providers))
 
 
 def _disk(folder: Path) -> Finding:

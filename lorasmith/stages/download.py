@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lorasmith.errors import PictureError, SiteBlocked, SiteError
+from lorasmith.errors import PictureError
 from lorasmith.files import demand_space, md5_of, sha256_of
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import Picture, Tag, relative_to_project
@@ -83,12 +83,12 @@ def _have(project: Project, post: "Post") -> bool:
 
 def _fetch(project: Project, booru: "Booru", post: "Post", settings: DownloadSettings) -> str | None:
     """Fetches and records one post; gives a sentence when this one cannot be had."""
+    from lorasmith.boorus.faults import FileError
+
     try:
         path = booru.fetch(post, project.images)
         picture = read_new_picture(project, path, post.name, settings.max_short_side, post.md5)
-    except SiteBlocked:
-        raise
-    except (SiteError, PictureError) as error:
+    except (FileError, PictureError) as error:  # this file alone; a fault of the site ends the stage
         return str(error)
     provenance = {
         "site": post.site, "id": post.id, "rating": post.rating, "score": post.score, "fav_count": post.fav_count,
@@ -104,12 +104,12 @@ def _fetch(project: Project, booru: "Booru", post: "Post", settings: DownloadSet
 
 def read_new_picture(project: Project, path: Path, name: str, max_short_side: int, md5: str | None) -> dict:  # type: ignore[type-arg]
     """Checks that a new file is a whole picture, keeps it smaller where asked, and gives the row's facts."""
-    from lorasmith.imaging.crop import fit_short_side
+    from lorasmith.imaging.crop import fit_within
     from lorasmith.imaging.read import open_picture, save_png
 
     image = open_picture(path)
     if max_short_side and min(image.size) > max_short_side:
-        image = fit_short_side(image, max_short_side)
+        image = fit_within(image, round(max(image.size) * max_short_side / min(image.size)))
         smaller = path.with_name(f"{name}.png")
         save_png(image, smaller)
         if smaller != path:

@@ -86,7 +86,8 @@ def _decide(
     project: Project, original: Picture, settings: PrepareSettings, head: bool
 ) -> "list[tuple[dict[str, Any], PIL.Image.Image]]":
     """Gives the edits one original should have, as operations and pictures."""
-    from lorasmith.imaging.crop import character_box, cut, fit_within, head_box, worth_cropping
+    from lorasmith.imaging.crop import character_box, cut, fit_within, worth_cropping
+    from lorasmith.imaging.heads import head_box
     from lorasmith.imaging.masks import character_mask
     from lorasmith.imaging.read import open_picture
 

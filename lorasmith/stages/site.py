@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from lorasmith.boorus.booru import Booru
 
 
+_LOOPBACK_RATE = 20.0  # requests per second
+
+
 def query_of(project: Project, settings: SiteSettings) -> str:
     """Gives the query: the one set, or `<trigger> solo`."""
     return settings.query or f"{project.trigger.replace(' ', '_')} solo"
@@ -18,8 +21,9 @@ def open_site(settings: SiteSettings) -> "Booru":
     """Opens the site that the settings name, with the account from the person's config folder or environment."""
     from lorasmith.boorus.account import account_for
     from lorasmith.boorus.booru import open_booru
+    from lorasmith.boorus.sites import is_loopback
 
     user, api_key = account_for(settings.site)
-    return open_booru(
-        settings.site, url=settings.site_url, requests_per_second=settings.requests_per_second, user=user, api_key=api_key
-    )
+    # A server on this machine is nobody else's: it need not be spared.
+    rate = _LOOPBACK_RATE if settings.site_url and is_loopback(settings.site_url) else settings.requests_per_second
+    return open_booru(settings.site, url=settings.site_url, requests_per_second=rate, user=user, api_key=api_key)

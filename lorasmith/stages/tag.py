@@ -97,7 +97,7 @@ def open_project_tagger(settings: TagSettings) -> "Tagger":
     """Opens the tagger that the settings name; a model of the table is fetched on its first use."""
     from lorasmith.taggers.open import open_tagger
 
-    return open_tagger(settings.tagger, providers=tuple(settings.providers))
+    return open_tagger(settings.tagger, models_folder=None, providers=tuple(settings.providers))
 
 
 def score_missing(
@@ -129,6 +129,7 @@ def vector_of(project: Project, tagger: "Tagger", picture: Picture) -> "np.ndarr
 
 def _merge(project: Project, picture: Picture, tagger: "Tagger | None", settings: TagSettings) -> "list[MergedTag]":
     """Gives a picture's tags: a person's word, the site's or sidecar's tags, and the tagger's."""
+    from lorasmith.taggers.labels import scores_by_tag
     from lorasmith.tags.merge import MergedTag, merge
 
     rows = project.pictures.tags(picture.name)
@@ -138,9 +139,7 @@ def _merge(project: Project, picture: Picture, tagger: "Tagger | None", settings
     scores: dict[str, float] = {}
     known: set[str] = set()
     if tagger is not None:
-        general = [(index, label) for index, label in enumerate(tagger.labels) if label.category != "rating"]
-        vector = vector_of(project, tagger, picture)
-        scores = {label.name: float(vector[index]) for index, label in general}
+        scores = scores_by_tag(tagger.labels, vector_of(project, tagger, picture))
         known = set(scores)
     merged = merge(site | own, scores, threshold=settings.threshold, veto=settings.veto, known=known)
     there = {tag.tag for tag in merged}

@@ -1,14 +1,20 @@
 """train: the LoRA, in a run folder that a killed process goes on in."""
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lorasmith.errors import LorasmithError, UsageError
+from lorasmith.files import sha256_of
 from lorasmith.progress import Report, silent
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import folder_word
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.stages.check import check, plan_of, training_pictures
+
+if TYPE_CHECKING:
+    from lorasmith.training.dataset import TrainingPicture
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Trained:
 
 def train(project: Project, settings: TrainSettings, report: Report = silent) -> Trained:
     """Trains the LoRA; an unfinished run of the same settings, pictures and base model goes on, a finished one is given back."""
-    from lorasmith.training.train import TrainRequest, find_run
+    from lorasmith.training.request import TrainRequest
     from lorasmith.training.train import train as train_lora
 
     found = check(project, settings)
@@ -36,7 +42,7 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
         raise LorasmithError(" ".join(found.errors))
     pictures = training_pictures(project, settings)
     request = TrainRequest(
-        run_folder=project.next_numbered(project.runs),
+        run_folder=_run_folder(project, settings, pictures),
         lora_folder=project.loras,
         cache_folder=project.cache / "latents",
         checkpoint=Path(settings.checkpoint).expanduser().resolve(),
@@ -45,7 +51,6 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
         name=folder_word(project.trigger),
         trigger=project.trigger,
     )
-    request = find_run(request, project.numbered(project.runs))
     trained = train_lora(request, report)
     plan = plan_of(project, settings, pictures)
     files = tuple(saved.path.relative_to(project.folder).as_posix() for saved in trained.files)
@@ -53,6 +58,29 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
         request.run_folder.relative_to(project.folder).as_posix(), files, len(pictures), trained.steps, plan.unet_lr,
         plan.text_encoder_lr, trained.loss, trained.resumed_from, tuple(found.warnings),
     )  # fmt: skip
+
+
+def _run_folder(project: Project, settings: TrainSettings, pictures: "list[TrainingPicture]") -> Path:
+    """Gives the folder of the run with just these settings, pictures and base model, else the next free one."""
+    from lorasmith.checkpoints.hashes import model_sha
+    from lorasmith.training.fingerprint import fingerprint_of
+
+    shas = {picture.name: sha256_of(picture.path) for picture in pictures}
+    base = model_sha(Path(settings.checkpoint).expanduser())
+    digest = fingerprint_of(settings, pictures, shas, base).digest
+    for folder in reversed(project.numbered(project.runs)):
+        try:
+            run = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError):
+            continue
+        if run.get("run", {}).get("fingerprint") == digest:
+            return folder
+    return _unused(project.numbered(project.runs)) or project.next_numbered(project.runs)
+
+
+def _unused(folders: list[Path]) -> Path | None:
+    """Gives the last run folder when a process was killed before it wrote anything that says what the run is."""
+    return folders[-1] if folders and not (folders[-1] / "run.toml").exists() else None
 
 
 def latest_run(project: Project) -> Path:

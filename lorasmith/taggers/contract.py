@@ -17,7 +17,9 @@ from lorasmith.errors import TaggerError
 
 DEFAULT_SIDE = 448
 _TYPES: dict[str, type[np.generic]] = {
-    "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8,
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
 }
 _Triple = tuple[float, float, float]
 _HALF: _Triple = (0.5, 0.5, 0.5)

@@ -11,7 +11,13 @@ from lorasmith.taggers.models import LABEL_FILES
 
 # Category numbers of the boards. 5 is meta on Danbooru and species on e621.
 _CATEGORIES = {
-    "0": "general", "1": "artist", "3": "copyright", "4": "character", "5": "species", "7": "meta", "8": "lore",
+    "0": "general",
+    "1": "artist",
+    "3": "copyright",
+    "4": "character",
+    "5": "species",
+    "7": "meta",
+    "8": "lore",
     "9": "rating",
 }
 _NAME_COLUMNS = ("name", "tag")

@@ -1,6 +1,7 @@
 """A tagger: pictures in, one score per label out, through onnxruntime."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,11 @@ RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
     ValueError,
     OSError,
-    *(value for value in vars(onnxruntime_pybind11_state).values()
-      if isinstance(value, type) and issubclass(value, Exception)),
+    *(
+        value
+        for value in vars(onnxruntime_pybind11_state).values()
+        if isinstance(value, type) and issubclass(value, Exception)
+    ),
 )
 _POINTER = b"version https://git-lfs"
 _SAME = 1e-3
@@ -63,6 +67,7 @@ class Tagger:
         """Gives the number of pictures the graph takes at once, or None where any number goes."""
         return self._batch
 
+    @cached_property
     def index(self) -> dict[str, int]:
         """Maps each label's name to its place in the scores."""
         return {label.name: place for place, label in enumerate(self.labels)}
@@ -180,7 +185,7 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
 
 def colour_order_is_right(tagger: Tagger) -> bool | None:
     """Says whether plain red is seen as red and plain blue as blue; None where the tagger has no such tags."""
-    places = tagger.index()
+    places = tagger.index
     if not {"red_background", "blue_background"} <= places.keys():
         return None
     red, blue = places["red_background"], places["blue_background"]

@@ -39,15 +39,8 @@ def load_cuda_libraries() -> None:
         preload()
 
 
-def available_providers_truth() -> list[str]:
-    """Says in words which of the listed providers a session really uses, as `doctor` tells it."""
-    return [
-        truth.name if truth.works else f"{truth.name} (does not work: {truth.note})" for truth in provider_truths()
-    ]
-
-
-def provider_truths() -> list[ProviderTruth]:
-    """Opens a tiny session with each listed provider and looks which one it uses."""
+def available_providers_truth() -> list[ProviderTruth]:
+    """Opens a tiny session with each listed provider and says which of them the session really uses."""
     return [_truth_of(name) for name in onnxruntime.get_available_providers()]
 
 

@@ -8,9 +8,32 @@ from lorasmith.tags.groups import group_of, is_identity
 
 # Where each group stands in a caption, after the trigger: identity kept, then state, then picture.
 ORDER = (
-    "count", "species", "body", "colour", "markings", "hair", "eye_colour", "framing", "view", "gaze", "eyes", "mouth",
-    "expression", "pose", "arms", "hands", "action", "clothing", "accessories", "objects", None, "background", "light",
-    "style", "text_and_icons", "quality",
+    "count",
+    "species",
+    "body",
+    "colour",
+    "markings",
+    "hair",
+    "eye_colour",
+    "framing",
+    "view",
+    "gaze",
+    "eyes",
+    "mouth",
+    "expression",
+    "pose",
+    "arms",
+    "hands",
+    "action",
+    "clothing",
+    "accessories",
+    "objects",
+    None,
+    "background",
+    "light",
+    "style",
+    "text_and_icons",
+    "quality",
 )
 _PLACE = {group: place for place, group in enumerate(ORDER)}
 

@@ -44,8 +44,19 @@ _STAY: dict[CropKind, frozenset[str]] = {
     ),
     "body": frozenset(),
 }
-_NO_LONGER_TRUE = frozenset(["out_of_frame", "head_out_of_frame", "wide_shot", "very_wide_shot", "negative_space",
-                             "letterbox", "border", "white_border", "black_border"])
+_NO_LONGER_TRUE = frozenset(
+    [
+        "out_of_frame",
+        "head_out_of_frame",
+        "wide_shot",
+        "very_wide_shot",
+        "negative_space",
+        "letterbox",
+        "border",
+        "white_border",
+        "black_border",
+    ]
+)
 _COLOUR_OF_ALL = frozenset(["body", "skin", "fur", "scales", "feathers"])
 
 

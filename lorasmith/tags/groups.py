@@ -15,12 +15,31 @@ COLOURS = names(
     lavender bronze copper indigo crimson scarlet mint peach ginger navy"""
 )
 ROLES: dict[str, Role] = {
-    "species": "identity", "body": "identity", "colour": "identity", "eye_colour": "identity",
-    "markings": "identity", "hair": "identity",
-    "count": "state", "framing": "state", "view": "state", "gaze": "state", "eyes": "state", "mouth": "state",
-    "expression": "state", "pose": "state", "arms": "state", "hands": "state", "action": "state",
-    "clothing": "state", "accessories": "state", "objects": "state",
-    "background": "picture", "light": "picture", "style": "picture", "text_and_icons": "picture", "quality": "picture",
+    "species": "identity",
+    "body": "identity",
+    "colour": "identity",
+    "eye_colour": "identity",
+    "markings": "identity",
+    "hair": "identity",
+    "count": "state",
+    "framing": "state",
+    "view": "state",
+    "gaze": "state",
+    "eyes": "state",
+    "mouth": "state",
+    "expression": "state",
+    "pose": "state",
+    "arms": "state",
+    "hands": "state",
+    "action": "state",
+    "clothing": "state",
+    "accessories": "state",
+    "objects": "state",
+    "background": "picture",
+    "light": "picture",
+    "style": "picture",
+    "text_and_icons": "picture",
+    "quality": "picture",
 }
 
 # The last words of tags that are in no table.
@@ -58,12 +77,29 @@ _ENDINGS: dict[str, str] = {
 }
 _LAST_WORD = {word: group for group, words in _ENDINGS.items() for word in words.split()}
 _FIRST_WORD: dict[str, str] = {
-    "looking": "gaze", "facing": "gaze", "holding": "action", "eating": "action", "playing": "action",
-    "hand": "hands", "hands": "hands", "arm": "arms", "arms": "arms", "from": "view", "on": "pose", "leaning": "pose",
+    "looking": "gaze",
+    "facing": "gaze",
+    "holding": "action",
+    "eating": "action",
+    "playing": "action",
+    "hand": "hands",
+    "hands": "hands",
+    "arm": "arms",
+    "arms": "arms",
+    "from": "view",
+    "on": "pose",
+    "leaning": "pose",
 }
+_VERBS = names("looking facing holding eating playing")
+_PREPOSITIONS = names("on in at to up behind under over around between against above below out near")
 _QUALIFIERS: dict[str, str] = {
-    "artwork": "style", "medium": "style", "marking": "markings", "species": "species", "anatomy": "body",
-    "weapon": "objects", "object": "objects",
+    "artwork": "style",
+    "medium": "style",
+    "marking": "markings",
+    "species": "species",
+    "anatomy": "body",
+    "weapon": "objects",
+    "object": "objects",
 }
 _PATTERNED_FUR = names("striped spotted patterned mottled brindle ticked countershade countershaded tabby")
 _STATE_EYES = names(
@@ -93,7 +129,7 @@ def _by_words(name: str) -> str | None:
     if len(words) < 2:
         return None
     first, last = words[0], words[-1]
-    if first in ("looking", "holding", "facing", "eating", "playing"):
+    if first in _VERBS or (first in _FIRST_WORD and words[1] in _PREPOSITIONS):
         return _FIRST_WORD[first]
     group = _LAST_WORD.get(last)
     if group == "eye_colour" and _STATE_EYES.intersection(words[:-1]):

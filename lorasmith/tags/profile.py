@@ -79,7 +79,8 @@ def _split(total: int, shares: list[TagShare]) -> Profile:
         if part is not None:
             parts[part].append(entry)
     return Profile(
-        total, {category: tuple(entries) for category, entries in by_category.items()},
+        total,
+        {category: tuple(entries) for category, entries in by_category.items()},
         *(tuple(parts[part]) for part in ("core", "toggles", "choices", "state")),
     )
 

@@ -81,8 +81,8 @@ def read_sheet(text: str) -> CharacterSheet:
     notes, trigger, other = "", "", []
     for level, heading, lines in sections:
         key = next((key for key, title in _HEADINGS.items() if title.lower() == heading.lower()), None)
-        if level == 1 and not trigger:
-            trigger = heading
+        if level == 0 or (level == 1 and not trigger):
+            trigger = trigger or heading
             _keep(remarks, "", lines)
         elif key is not None:
             entries, rest = _read_tags(lines)

@@ -38,7 +38,7 @@ class FlatWeights:
 
 @dataclass(frozen=True)
 class Adapters:
-    """The adapters of a model: the peft layer of each kohya module, alpha, and the flat weights of each trained part."""
+    """The adapters of a model: the peft layer of each kohya module, alpha, and each trained part's flat weights."""
 
     layers: Mapping[str, Any]
     alpha: float
@@ -72,12 +72,11 @@ def put_in(model: Sd1, rank: int, alpha: float, parts: tuple[PartName, ...], see
     for layer in layers.values():
         _start(layer.lora_A[ADAPTER].weight, generator)
         nn.init.zeros_(layer.lora_B[ADAPTER].weight)
-    flat = {part: FlatWeights([w for name, (owner, _) in table.items() if owner == part for w in _pair(layers[name])]) for part in parts}
+    flat = {}
+    for part in parts:
+        own = [layers[name] for name, (owner, _) in table.items() if owner == part]
+        flat[part] = FlatWeights([side[ADAPTER].weight for layer in own for side in (layer.lora_A, layer.lora_B)])
     return Adapters(layers, alpha, flat)
-
-
-def _pair(layer: Any) -> tuple[nn.Parameter, nn.Parameter]:
-    return layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
 
 
 def _start(weight: nn.Parameter, generator: torch.Generator) -> None:

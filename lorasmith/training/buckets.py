@@ -1,7 +1,8 @@
 """Aspect-ratio buckets: which sizes there are, which picture goes where, what it loses, and the batches of an epoch.
 
-The list is kohya's (area of the resolution, steps, bounds). The assignment differs from kohya's on purpose: the distance is
-|log(ratio / ratio)|, so the same mismatch counts the same for landscape and portrait, where kohya compares w/h linearly.
+The list is kohya's (area of the resolution, steps, bounds). The assignment differs from kohya's on purpose: the
+distance is |log(ratio / ratio)|, so the same mismatch counts the same for landscape and portrait; kohya compares w/h
+linearly.
 """
 
 import math
@@ -41,7 +42,7 @@ class Draws:
 
 
 def bucket_sizes(resolution: int, shortest: int, longest: int, step: int) -> list[Size]:
-    """Lists the buckets whose area is at most the resolution's square and whose sides are multiples of `step`, sorted."""
+    """Lists the buckets, sorted: area at most the resolution's square, sides multiples of `step`."""
     area = resolution * resolution
     low = max(step, shortest // step * step)
     high = -(-longest // step) * step

@@ -1,8 +1,8 @@
 """Latents of the training pictures, encoded once and kept by content, never beside the pictures.
 
-What is kept is the VAE's mean and standard deviation, so each step draws a fresh sample. The name of a cache file is a hash
-of all that decides its content (file bytes, geometry, flip, VAE weights): a changed picture or resolution misses the cache,
-a stale file is never read.
+What is kept is the VAE's mean and standard deviation, so each step draws a fresh sample. The name of a cache file is a
+hash of all that decides its content (file bytes, geometry, flip, VAE weights): a changed picture or resolution misses
+the cache, a stale file is never read.
 """
 
 import hashlib
@@ -73,7 +73,8 @@ class LatentCache:
             kept = self._encode(read_fitted(picture.path, fit), flip)
             if not (torch.isfinite(kept.mean).all() and torch.isfinite(kept.std).all()):
                 raise TrainingError(
-                    f"The VAE makes no finite latents of {picture.name}; the base model's VAE is damaged, choose another."
+                    f"The VAE makes no finite latents of {picture.name}: "
+                    "the base model's VAE is damaged, choose another base model."
                 )
             write_atomic(path, save({"mean": kept.mean, "std": kept.std}))
         return kept
@@ -85,9 +86,7 @@ class LatentCache:
             pixels = pixels.flip(-1)
         weight = next(self.vae.parameters())
         distribution = self.vae.encode(pixels[None].to(weight.device, weight.dtype)).latent_dist
-        return Latent(
-            distribution.mean[0].float().cpu().contiguous(), distribution.std[0].float().cpu().contiguous()
-        )
+        return Latent(distribution.mean[0].float().cpu().contiguous(), distribution.std[0].float().cpu().contiguous())
 
 
 def _read(path: Path) -> Latent | None:

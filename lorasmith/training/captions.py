@@ -1,4 +1,4 @@
-"""The caption of one draw: shuffled, thinned or dropped, as a function of the seed, the step and the place in the batch."""
+"""The caption of one draw: shuffled, thinned or dropped, as a function of the draw's key alone."""
 
 import random
 from dataclasses import dataclass

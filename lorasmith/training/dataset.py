@@ -19,7 +19,7 @@ class TrainingPicture:
 
 
 def demand_trainable(pictures: list[TrainingPicture]) -> None:
-    """Raises `TrainingError` for an empty set, a name used twice or repeats under 1, `RefusedError` for a refused caption."""
+    """Raises `TrainingError` for no pictures, a name used twice, repeats under 1; `RefusedError` for a caption."""
     if not pictures:
         raise TrainingError("There are no pictures to train on: run the stages before train, or add pictures.")
     seen: set[str] = set()

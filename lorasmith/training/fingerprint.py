@@ -11,13 +11,14 @@ from lorasmith.training.dataset import TrainingPicture
 
 # Settings that may change between two halves of a run, because the trained weights do not depend on them.
 FREE = frozenset(
-    "checkpoint checkpoint_every save_every sample_every sample_prompts sample_steps gradient_checkpointing device".split()
+    "checkpoint checkpoint_every save_every sample_every sample_prompts sample_steps device "
+    "gradient_checkpointing".split()
 )
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Settings that matter, pictures (`sha256`, `caption`, `repeats`, `folder` by name), and the base model's sha256."""
+    """Settings that matter, pictures by name (`sha256`, `caption`, `repeats`, `folder`), the base model's sha256."""
 
     settings: Mapping[str, Any]
     pictures: Mapping[str, Mapping[str, Any]]

@@ -1,8 +1,9 @@
 """A LoRA file's metadata: kohya's keys in their folder style, Stability's modelspec 1.0.1, and a few of our own.
 
-WebUIs read from it the version of the base model (a file without it is hidden), the tags, the date, the resolutions and the
-alias, which is `ss_output_name`: it equals the file's stem here, so epochs are told apart. All values are strings; what is not
-known is left out, never written as "None". The hashes (sshs_*, modelspec.hash_sha256) are added by the writer of the file.
+WebUIs read from it the version of the base model (a file without it is hidden), the tags, the date, the resolutions and
+the alias, which is `ss_output_name`: it equals the file's stem here, so epochs are told apart. All values are strings;
+what is not known is left out, never written as "None". The hashes (sshs_*, modelspec.hash_sha256) are added by the
+writer of the file.
 """
 
 import json

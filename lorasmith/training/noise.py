@@ -24,7 +24,7 @@ def alphas_cumprod(zero_terminal_snr: bool = False) -> torch.Tensor:
 
 
 def generator_for(*key: object) -> torch.Generator:
-    """Gives a CPU generator that is a function of the key alone (such as seed and step), on every device and version."""
+    """Gives a CPU generator that is a function of the key alone, such as seed and step."""
     digest = hashlib.sha256(":".join(map(str, key)).encode("utf-8")).digest()
     return torch.Generator("cpu").manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 

@@ -116,7 +116,9 @@ def _rate_notes(settings: TrainSettings, unet_lr: float, text_encoder_lr: float)
     if text_encoder_lr == 0:
         notes.append("The text encoder is not trained (text_encoder_lr = 0).")
     if unet_lr > 5e-3:
-        notes.append(f"The U-Net's learning rate {unet_lr:.2g} is very high: use more repeats or epochs, or set unet_lr.")
+        notes.append(
+            f"The U-Net learns at {unet_lr:.2g}, which is very high: use more repeats or epochs, or set unet_lr."
+        )
     if settings.alpha > 2 * settings.rank:
         notes.append(f"alpha {settings.alpha:g} is more than twice the rank {settings.rank}: steps are large.")
     return notes

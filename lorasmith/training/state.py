@@ -1,7 +1,7 @@
 """The states a killed run goes on from: one atomic file each, the last two kept, damaged ones passed over.
 
-Everything random in a run is a function of seed and step, so a state is little: LoRA weights and AdamW moments in fp32, the
-step, and the bookkeeping. Format: safetensors, whose metadata holds the rest as JSON and a sha256 over the tensors.
+Everything random in a run is a function of seed and step, so a state is little: LoRA weights and AdamW moments in fp32,
+the step, and the bookkeeping. Format: safetensors; its metadata holds the rest as JSON and a sha256 over the tensors.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ PATTERN = "state-*.safetensors"
 class Bookkeeping:
     """What a run knows besides its weights after `step` steps.
 
-    `loss_sum` and `loss_count` cover the epoch so far; `finished` counts epochs whose files are written; `saved` are rows of
-    LoRA files; `events` is the length of events.jsonl in bytes; `scaler` is the state of the fp16 gradient scaler.
+    `loss_sum` and `loss_count` cover the epoch so far; `finished` counts epochs whose files are written; `saved` are
+    rows of LoRA files; `events` is the length of events.jsonl in bytes; `scaler` is the fp16 gradient scaler's state.
     """
 
     step: int = 0

@@ -74,7 +74,7 @@ def test_the_funnel_never_widens_and_ends_with_what_is_taken(values: list[int]) 
 
 
 @given(scores.filter(bool), st.integers(1, 80))
-def test_the_suggested_score_leaves_as_many_as_wanted_and_one_more_point_would_not(values: list[int], wanted: int) -> None:
+def test_the_suggested_score_leaves_as_many_as_wanted_and_one_more_would_not(values: list[int], wanted: int) -> None:
     posts = scored(values)
     suggested = suggest_min_score(posts, wanted)
     left = counts_at(posts, [suggested, suggested + 1])

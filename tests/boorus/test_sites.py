@@ -18,7 +18,10 @@ def test_an_unknown_site_names_the_nearest_one() -> None:
         find_site("e612")
 
 
-@pytest.mark.parametrize("url", ["ftp://a.b", "e621.net", "http://", "https://me:key@a.b", "https://a.b/?login=me"])
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://a.b", "e621.net", "http://", "https://me:key@a.b", "https://a.b/?login=me", "http://[", "http://a:b"],
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="not the address"):
         find_site("e621", url)
@@ -35,6 +38,7 @@ def test_another_address_serves_its_files_itself() -> None:
     [
         "http://e621.net/x", "https://e621.net.evil.example/x", "https://evil.example/e621.net", "https://169.254.169.254/",
         "file:///etc/passwd", "https://e621.net@evil.example/", "https://e621.net:444/", "//static1.e621.net/x", "",
+        "https://[", "https://e621.net:port/",
     ],
 )  # fmt: skip
 def test_no_other_host_is_ever_asked(url: str) -> None:

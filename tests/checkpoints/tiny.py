@@ -7,6 +7,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from lorasmith.checkpoints.family import norm_groups
 from lorasmith.checkpoints.layout_sd1 import to_single_file
 from lorasmith.checkpoints.lora_file import LoraWeights, write_lora
 from lorasmith.checkpoints.lora_keys import sd1_lora_modules
@@ -28,6 +29,7 @@ def build_unet(widths: tuple[int, ...] = UNET_WIDTHS, context: int = TEXT_WIDTH)
         up_block_types=["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
         cross_attention_dim=context,
         attention_head_dim=8,
+        norm_num_groups=norm_groups(widths[0]),
     )
 
 
@@ -39,6 +41,7 @@ def build_vae(widths: tuple[int, ...] = VAE_WIDTHS) -> AutoencoderKL:
         latent_channels=4,
         down_block_types=["DownEncoderBlock2D"] * 4,
         up_block_types=["UpDecoderBlock2D"] * 4,
+        norm_num_groups=norm_groups(widths[0]),
     )
 
 

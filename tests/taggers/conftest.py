@@ -41,7 +41,8 @@ def _write_tagger(
         nodes.append(helper.make_node("Sigmoid", ["logits"], ["predictions_sigmoid"]))
         output = "predictions_sigmoid"
     graph = helper.make_graph(
-        nodes, "colours",
+        nodes,
+        "colours",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info(output, TensorProto.FLOAT, [batch, 3])],
         constants,

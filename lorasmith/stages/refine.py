@@ -1,0 +1,108 @@
+"""refine: chosen renders come back as candidate pictures of the project, marked as generated."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lorasmith.errors import UsageError
+from lorasmith.files import md5_of, sha256_of, write_atomic
+from lorasmith.progress import Progress, Report, silent
+from lorasmith.project.pictures import Decision, Picture, Tag, relative_to_project
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import RefineSettings
+
+MAKER = "refine"
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True)
+class Refined:
+    """What refine did."""
+
+    evaluation: str
+    considered: int
+    brought_back: tuple[str, ...]  # names of the new candidate pictures
+    already: int
+    advice: str
+
+
+def refine(project: Project, settings: RefineSettings, report: Report = silent) -> Refined:
+    """Copies the best renders of the last evaluation into the project; none is trained on before a person keeps it."""
+    folder = latest_evaluation(project)
+    renders = json.loads((folder / SCORES).read_text(encoding="utf-8"))["renders"]
+    chosen = choose(renders, settings)
+    added: list[str] = []
+    already = 0
+    with project.change("refine", f"renders of {folder.name}"):
+        for done, render in enumerate(chosen):
+            report(Progress("refine", done, len(chosen), str(render["name"])))
+            name = _bring_back(project, folder, render)
+            if name is None:
+                already += 1
+            else:
+                added.append(name)
+    report(Progress("refine", len(chosen), len(chosen), "done"))
+    advice = "Look at them, then `lorasmith keep DIR NAME ...` trains on the good ones in the next round." if chosen else (
+        "No render was good enough to come back; lower refine.min_likeness, or improve the set and train again."
+    )  # fmt: skip
+    place = folder.relative_to(project.folder).as_posix()
+    return Refined(place, len(renders), tuple(added), already, advice)
+
+
+def latest_evaluation(project: Project) -> Path:
+    """Gives the newest finished evaluation; raises when there is none."""
+    finished = [folder for folder in project.numbered(project.evaluations) if (folder / SCORES).is_file()]
+    if not finished:
+        raise UsageError("Nothing was evaluated yet; run `lorasmith evaluate` first.")
+    return finished[-1]
+
+
+def choose(renders: list[dict[str, Any]], settings: RefineSettings) -> list[dict[str, Any]]:
+    """Gives the renders a person named, then the best ones with a LoRA that pass both bars, one per prompt at the most."""
+    named = [render for render in renders if render["name"] in settings.renders]
+    unknown = set(settings.renders) - {render["name"] for render in renders}
+    if unknown:
+        raise UsageError(f"The last evaluation has no render named {', '.join(sorted(unknown))}; scores.json lists the names.")
+    good = [
+        render
+        for render in renders
+        if render["lora"] and render["likeness"] >= settings.min_likeness and render["followed"] >= settings.min_followed
+    ]
+    good.sort(key=lambda render: (-render["likeness"], -render["followed"], render["name"]))
+    chosen = {render["name"]: render for render in named}
+    prompts = {render["prompt"] for render in named}
+    for render in good:
+        if len(chosen) >= max(settings.top_n, len(named)):
+            break
+        if render["prompt"] not in prompts:
+            prompts.add(render["prompt"])
+            chosen[render["name"]] = render
+    return list(chosen.values())
+
+
+def _bring_back(project: Project, folder: Path, render: Mapping[str, Any]) -> str | None:
+    """Adds one render as a candidate; None when it is there already."""
+    from lorasmith.imaging.read import open_picture
+
+    source = folder / str(render["file"])
+    name = f"render_{sha256_of(source)[:12]}"
+    if project.pictures.find(name) is not None:
+        return None
+    target = project.images / f"{name}.png"
+    write_atomic(target, source.read_bytes())
+    image = open_picture(target)
+    provenance = {"generated": True, "evaluation": folder.name, "lora": render["lora"], "weight": render["weight"],
+                  "prompt": render["text"], "seed": render["seed"]}  # fmt: skip
+    with project.transaction():
+        project.pictures.add(
+            Picture(
+                name, relative_to_project(project.folder, target), "render", image.width, image.height,
+                target.stat().st_size, sha256_of(target), md5_of(target), post=provenance,
+            )  # fmt: skip
+        )
+        project.pictures.set_tags(name, "prompt", [Tag(tag, "general", "prompt") for tag in render["asked"]])
+        waits = Decision("drop", MAKER, "a render that came back: it waits for a person's keep", {"of": folder.name})
+        project.pictures.decide(name, waits, maker=MAKER)
+    return name

@@ -1,0 +1,132 @@
+"""Trains a LoRA: from pictures, captions and a base model to files that WebUIs read."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from lorasmith.checkpoints.family import detect
+from lorasmith.checkpoints.header import read_header
+from lorasmith.checkpoints.load import device_of, dtype_of, load_sd1
+from lorasmith.errors import TrainingError
+from lorasmith.files import sha256_of
+from lorasmith.progress import Report, silent
+from lorasmith.safety import demand_safe_text
+from lorasmith.training import events
+from lorasmith.training.buckets import Fit
+from lorasmith.training.caches import Latent, LatentCache, all_latents, weights_hash
+from lorasmith.training.dataset import demand_trainable
+from lorasmith.training.fingerprint import fingerprint_of
+from lorasmith.training.learner import Learner, Lessons
+from lorasmith.training.loop import EVENTS, Course, Loop
+from lorasmith.training.metadata import BaseFacts, RunFacts
+from lorasmith.training.pictures import size_of
+from lorasmith.training.plan import draws_of, fits_of, plan
+from lorasmith.training.request import SavedLora, Trained, TrainRequest
+from lorasmith.training.run_file import begin, read_end, write_end
+from lorasmith.training.state import drop_states
+
+__all__ = ["SavedLora", "Trained", "TrainRequest", "train"]
+
+_OLD_START, _OLD_BYTES = 0x100000, 0x10000  # the part of a checkpoint that WebUIs' first hash covered
+
+
+def train(request: TrainRequest, report: Report = silent) -> Trained:
+    """Trains to the end, going on from where a stopped run of the same request was; a complete run returns at once.
+
+    Two runs of one request are byte-identical on one machine with one number of threads, whatever stopped them in
+    between (times apart, unless SOURCE_DATE_EPOCH fixes them). Raises `TrainingError`, `CheckpointError` or
+    `PictureError` when it cannot start or go on, `RefusedError` for a refused caption, trigger or prompt.
+    """
+    _demand_safe(request)
+    settings, pictures = request.settings, request.pictures
+    sizes = {picture.name: size_of(picture.path) for picture in pictures}
+    shas = {picture.name: sha256_of(picture.path) for picture in pictures}
+    outline = plan(settings, pictures, sizes)
+    base = _base_facts(request.checkpoint)
+    fingerprint = fingerprint_of(settings, pictures, shas, base.sha256)
+    run = begin(request, fingerprint, outline)
+    ended = read_end(request.run_folder, run, request.lora_folder)
+    if ended:
+        drop_states(request.run_folder / "checkpoints")
+        return ended
+    fits = fits_of(settings, sizes)
+    device = device_of(settings.device)
+    dtype = dtype_of(settings.precision, device)
+    facts = RunFacts(
+        request.trigger, settings, outline, pictures, fits, base, run.digest, run.started_at, _name_of(dtype)
+    )
+    with _steady(), _memory_is_a_sentence():
+        latents = _latents(request, shas, fits, device, report)
+        model = load_sd1(request.checkpoint, device=device, dtype=dtype, parts=("unet", "text_encoder"))
+        captions = {picture.name: picture.caption for picture in pictures}
+        learner = Learner(model, Lessons(captions, latents), settings, outline)
+        trained = Loop(Course(request, facts, draws_of(pictures, fits)), learner, report).run()
+    write_end(request.run_folder, run, trained)
+    _note_end(request.run_folder / EVENTS, trained)
+    drop_states(request.run_folder / "checkpoints")
+    return trained
+
+
+def _demand_safe(request: TrainRequest) -> None:
+    demand_trainable(request.pictures)
+    demand_safe_text(request.trigger, "trigger")
+    demand_safe_text(request.name, "name of the LoRA")
+    for prompt in request.settings.sample_prompts:
+        demand_safe_text(prompt, "sample prompt")
+
+
+def _base_facts(path: Path) -> BaseFacts:
+    """Reads what the metadata says of the base model; raises `CheckpointError` when it cannot be trained on."""
+    family = detect(read_header(path))
+    with path.open("rb") as stream:
+        stream.seek(_OLD_START)
+        old = hashlib.sha256(stream.read(_OLD_BYTES)).hexdigest()[:8]
+    return BaseFacts(path.name, sha256_of(path), old, family.prediction_type, family.zero_terminal_snr)
+
+
+def _latents(
+    request: TrainRequest, shas: dict[str, str], fits: dict[str, Fit], device: torch.device, report: Report
+) -> dict[tuple[str, bool], Latent]:
+    """Encodes the pictures; the VAE is gone from memory afterwards."""
+    vae = load_sd1(request.checkpoint, device=device, parts=("vae",)).vae
+    cache = LatentCache(request.cache_folder, vae, weights_hash(vae))
+    kept = all_latents(cache, request.pictures, shas, fits, request.settings.flip, report)
+    return {key: latent.to(device) for key, latent in kept.items()}
+
+
+def _note_end(path: Path, trained: Trained) -> None:
+    log = events.EventLog(path, path.stat().st_size)
+    log.write("done", step=trained.steps, loss=trained.loss, files=[saved.path.name for saved in trained.files])
+    log.settle()
+    log.close()
+
+
+def _name_of(dtype: torch.dtype) -> str:
+    return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
+
+
+@contextmanager
+def _steady() -> Iterator[None]:
+    """Keeps cuDNN to algorithms that give the same result each time, and puts its switches back."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
+
+
+@contextmanager
+def _memory_is_a_sentence() -> Iterator[None]:
+    """Turns a full GPU into a sentence."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "The GPU has not enough memory for this run: lower batch_size or resolution, or turn "
+            "gradient_checkpointing on. The run goes on from its last state."
+        ) from error
