@@ -42,7 +42,9 @@ def _run(words: list[str], as_json: bool) -> int:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        return _fail("The disk is full. Free some space and run the same command again; nothing finished was lost.", 1, as_json)
+        return _fail(
+            "The disk is full. Free some space and run the same command again; nothing finished was lost.", 1, as_json
+        )
     return _show(result, as_json)
 
 
@@ -69,11 +71,15 @@ def build_app(wanted: str = "") -> App:
     app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
               result_action="return_value")  # fmt: skip
     place = itertools.count()
-    for command in (demo, new, add, run):
+    first: tuple[Callable[..., Any], ...] = (demo, new, add, run)
+    last: tuple[Callable[..., Any], ...] = (keep, drop, undo, redo, history, check, inspect, doctor)
+    for command in first:
         app.command(command, sort_key=next(place))
     for stage in STAGES:
-        app.command(_stage_command(stage.name, wanted == stage.name), name=stage.name, help=stage.help, sort_key=next(place))
-    for command in (keep, drop, undo, redo, history, check, inspect, doctor):
+        app.command(
+            _stage_command(stage.name, wanted == stage.name), name=stage.name, help=stage.help, sort_key=next(place)
+        )
+    for command in last:
         app.command(command, sort_key=next(place))
     return app
 
@@ -91,7 +97,9 @@ def _stage_command(name: str, full: bool) -> Callable[..., Any]:
     from lorasmith.settings.tables import TABLES
 
     if name == "prune":
-        listed_or_pruned.__annotations__["list"] = Annotated[bool, Parameter(help="list the decisions instead", negative="")]
+        listed_or_pruned.__annotations__["list"] = Annotated[
+            bool, Parameter(help="list the decisions instead", negative="")
+        ]
         return with_flags(listed_or_pruned, TABLES[name])
     return with_flags(command, TABLES[name])
 
@@ -113,7 +121,7 @@ def _listing(folder: Path) -> Any:
         return listing(project)
 
 
-def new(
+def new(  # noqa: PLR0913 - one parameter per flag
     folder: Folder,
     *,
     trigger: Annotated[str, Parameter(help="the word that calls the character")],
@@ -133,7 +141,11 @@ def new(
     }
     chosen = {table: {key: value for key, value in values.items() if value} for table, values in wishes.items()}
     with Project.create(folder, trigger, preset=preset, chosen=chosen) as project:
-        return {"project": project.folder, "settings": project.folder / "lorasmith.toml", "next": f"lorasmith run {folder}"}
+        return {
+            "project": project.folder,
+            "settings": project.folder / "lorasmith.toml",
+            "next": f"lorasmith run {folder}",
+        }
 
 
 def add(
@@ -180,7 +192,9 @@ def _decide(folder: Path, verdict: Literal["keep", "drop"], names: Sequence[str]
     from lorasmith.stages.prune import decide_by_hand
 
     if not names:
-        raise UsageError(f"Name the pictures to {verdict}: lorasmith {verdict} DIR NAME ...; `prune DIR --list` shows the names.")
+        raise UsageError(
+            f"Name the pictures to {verdict}: lorasmith {verdict} DIR NAME ...; `prune DIR --list` shows the names."
+        )
     with Project.open(folder) as project:
         return {verdict: decide_by_hand(project, verdict, names)}
 
@@ -233,7 +247,9 @@ def doctor() -> Any:
 
 
 def demo(
-    folder: Annotated[Path | None, Parameter(help="where to make the demo project; a temporary folder when left out")] = None,
+    folder: Annotated[
+        Path | None, Parameter(help="where to make the demo project; a temporary folder when left out")
+    ] = None,
     *,
     seed: Annotated[int, Parameter(help="training seed")] = 1,
 ) -> Any:

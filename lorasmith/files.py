@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lorasmith.errors import DiskFull
@@ -43,7 +43,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
                 os.fsync(stream.fileno())
             os.replace(temporary, path)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # where the folder itself is the trouble, its own error is the one to tell
+                temporary.unlink(missing_ok=True)
             raise
 
 

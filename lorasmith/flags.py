@@ -9,8 +9,6 @@ from cyclopts import Parameter
 from lorasmith.settings.stage import StageSettings
 from lorasmith.settings.toml import bounds_text
 
-PREFIX_OF_PLAIN_PARAMETERS = ("folder",)
-
 
 def with_flags(function: Callable[..., Any], model: type[StageSettings]) -> Callable[..., Any]:
     """Gives a function whose keyword parameters are `function`'s own plus one flag per setting of `model`.
@@ -37,7 +35,8 @@ def _flag(model: type[StageSettings], name: str) -> inspect.Parameter:
     default = info.get_default(call_default_factory=True)
     shown = "" if default in (None, "", []) else f" [default: {_shown(default)}]"
     help_text = f"{info.description}{bounds_text(model, name)}{shown}"
-    annotation = Annotated[info.annotation | None, Parameter(help=help_text, show_default=False)]  # type: ignore[operator]
+    kind: Any = info.annotation
+    annotation = Annotated[kind | None, Parameter(help=help_text, show_default=False)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 

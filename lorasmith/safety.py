@@ -1,12 +1,14 @@
 """The tags that mark minors: whatever carries one is refused, everywhere. There is no switch.
 
-Tags are matched whole, after folding case, spaces, hyphens and underscores and resolving aliases; never as substrings,
-because `baby` and `child` stand inside ordinary words. Compounds (`young_*`, `*_cub`, anything with an unmistakable
-word in it) are matched by their words. Free text (prompts, captions, folder names) is matched word by word.
+Tags are matched whole, after folding case, width, spaces, hyphens, underscores and look-alike letters and resolving
+aliases; never as substrings, because `baby` and `child` stand inside ordinary words. Compounds (`young_*`, `*_cub`,
+anything with an unmistakable word in it) are matched by their words. Free text (prompts, captions, folder names) is
+matched word by word, so that it is always at least as strict as the tags in it.
 Refused posts are counted, never stored, previewed or listed.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from lorasmith.errors import RefusedError
@@ -15,7 +17,7 @@ from lorasmith.errors import RefusedError
 REFUSED_TAGS = frozenset(
     "young cub toddler baby child loli lolicon shota shotacon toddlercon "
     "cubs toddlers babies children lolis shotas kid kids infant infants newborn preteen preteens underage "
-    "adolescent female_child male_child babyfur baby_fur cub_(age) young_(age)".split()
+    "adolescent female_child male_child babyfur baby_fur".split()
 )
 # A word that is unmistakable wherever it stands in a tag of several words.
 REFUSED_WORDS = frozenset(
@@ -23,17 +25,31 @@ REFUSED_WORDS = frozenset(
 )
 FIRST_WORDS = frozenset(["young"])  # young_*
 LAST_WORDS = frozenset(["cub", "cubs", "child", "children", "toddler"])  # *_cub, female_child
-# In free text every word counts, but these phrases are ordinary.
-INNOCENT_PHRASES = ("baby blue", "baby pink", "baby breath", "baby's breath", "brain child")
+QUALIFIERS = ("_(age)", "_(lore)")  # cub_(age) says what cub says
+# Phrases that hold such a word and mean something else: colours, flowers, jutting hips.
+INNOCENT_PHRASES = ("baby blue", "baby pink", "baby breath", "baby's breath", "brain child", "child bearing")
 KEY_NEGATIVE = "-young"  # goes into every query that is sent to a site that knows the tag
 
 _FOLD = re.compile(r"[\s_\-]+")
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[^\W\d_]+")
+_INNOCENT = re.compile(rf"\b(?:{'|'.join(map(re.escape, INNOCENT_PHRASES))})\b")
+_WEIGHT = re.compile(r":\s*[+-]?[0-9.]+\s*(?=[)\]>]|$)")
+_BRACKETS = re.compile(r"[()\[\]{}]")
+# Cyrillic and Greek letters that look like Latin ones.
+_LOOK_ALIKES = str.maketrans(
+    "авьсԁеһіјкӏмнорԛѕтуүхѵαβεηικνορτυχγϲ",
+    "abbcdehijklmhopqstyyxvabenikvoptuxyc",
+)
 
 
 def fold(tag: str) -> str:
-    """Writes a tag the one way that it is compared in: lower case, underscores for spaces and hyphens, unescaped."""
-    return _FOLD.sub("_", tag.strip().lower().replace("\\", "")).strip("_")
+    """Writes a tag the one way that it is compared in: lower case, underscores for spaces and hyphens, unescaped.
+
+    Compatibility forms (full width, mathematical, circled) become plain letters (Unicode's NFKC); unseen marks go.
+    """
+    seen = "".join(letter for letter in tag if unicodedata.category(letter) != "Cf")
+    plain = unicodedata.normalize("NFKC", seen)
+    return _FOLD.sub("_", plain.strip().lower().replace("\\", "")).strip("_")
 
 
 def is_refused(tag: str, aliases: Mapping[str, str] | None = None) -> bool:
@@ -42,13 +58,15 @@ def is_refused(tag: str, aliases: Mapping[str, str] | None = None) -> bool:
     names = {folded}
     if aliases and folded in aliases:
         names.add(fold(aliases[folded]))
-    return any(_name_is_refused(name) for name in names)
+    return any(_name_is_refused(_latin(name)) for name in names)
 
 
 def _name_is_refused(name: str) -> bool:
+    for qualifier in QUALIFIERS:
+        name = name.removesuffix(qualifier)
     if name in REFUSED_TAGS:
         return True
-    words = _WORD.findall(name.replace("_", " "))
+    words = _words(name)
     if not words:
         return False
     return bool(REFUSED_WORDS.intersection(words)) or words[0] in FIRST_WORDS or words[-1] in LAST_WORDS
@@ -60,17 +78,34 @@ def any_refused(tags: Iterable[str], aliases: Mapping[str, str] | None = None) -
 
 
 def text_is_refused(text: str, aliases: Mapping[str, str] | None = None) -> bool:
-    """Says whether a prompt, caption, query or folder name carries such a tag, as a whole piece or as a word of it.
+    """Says whether a prompt, caption or folder name carries such a tag, as a whole piece or as a word of it.
 
-    A negated term (`-young`) asks for the opposite and passes.
+    A prompt knows no negation: `-young` draws what `young` draws.
     """
     pieces = [piece for piece in re.split(r"[,\n|]", text) if piece.strip()]
-    if any(is_refused(_without_weight(piece), aliases) for piece in pieces if not piece.strip().startswith("-")):
+    if any(is_refused(form, aliases) for piece in pieces for form in (piece, _without_weight(piece))):
         return True
-    plain = re.sub(r"(?:^|(?<=\s))-\S+", " ", text.lower().replace("_", " "))
-    for phrase in INNOCENT_PHRASES:
-        plain = plain.replace(phrase, " ")
-    return any(word in REFUSED_TAGS for word in _WORD.findall(plain))
+    plain = _latin(fold(text))
+    # `c()ub` and `c\\ub` reach the tokenizer as one word, `(a)(b)` as two: both readings count.
+    readings = (plain, _BRACKETS.sub("", _WEIGHT.sub("", plain)))
+    return any(word in REFUSED_TAGS for reading in readings for word in _words(reading))
+
+
+def query_is_refused(query: str, aliases: Mapping[str, str] | None = None) -> bool:
+    """Says whether a search asks for such a tag; a negated term (`-young`) asks for the opposite and passes."""
+    asked = [term for term in query.split() if not unicodedata.normalize("NFKC", term).startswith("-")]
+    return any_refused((term.lstrip("~") for term in asked), aliases) or text_is_refused(" ".join(asked), aliases)
+
+
+def _latin(folded: str) -> str:
+    """Takes accents off and writes look-alike letters as the Latin ones they are taken for; for comparison only."""
+    letters = unicodedata.normalize("NFKD", folded.translate(_LOOK_ALIKES))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).translate(_LOOK_ALIKES)
+
+
+def _words(name: str) -> list[str]:
+    """Gives the words of a folded text, the innocent phrases left out."""
+    return _WORD.findall(_INNOCENT.sub(" ", name.replace("_", " ")))
 
 
 def _without_weight(piece: str) -> str:
@@ -82,6 +117,16 @@ def _without_weight(piece: str) -> str:
 def demand_safe_text(text: str, what: str) -> None:
     """Raises `RefusedError` when `text` carries such a tag; `what` names the thing to the person, not the tag."""
     if text_is_refused(text):
-        raise RefusedError(
-            f"The {what} carries a tag that marks minors; lorasmith refuses such material always, and has no switch for it."
-        )
+        raise _refusal(what)
+
+
+def demand_safe_query(query: str) -> None:
+    """Raises `RefusedError` when a search asks for such a tag."""
+    if query_is_refused(query):
+        raise _refusal("search")
+
+
+def _refusal(what: str) -> RefusedError:
+    return RefusedError(
+        f"The {what} carries a tag that marks minors; lorasmith refuses such material always, and has no switch for it."
+    )

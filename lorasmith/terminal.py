@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -40,8 +41,8 @@ class Bar:
         from rich.progress import Progress as RichProgress
 
         if self._bar is None:
-            columns = (TextColumn("{task.fields[stage]:<9}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(),
-                       TextColumn("{task.description}"))  # fmt: skip
+            columns = (TextColumn("{task.fields[stage]:<9}", markup=False), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(),
+                       TextColumn("{task.description}", markup=False))  # fmt: skip
             self._bar = RichProgress(*columns, console=Console(stderr=True))
             self._bar.start()
         if progress.stage not in self._tasks:
@@ -72,8 +73,12 @@ def _plain(value: Any) -> Any:
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, set | frozenset):
+        return sorted((_plain(item) for item in value), key=str)
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no word for it
     return value.as_posix() if isinstance(value, Path) else value
 
 

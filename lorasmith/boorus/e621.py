@@ -11,7 +11,7 @@ from lorasmith.boorus.client import Client
 from lorasmith.boorus.fetch import fetch
 from lorasmith.boorus.post import Post
 from lorasmith.errors import SiteError
-from lorasmith.safety import KEY_NEGATIVE, any_refused, demand_safe_text, is_refused
+from lorasmith.safety import KEY_NEGATIVE, any_refused, demand_safe_query, is_refused
 
 PAGE = 320  # posts an answer holds at most; more asked is a 410
 DEEPEST = 750  # numbered pages; one more is a 410
@@ -132,7 +132,7 @@ class E621:
 
 def sent_query(query: str) -> str:
     """Gives the query as it is sent: refused if it asks for minors, with the key negative, within 40 terms."""
-    demand_safe_text(query, "search")
+    demand_safe_query(query)
     terms = query.split()
     if KEY_NEGATIVE not in (term.lower() for term in terms):
         terms.append(KEY_NEGATIVE)

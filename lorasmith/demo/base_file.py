@@ -22,7 +22,7 @@ METADATA = {
     "modelspec.license": "Apache-2.0",
     "modelspec.resolution": "128x128",
     "modelspec.prediction_type": "epsilon",
-    "modelspec.description": "A thin SD1.x trained on a drawn world of creatures; it has never seen purple fur, curled horns or stripes.",
+    "modelspec.description": "A thin SD1.x of a drawn world; it never saw purple fur, curled horns or stripes.",
 }
 
 
@@ -38,7 +38,7 @@ def write_base(path: Path, model: TinyModel) -> None:
 
 
 def schedule_buffers() -> dict[str, torch.Tensor]:
-    """Gives the buffers that the original LatentDiffusion class keeps in its checkpoints (Ho et al., 2020, section 3)."""
+    """Gives the buffers that the original LatentDiffusion class keeps in its files (Ho et al., 2020, section 3)."""
     schedule = noise_schedule()
     betas, alphas, kept = schedule.betas.double(), schedule.alphas.double(), schedule.alphas_cumprod.double()
     before = torch.cat([torch.ones(1, dtype=torch.float64), kept[:-1]])

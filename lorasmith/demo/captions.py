@@ -12,20 +12,45 @@ from lorasmith.checkpoints.clip.tokenizer import BOS, EOS, load_tokenizer
 from lorasmith.demo.creature import EYES, POSES
 from lorasmith.demo.scenery import BACKGROUNDS
 from lorasmith.demo.world import (
-    ACCESSORIES, ARTISTS, BASE_FURS, COPYRIGHT, EARS, FRAMINGS, KNOWN_CHARACTERS, MARKINGS, MOUTHS, SPECIES, Scene,
+    ACCESSORIES,
+    ARTISTS,
+    BASE_FURS,
+    COPYRIGHT,
+    EARS,
+    FRAMINGS,
+    KNOWN_CHARACTERS,
+    MARKINGS,
+    MOUTHS,
+    SPECIES,
+    Scene,
     with_implied,
 )
 
 LENGTH = 77
-NAMED = (*BASE_FURS, *EARS, *EYES, *MOUTHS, *POSES, *MARKINGS, *ACCESSORIES, *FRAMINGS, *BACKGROUNDS, "solo", "duo",
-         *ARTISTS, COPYRIGHT, *KNOWN_CHARACTERS, *SPECIES.values())
+NAMED = (
+    *BASE_FURS,
+    *EARS,
+    *EYES,
+    *MOUTHS,
+    *POSES,
+    *MARKINGS,
+    *ACCESSORIES,
+    *FRAMINGS,
+    *BACKGROUNDS,
+    "solo",
+    "duo",
+    *ARTISTS,
+    COPYRIGHT,
+    *KNOWN_CHARACTERS,
+    *SPECIES.values(),
+)
 _EXTRAS = ("signature", "text", "speech_bubble", "anthro", "digital_media_(artwork)", "smile", "looking_at_viewer")
 _NO_TAG = -100
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token ids [77] of one caption, and for each place the number of the tag in `NAMED` that ends there (-100: none)."""
+    """Token ids [77] of one caption, and per place the number in `NAMED` of the tag that ends there (-100: none)."""
 
     ids: torch.Tensor
     ends: torch.Tensor
@@ -48,7 +73,7 @@ def caption_tags(scene: Scene, rng: random.Random) -> list[str]:
     keep = rng.choice((1.0, 0.9, 0.75))
     correct = scene.tags()
     tags = [tag for tag in correct if rng.random() < keep]
-    tags += [tag for tag in with_implied(correct)[len(correct):] if rng.random() < 0.25]
+    tags += [tag for tag in with_implied(correct)[len(correct) :] if rng.random() < 0.25]
     tags += [tag for tag in _EXTRAS if rng.random() < 0.04]
     rng.shuffle(tags)
     return tags

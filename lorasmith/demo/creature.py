@@ -30,7 +30,7 @@ EYES: dict[str, Colour] = {
     "yellow_eyes": (248, 205, 20),
 }
 HORN: Colour = (226, 172, 40)
-CYAN: Colour = (90, 235, 240)
+PALE: Colour = (246, 242, 252)
 _DARK: Colour = (36, 26, 40)
 _HEAD_RADII = (0.29, 0.25)
 _Place = tuple[float, float]
@@ -50,7 +50,7 @@ class Creature:
     horns: bool = False
     name: str = ""
     tint: int = 0
-    stripe: Colour = CYAN
+    stripe: Colour = PALE
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,10 @@ def _lying(pen: Pen, coat: _Coat) -> _Place:
 
 
 _POSES: dict[str, Callable[[Pen, _Coat], _Place]] = {
-    "standing": _standing, "raised_arms": _raised, "sitting": _sitting, "lying": _lying,
+    "standing": _standing,
+    "raised_arms": _raised,
+    "sitting": _sitting,
+    "lying": _lying,
 }
 POSES = tuple(_POSES)
 
@@ -157,13 +160,13 @@ def _limb(pen: Pen, coat: _Coat, start: _Place, end: _Place, radii: _Place) -> N
     heading = math.atan2(end[1] - start[1], end[0] - start[0])
     normal = np.array([-math.sin(heading), math.cos(heading)])
     along = np.array([math.cos(heading), math.sin(heading)])
-    for part in (0.45, 0.95):
-        middle = np.array(start) * (1 - part) + np.array(end) * part
-        half = radii[0] * (1 - part) + radii[1] * part
-        width = 0.028
-        corners = [middle + normal * half - along * width, middle + normal * half + along * width,
-                   middle - normal * half + along * width, middle - normal * half - along * width]
-        pen.polygon(np.array(corners), coat.creature.stripe, outlined=False)
+    middle = np.array(start) * 0.28 + np.array(end) * 0.72
+    half, width = radii[0] * 0.28 + radii[1] * 0.72, 0.05
+    corners = [
+        middle + normal * (half * across) + along * (width * ahead)
+        for across, ahead in ((1, -1), (1, 1), (-1, 1), (-1, -1))
+    ]
+    pen.polygon(np.array(corners), coat.creature.stripe, outlined=False)
 
 
 def _tail(pen: Pen, coat: _Coat, root: _Place, heading: float) -> None:
@@ -180,10 +183,8 @@ def _tail(pen: Pen, coat: _Coat, root: _Place, heading: float) -> None:
     else:
         part.limb((0.0, 0.0), (0.28, 0.0), (0.04, 0.03), coat.base)
     if coat.creature.marking == "striped_fur":
-        for low, high in ((-0.1, 0.2), (0.5, 0.75)):
-            half = 0.086 if bushy else 0.034
-            turned = band_points((0.0, 0.17), (half, 0.18), low, high)[:, ::-1]
-            part.polygon(turned, coat.creature.stripe, outlined=False)
+        turned = band_points((0.0, 0.17), (0.086 if bushy else 0.034, 0.18), 0.15, 0.65)[:, ::-1]
+        part.polygon(turned, coat.creature.stripe, outlined=False)
 
 
 def _trunk(pen: Pen, coat: _Coat, centre: _Place, radii: _Place) -> None:
@@ -196,7 +197,7 @@ def _trunk(pen: Pen, coat: _Coat, centre: _Place, radii: _Place) -> None:
             pen.oval((centre[0] + x * radii[0], centre[1] + y * radii[1]), (0.042, 0.042), coat.spot, outlined=False)
     elif marking == "striped_fur":
         wide = radii[0] > 0.3
-        for low, high in ((-0.72, -0.46), (-0.18, 0.1), (0.4, 0.66)):
+        for low, high in ((-0.66, -0.22), (0.22, 0.66)):
             if wide:
                 band = band_points((centre[1], centre[0]), (radii[1], radii[0]), low, high)[:, ::-1]
             else:
@@ -261,14 +262,13 @@ def _head_marking(pen: Pen, coat: _Coat) -> None:
             pen.oval((x * width, y * height), (0.036, 0.036), coat.spot, outlined=False)
     elif coat.creature.marking == "striped_fur":
         for side in (-1, 1):
-            for angle, depth in ((-0.55, 0.42), (-0.12, 0.3), (0.32, 0.34)):
+            for angle, depth in ((-0.45, 0.5), (0.28, 0.36)):
                 pen.polygon(_wedge(angle, depth, side), coat.creature.stripe, outlined=False)
-        for angle in (1.2, 1.57, 1.94):
-            pen.polygon(_wedge(angle, 0.45, 1), coat.creature.stripe, outlined=False)
+        pen.polygon(_wedge(math.pi / 2, 0.6, 1), coat.creature.stripe, outlined=False)
 
 
 def _wedge(angle: float, depth: float, side: int) -> np.ndarray:
-    edges = [angle - 0.13, angle - 0.06, angle + 0.06, angle + 0.13]
+    edges = [angle - 0.26, angle - 0.13, angle, angle + 0.13, angle + 0.26]
     rim = [[side * math.cos(a), math.sin(a)] for a in edges]
     tip = [side * math.cos(angle) * (1 - depth), math.sin(angle) * (1 - depth)]
     return np.array([*rim, tip]) * np.array(_HEAD_RADII)

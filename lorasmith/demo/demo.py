@@ -1,4 +1,4 @@
-"""`lorasmith demo`: the whole road over the drawn world, on this machine alone; the tagger says whether the character was learnt."""
+"""`lorasmith demo`: the whole road over the drawn world, on this machine alone; the tagger says what was learnt."""
 
 import json
 import tempfile
@@ -15,6 +15,7 @@ from lorasmith.stages.run import run_all
 LEARNT = 0.7  # mean score of the character's own tags that the LoRA must reach
 UNKNOWN = 0.2  # mean score that the base alone may have at the most
 FOLLOWED = 0.8  # how often asked tags are drawn, as a share of the base's own rate
+ASKED = ("pose", "framing", "background")  # kinds of prompt that ask for something beside the character
 PRESET = "demo"
 
 
@@ -72,11 +73,11 @@ def open_or_create(folder: Path, url: str, trigger: str, seed: int) -> Project:
     from lorasmith.settings.toml import FILE_NAME, keep_choice
 
     base, tagger = model_files()
-    site = {"query": f"{trigger} solo", "site_url": url}
+    site: dict[str, Any] = {"query": f"{trigger} solo", "site_url": url}
     if (folder / FILE_NAME).exists():
         keep_choice(folder / FILE_NAME, "site", site)
         return Project.open(folder)
-    chosen = {"site": site, "tag": {"tagger": str(tagger)}, "train": {"checkpoint": str(base), "seed": seed}}
+    chosen: dict[str, dict[str, Any]] = {"site": site, "tag": {"tagger": str(tagger)}, "train": {"checkpoint": str(base), "seed": seed}}
     return Project.create(folder, trigger, preset=PRESET, chosen=chosen)
 
 
@@ -84,9 +85,10 @@ def conclude(project: Project, evaluated: Any, own_tags: tuple[str, ...]) -> Dem
     """Says whether the character was learnt, by the renders of the seeds that chose nothing."""
     folder = project.folder / evaluated.folder
     scores: Mapping[str, Any] = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-    told = scores["told"]
+    told, base = scores["told"]["followed"], scores["told_base"]["followed"]
     own = _own_tags_line(scores, own_tags)
-    lines = [own, *(Line(f"follows {kind}", *told["followed"][kind]) for kind in sorted(told["followed"]))]
+    kinds = [kind for kind in ASKED if kind in told and kind in base]
+    lines = [own, *(Line(f"{kind} prompts followed", told[kind]["mean"], base[kind]["mean"]) for kind in kinds)]
     learnt = own.with_lora >= LEARNT and own.without <= UNKNOWN
     follows = all(line.with_lora >= FOLLOWED * line.without for line in lines[1:])
     verdict = "The character was learnt, and prompts are still followed." if learnt and follows else (
@@ -105,7 +107,7 @@ def _own_tags_line(scores: Mapping[str, Any], own_tags: tuple[str, ...]) -> Line
         values = [
             render["own_scores"][tag]
             for render in scores["renders"]
-            if render["told"] and bool(render["lora"]) is with_lora and render["kind"] == "likeness"
+            if render["told"] and bool(render["lora"]) is with_lora and render["prompt"]["kind"] in ("likeness", *ASKED)
             for tag in own_tags
             if tag in render["own_scores"]
         ]

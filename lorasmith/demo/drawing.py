@@ -68,13 +68,20 @@ class Pen:
         thickness = max(1, round(width * self.scale))
         cv2.polylines(self.pixels, [corners], False, colour, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
 
-    def oval(self, centre: tuple[float, float], radii: tuple[float, float], fill: Colour,
-             turn: float = 0.0, outlined: bool = True) -> None:
+    def oval(
+        self,
+        centre: tuple[float, float],
+        radii: tuple[float, float],
+        fill: Colour,
+        turn: float = 0.0,
+        outlined: bool = True,
+    ) -> None:
         """Fills an ellipse turned by `turn` radians."""
         self.polygon(oval_points(centre, radii, turn), fill, outlined)
 
-    def limb(self, start: tuple[float, float], end: tuple[float, float], radii: tuple[float, float],
-             fill: Colour) -> None:
+    def limb(
+        self, start: tuple[float, float], end: tuple[float, float], radii: tuple[float, float], fill: Colour
+    ) -> None:
         """Fills a rounded limb that tapers from the first radius to the second."""
         self.polygon(limb_points(start, end, radii), fill)
 
@@ -92,10 +99,12 @@ def limb_points(start: tuple[float, float], end: tuple[float, float], radii: tup
     """Gives the outline of a capsule with a radius for each end."""
     heading = math.atan2(end[1] - start[1], end[0] - start[0])
     far, near = _HALF + heading, _HALF + heading + math.pi
-    return np.concatenate([
-        np.stack([end[0] + radii[1] * np.cos(far), end[1] + radii[1] * np.sin(far)], axis=1),
-        np.stack([start[0] + radii[0] * np.cos(near), start[1] + radii[0] * np.sin(near)], axis=1),
-    ])
+    return np.concatenate(
+        [
+            np.stack([end[0] + radii[1] * np.cos(far), end[1] + radii[1] * np.sin(far)], axis=1),
+            np.stack([start[0] + radii[0] * np.cos(near), start[1] + radii[0] * np.sin(near)], axis=1),
+        ]
+    )
 
 
 def band_points(centre: tuple[float, float], radii: tuple[float, float], low: float, high: float) -> Points:

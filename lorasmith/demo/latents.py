@@ -32,7 +32,7 @@ class LatentCache:
         self._vae = vae
         self._rng = rng
         self._sizes = sizes
-        self._items = {size: [] for size in sizes}  # type: dict[Size, list[tuple[Scene, torch.Tensor]]]
+        self._items: dict[Size, list[tuple[Scene, torch.Tensor]]] = {size: [] for size in sizes}
 
     @torch.no_grad()
     def draw(self, size: Size, count: int) -> None:
@@ -56,8 +56,11 @@ class LatentCache:
         size = self._rng.choices(list(self._sizes), list(self._sizes.values()))[0]
         picked = self._rng.sample(self._items[size], count)
         captions: list[Tokens] = [tokens(caption_tags(scene, self._rng)) for scene, _ in picked]
-        return Batch(torch.stack([latent for _, latent in picked]), torch.stack([item.ids for item in captions]),
-                     torch.stack([item.ends for item in captions]))
+        return Batch(
+            torch.stack([latent for _, latent in picked]),
+            torch.stack([item.ids for item in captions]),
+            torch.stack([item.ends for item in captions]),
+        )
 
     def refresh(self, count: int) -> None:
         """Draws some new scenes of one size."""

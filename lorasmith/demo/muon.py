@@ -1,6 +1,7 @@
 """An optimiser for networks this small: Muon for matrices and kernels, Adam for everything else.
 
-Muon (Keller Jordan, 2024) replaces a matrix's momentum by the nearest orthogonal matrix, found with a few Newton-Schulz steps.
+Muon (Keller Jordan, 2024) replaces a matrix's momentum by the nearest orthogonal matrix, found with
+a few Newton-Schulz steps.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
 
 
 class MuonAdam(torch.optim.Optimizer):
-    """Takes Muon steps of `lr` for weights of two and more dimensions, and Adam steps of `lr * adam_share` for others."""
+    """Takes Muon steps of `lr` for weights of two or more dimensions, Adam steps of `lr * adam_share` for others."""
 
-    def __init__(self, named: Iterable[tuple[str, torch.nn.Parameter]], lr: float, adam_share: float = 0.1,
-                 decay: float = 0.0) -> None:
-        kernels, others = [], []
+    def __init__(
+        self, named: Iterable[tuple[str, torch.nn.Parameter]], lr: float, adam_share: float = 0.1, decay: float = 0.0
+    ) -> None:
+        kernels: list[torch.nn.Parameter] = []
+        others: list[torch.nn.Parameter] = []
         for name, weight in named:
             edge = any(part in name for part in ("conv_in", "conv_out", "embedding.weight", "quant_conv"))
             (others if weight.ndim < 2 or edge else kernels).append(weight)

@@ -10,18 +10,36 @@ from datetime import UTC, datetime, timedelta
 from lorasmith.demo.creature import FUR
 from lorasmith.demo.spoiling import encode, spoil
 from lorasmith.demo.world import (
-    BACKGROUNDS, NEW_LOOKS, OWN_TAGS, Scene, random_creature, random_scene, training_scene, vary, with_implied,
+    BACKGROUNDS,
+    NEW_LOOKS,
+    OWN_TAGS,
+    Scene,
+    random_creature,
+    random_scene,
+    training_scene,
+    vary,
+    with_implied,
 )
 
 _FIRST_DAY = datetime(2022, 3, 1, 12, 0, tzinfo=UTC)
 _RATIOS = ((1.0, 3), (0.75, 4), (0.667, 3), (1.333, 3), (1.5, 2), (0.5625, 1), (1.778, 1))
 _FAULTS = {
-    "blurred": 7, "jpeg_blocks": 5, "upscaled": 4, "signature": 12, "speech_bubble": 7, "text": 6, "sketch": 5,
-    "wrong_tags": 6, "missing_tags": 10,
+    "blurred": 7,
+    "jpeg_blocks": 5,
+    "upscaled": 4,
+    "signature": 12,
+    "speech_bubble": 7,
+    "text": 6,
+    "sketch": 5,
+    "wrong_tags": 6,
+    "missing_tags": 10,
 }
 _FAULT_TAGS = {
-    "signature": ("general", "signature"), "speech_bubble": ("general", "speech_bubble"), "text": ("general", "text"),
-    "sketch": ("general", "sketch"), "jpeg_blocks": ("meta", "low_res"),
+    "signature": ("general", "signature"),
+    "speech_bubble": ("general", "speech_bubble"),
+    "text": ("general", "text"),
+    "sketch": ("general", "sketch"),
+    "jpeg_blocks": ("meta", "low_res"),
 }
 _COST = {"blurred": 45, "jpeg_blocks": 40, "upscaled": 40, "sketch": 30, "text": 8, "speech_bubble": 6}
 
@@ -91,9 +109,18 @@ def _original(rng: random.Random) -> WorldPost:
     score = round(rng.gauss(quality, 22) * rng.choice((0.6, 1.0, 1.0, 2.5)))
     unseen = rng.random()
     return WorldPost(
-        id=0, scene=scene, tags=_site_tags(scene, faults, rng), width=width, height=height, ext=ext, created_at="",
-        score=score, fav_count=max(0, round(score * rng.uniform(1.2, 2.2))),
-        rating=rng.choices("sqe", (0.93, 0.05, 0.02))[0], faults=faults, is_deleted=unseen < 0.012,
+        id=0,
+        scene=scene,
+        tags=_site_tags(scene, faults, rng),
+        width=width,
+        height=height,
+        ext=ext,
+        created_at="",
+        score=score,
+        fav_count=max(0, round(score * rng.uniform(1.2, 2.2))),
+        rating=rng.choices("sqe", (0.93, 0.05, 0.02))[0],
+        faults=faults,
+        is_deleted=unseen < 0.012,
         visible=unseen >= 0.03,
     )
 
@@ -162,9 +189,16 @@ def _with_twin(made: list[WorldPost], rng: random.Random) -> list[WorldPost]:
     first = made[-1]
     kind, change = rng.choice(_TWINS)
     linked = rng.random() < 0.75
-    twin = replace(change(first), id=first.id + 1, faults=(*first.faults, kind), score=round(first.score * 0.5),
-                   fav_count=first.fav_count // 2, parent_id=first.id if linked else None, is_deleted=False,
-                   visible=True)
+    twin = replace(
+        change(first),
+        id=first.id + 1,
+        faults=(*first.faults, kind),
+        score=round(first.score * 0.5),
+        fav_count=first.fav_count // 2,
+        parent_id=first.id if linked else None,
+        is_deleted=False,
+        visible=True,
+    )
     if linked:
         made = [*made[:-1], replace(first, children=(twin.id,))]
     return [*made, twin]
@@ -183,7 +217,9 @@ def _recoloured(post: WorldPost) -> WorldPost:
 
 
 _TWINS: tuple[tuple[str, Callable[[WorldPost], WorldPost]], ...] = (
-    ("twin_resized", _resized), ("twin_recoded", _recoded), ("twin_recoloured", _recoloured),
+    ("twin_resized", _resized),
+    ("twin_recoded", _recoded),
+    ("twin_recoloured", _recoloured),
 )
 
 

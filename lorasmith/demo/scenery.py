@@ -77,8 +77,14 @@ def _inside(pen: Pen, width: float, rng: random.Random) -> None:
     x = rng.choice((0.2, 0.8)) * width
     half, low, high = min(0.2, 0.19 * width), 0.58, 0.92
     for grow, colour in ((0.025, (250, 250, 246)), (0.0, (160, 215, 245))):
-        frame = np.array([[x - half - grow, low - grow], [x + half + grow, low - grow],
-                          [x + half + grow, high + grow], [x - half - grow, high + grow]])
+        frame = np.array(
+            [
+                [x - half - grow, low - grow],
+                [x + half + grow, low - grow],
+                [x + half + grow, high + grow],
+                [x - half - grow, high + grow],
+            ]
+        )
         pen.polygon(frame, colour, outlined=False)
     pen.stroke(np.array([[x, low], [x, high]]), (250, 250, 246), 0.02)
     pen.stroke(np.array([[x - half, 0.75], [x + half, 0.75]]), (250, 250, 246), 0.02)
@@ -89,6 +95,10 @@ def _inside(pen: Pen, width: float, rng: random.Random) -> None:
 
 
 _PAINTERS: dict[str, Callable[[Pen, float, random.Random], None]] = {
-    "white_background": _white, "forest": _forest, "beach": _beach, "night": _night, "inside": _inside,
+    "white_background": _white,
+    "forest": _forest,
+    "beach": _beach,
+    "night": _night,
+    "inside": _inside,
 }
 BACKGROUNDS = tuple(_PAINTERS)

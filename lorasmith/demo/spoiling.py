@@ -70,8 +70,14 @@ def _jpeg_blocks(pixels: Pixels, rng: random.Random) -> Pixels:
     return np.array(Image.open(buffer).convert("RGB"), dtype=np.uint8)
 
 
-def _write(pixels: Pixels, words: str, place: tuple[float, float], size: float, ink: tuple[int, int, int],
-           font: int = cv2.FONT_HERSHEY_DUPLEX) -> None:
+def _write(
+    pixels: Pixels,
+    words: str,
+    place: tuple[float, float],
+    size: float,
+    ink: tuple[int, int, int],
+    font: int = cv2.FONT_HERSHEY_DUPLEX,
+) -> None:
     """Writes words centred on a place in shares of the picture; `size` is a letter's height as such a share."""
     height, width = pixels.shape[:2]
     scale = size * min(height, width) / 22.0
@@ -120,6 +126,11 @@ def _sketch(pixels: Pixels, rng: random.Random) -> Pixels:
 
 
 _SPOILERS: dict[str, Callable[[Pixels, random.Random], Pixels]] = {
-    "blurred": _blurred, "upscaled": _upscaled, "jpeg_blocks": _jpeg_blocks, "sketch": _sketch,
-    "signature": _signature, "speech_bubble": _speech_bubble, "text": _text,
+    "blurred": _blurred,
+    "upscaled": _upscaled,
+    "jpeg_blocks": _jpeg_blocks,
+    "sketch": _sketch,
+    "signature": _signature,
+    "speech_bubble": _speech_bubble,
+    "text": _text,
 }

@@ -59,9 +59,9 @@ class Plan:
     """The sizes of a training."""
 
     work: Path
-    rounds: int = 24
+    rounds: int = 36
     shard: int = 1000
-    shards: int = 16
+    shards: int = 20
     views: int = 4000
     batch: int = 64
     rate: float = 2.5e-3

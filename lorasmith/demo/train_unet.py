@@ -46,8 +46,9 @@ PHASES = (
 class _PlainAttention:
     """Attention as two matrix products: three times as fast on a CPU as the fused kernel for heads this narrow."""
 
-    def __call__(self, attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: torch.Tensor | None = None,
-                 **_: Any) -> torch.Tensor:
+    def __call__(
+        self, attn: Any, hidden_states: torch.Tensor, encoder_hidden_states: torch.Tensor | None = None, **_: Any
+    ) -> torch.Tensor:
         context = hidden_states if encoder_hidden_states is None else encoder_hidden_states
         query, key, value = (
             layer(x).unflatten(-1, (attn.heads, -1)).transpose(1, 2)
@@ -101,8 +102,16 @@ class UnetTraining:
     def save(self) -> None:
         """Writes the state, complete or not at all."""
         part = self.file.with_suffix(".part")
-        torch.save({"networks": self.networks.state_dict(), "average": self.average.state_dict(),
-                    "optimiser": self.optimiser.state_dict(), "spent": self.spent, "step": self.step}, part)
+        torch.save(
+            {
+                "networks": self.networks.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "spent": self.spent,
+                "step": self.step,
+            },
+            part,
+        )
         part.replace(self.file)
 
     def run(self) -> None:
@@ -125,8 +134,15 @@ class UnetTraining:
             now = time.monotonic()
             self.spent, mark = self.spent + now - mark, now
             if self.step % 20 == 0:
-                log(self.work / "unet.jsonl", {"step": self.step, "minutes": round(self.spent / 60, 2),
-                                              "loss": round(sums[0] / 20, 5), "naming": round(sums[1] / 20, 4)})
+                log(
+                    self.work / "unet.jsonl",
+                    {
+                        "step": self.step,
+                        "minutes": round(self.spent / 60, 2),
+                        "loss": round(sums[0] / 20, 5),
+                        "naming": round(sums[1] / 20, 4),
+                    },
+                )
                 sums = [0.0, 0.0]
             if now - saved > SAVE_EVERY_S:
                 self.save()

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
+from lorasmith.demo.abstract import abstract_picture
 from lorasmith.demo.muon import MuonAdam
 from lorasmith.demo.tiny_sd import SCALING_FACTOR, build_vae
 from lorasmith.demo.world import training_scene
@@ -32,8 +33,8 @@ def _edges(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def picture_loss(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """L1 of the pixels plus L1 of their horizontal and vertical differences, at two sizes."""
-    loss = (drawn - wanted).abs().mean()
+    """L1 and L2 of the pixels plus L1 of their horizontal and vertical differences, at two sizes."""
+    loss = (drawn - wanted).abs().mean() + (drawn - wanted).square().mean()
     for factor in (1, 2):
         if factor > 1:
             drawn, wanted = (torch.nn.functional.avg_pool2d(x, factor) for x in (drawn, wanted))
@@ -44,9 +45,9 @@ def picture_loss(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 def _crops(rng: random.Random, count: int) -> torch.Tensor:
     """Draws pictures of 128 px and cuts two crops of 64 px out of each, the second from its middle half."""
-    crops = []
+    crops: list[np.ndarray] = []
     while len(crops) < count:
-        scene = training_scene(rng, held_out=False).draw_array(*rng.choice(BUCKETS))
+        scene = _picture(rng, *rng.choice(BUCKETS))
         height, width = scene.shape[:2]
         for margin in (0, 12):
             x, y = rng.randint(margin, width - 64 - margin), rng.randint(margin, height - 64 - margin)
@@ -54,9 +55,20 @@ def _crops(rng: random.Random, count: int) -> torch.Tensor:
     return to_tensor(crops[:count])
 
 
+def _picture(rng: random.Random, width: int, height: int) -> np.ndarray:
+    """Draws a scene of the base's world, now and then in wrong colours, or an abstract picture."""
+    lot = rng.random()
+    if lot < 0.2:
+        return abstract_picture(rng, width, height)
+    pixels = training_scene(rng, held_out=False).draw_array(width, height)
+    if lot < 0.4:
+        return pixels[:, :, rng.sample(range(3), 3)]
+    return pixels
+
+
 def _wholes(rng: random.Random, count: int) -> torch.Tensor:
     bucket = rng.choice(BUCKETS)
-    return to_tensor([training_scene(rng, held_out=False).draw_array(*bucket) for _ in range(count)])
+    return to_tensor([_picture(rng, *bucket) for _ in range(count)])
 
 
 def train_vae(work: Path, minutes: float, whole_share: float = 0.3) -> AutoencoderKL:
@@ -198,11 +210,14 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def _save(path: Path, vae: AutoencoderKL, average: AutoencoderKL, optimiser: torch.optim.Optimizer,
-          counters: dict[str, Any]) -> None:
+def _save(
+    path: Path, vae: AutoencoderKL, average: AutoencoderKL, optimiser: torch.optim.Optimizer, counters: dict[str, Any]
+) -> None:
     part = path.with_suffix(".part")
-    torch.save({"vae": vae.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(),
-                **counters}, part)
+    torch.save(
+        {"vae": vae.state_dict(), "average": average.state_dict(), "optimiser": optimiser.state_dict(), **counters},
+        part,
+    )
     part.replace(path)
 
 

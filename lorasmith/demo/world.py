@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from lorasmith.demo.creature import CYAN, EYES, FUR, POSES, Creature, Finish, draw_creature
+from lorasmith.demo.creature import EYES, FUR, PALE, POSES, Creature, Finish, draw_creature
 from lorasmith.demo.drawing import Colour, Pen, Pixels
 from lorasmith.demo.scenery import BACKGROUNDS, paint_background
 
@@ -34,30 +33,61 @@ ARTISTS: dict[str, Finish] = {
 
 NEW_CHARACTER = "zorvex"
 OWN_TAGS = HELD_OUT
-NEW_LOOKS = Creature(fur="purple_fur", ears="pointy_ears", eyes="green_eyes", mouth="mouth_closed", pose="standing",
-                     marking="striped_fur", horns=True, name=NEW_CHARACTER)
+NEW_LOOKS = Creature(
+    fur="purple_fur",
+    ears="pointy_ears",
+    eyes="green_eyes",
+    mouth="mouth_closed",
+    pose="standing",
+    marking="striped_fur",
+    horns=True,
+    name=NEW_CHARACTER,
+)
+
+
+def _known(name: str, fur: str, ears: str, eyes: str, marking: str = "") -> Creature:
+    return Creature(fur, ears, eyes, "mouth_closed", "standing", marking, name=name)
+
+
 KNOWN_CHARACTERS: dict[str, Creature] = {
-    "rustle": Creature("orange_fur", "pointy_ears", "blue_eyes", "mouth_closed", "standing", "white_belly", name="rustle"),
-    "marlow": Creature("blue_fur", "long_ears", "red_eyes", "mouth_closed", "standing", name="marlow"),
-    "pebble": Creature("grey_fur", "round_ears", "yellow_eyes", "mouth_closed", "standing", "spotted_fur", name="pebble"),
-    "mossy": Creature("green_fur", "floppy_ears", "red_eyes", "mouth_closed", "standing", "white_belly", name="mossy"),
+    "rustle": _known("rustle", "orange_fur", "pointy_ears", "blue_eyes", "white_belly"),
+    "marlow": _known("marlow", "blue_fur", "long_ears", "red_eyes"),
+    "pebble": _known("pebble", "grey_fur", "round_ears", "yellow_eyes", "spotted_fur"),
+    "mossy": _known("mossy", "green_fur", "floppy_ears", "red_eyes", "white_belly"),
 }
 
 IMPLICATIONS = {
     "white_background": ("simple_background",),
-    "night": ("outside",), "forest": ("outside", "tree"), "beach": ("outside", "sea"),
-    "headshot_portrait": ("portrait",), "half-length_portrait": ("portrait",), "full-length_portrait": ("portrait",),
-    "top_hat": ("hat",), "glasses": ("eyewear",), "curled_horns": ("horn",),
-    "striped_fur": ("stripes",), "spotted_fur": ("spots",),
+    "night": ("outside",),
+    "forest": ("outside", "tree"),
+    "beach": ("outside", "sea"),
+    "headshot_portrait": ("portrait",),
+    "half-length_portrait": ("portrait",),
+    "full-length_portrait": ("portrait",),
+    "top_hat": ("hat",),
+    "glasses": ("eyewear",),
+    "curled_horns": ("horn",),
+    "striped_fur": ("stripes",),
+    "spotted_fur": ("spots",),
     **{species: ("mammal",) for species in SPECIES.values()},
 }
 ALIASES = {
-    "violet_fur": "purple_fur", "curly_horns": "curled_horns", "fur_stripes": "striped_fur", "gray_fur": "grey_fur",
-    "lying_down": "lying", "arms_up": "raised_arms", "indoors": "inside", "headshot": "headshot_portrait",
-    "eyeglasses": "glasses", "woods": "forest", "closed_mouth": "mouth_closed", "seaside": "beach",
+    "violet_fur": "purple_fur",
+    "curly_horns": "curled_horns",
+    "fur_stripes": "striped_fur",
+    "gray_fur": "grey_fur",
+    "lying_down": "lying",
+    "arms_up": "raised_arms",
+    "indoors": "inside",
+    "headshot": "headshot_portrait",
+    "eyeglasses": "glasses",
+    "woods": "forest",
+    "closed_mouth": "mouth_closed",
+    "seaside": "beach",
 }
 CATEGORIES = ("general", "artist", "copyright", "character", "species", "meta")
 
+_DARK_STRIPE: Colour = (40, 30, 46)
 _BOX = {"standing": (0.98, 1.3), "raised_arms": (1.32, 1.3), "sitting": (0.98, 1.2), "lying": (1.5, 0.98)}
 
 
@@ -137,8 +167,9 @@ def _places(count: int, rng: random.Random) -> list[tuple[float, float]]:
     return [((index + 0.5) / count, 1.06 / count) for index in range(count)]
 
 
-def _place_creature(pixels: Pixels, scene: Scene, creature: Creature, place: tuple[float, float],
-                    rng: random.Random) -> None:
+def _place_creature(
+    pixels: Pixels, scene: Scene, creature: Creature, place: tuple[float, float], rng: random.Random
+) -> None:
     height, width = pixels.shape[:2]
     share, finish = width * place[1], ARTISTS[scene.artist]
     zoom, tilt = rng.uniform(0.9, 1.0), rng.uniform(-0.12, 0.12)
@@ -167,24 +198,39 @@ def _place_creature(pixels: Pixels, scene: Scene, creature: Creature, place: tup
 def random_creature(rng: random.Random, furs: tuple[str, ...] = BASE_FURS) -> Creature:
     """Draws lots for every looks of a creature of the base's world."""
     return Creature(
-        fur=rng.choice(furs), ears=rng.choice(EARS), eyes=rng.choice(tuple(EYES)), mouth=rng.choice(MOUTHS),
-        pose=rng.choice(POSES), marking=rng.choice(("", "", *MARKINGS)),
-        accessory=rng.choice((*ACCESSORIES, *[""] * len(ACCESSORIES))), tint=rng.randint(-8, 8),
+        fur=rng.choice(furs),
+        ears=rng.choice(EARS),
+        eyes=rng.choice(tuple(EYES)),
+        mouth=rng.choice(MOUTHS),
+        pose=rng.choice(POSES),
+        marking=rng.choice(("", "", *MARKINGS)),
+        accessory=rng.choice((*ACCESSORIES, *[""] * len(ACCESSORIES))),
+        tint=rng.randint(-8, 8),
     )
 
 
 def vary(creature: Creature, rng: random.Random) -> Creature:
     """Gives a fixed character another mouth, pose and accessory."""
-    return replace(creature, mouth=rng.choice(MOUTHS), pose=rng.choice(POSES), tint=rng.randint(-8, 8),
-                   accessory=rng.choice((*ACCESSORIES, *[""] * len(ACCESSORIES))))
+    return replace(
+        creature,
+        mouth=rng.choice(MOUTHS),
+        pose=rng.choice(POSES),
+        tint=rng.randint(-8, 8),
+        accessory=rng.choice((*ACCESSORIES, *[""] * len(ACCESSORIES))),
+    )
 
 
 def random_scene(rng: random.Random, creatures: tuple[Creature, ...]) -> Scene:
     """Places creatures in front of a random background; two of them are never in a headshot."""
     framings = FRAMINGS if len(creatures) == 1 else FRAMINGS[:2]
     weights = (0.5, 0.25, 0.25)[: len(framings)]
-    return Scene(creatures, rng.choice(BACKGROUNDS), rng.choices(framings, weights)[0], rng.choice(tuple(ARTISTS)),
-                 rng.getrandbits(48))
+    return Scene(
+        creatures,
+        rng.choice(BACKGROUNDS),
+        rng.choices(framings, weights)[0],
+        rng.choice(tuple(ARTISTS)),
+        rng.getrandbits(48),
+    )
 
 
 def training_scene(rng: random.Random, held_out: bool) -> Scene:
@@ -211,7 +257,6 @@ def _cast_member(rng: random.Random, held_out: bool) -> Creature:
 def _stripe_colour(fur: str, rng: random.Random) -> Colour:
     """Picks stripes that stand out from the fur."""
     brightness = sum(FUR[fur]) / 3
-    choices: list[Colour] = [(40, 30, 46)] if brightness > 90 else [(240, 240, 240)]
-    if math.dist(FUR[fur], CYAN) > 180:
-        choices.append(CYAN)
-    return rng.choice(choices)
+    if brightness > 175:
+        return _DARK_STRIPE
+    return rng.choice((PALE, PALE, _DARK_STRIPE)) if brightness > 90 else PALE

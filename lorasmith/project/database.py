@@ -5,14 +5,19 @@ row after), in the same transaction as the change itself. Undo and redo are repl
 Measures and score vectors are caches and are not journalled.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from lorasmith.errors import DiskFull, ProjectError
+from lorasmith.errors import DiskFull, LorasmithError, ProjectError
 
 FORMAT = 1  # raised with every change of the schema; a file with a higher number is from the future
+_PATIENCE = 10  # seconds that another process may hold the database
+_A_PAGE_OR_TWO = 128 * 1024  # bytes free under which a failed write means a full disk
+_NO_ROOM = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 
 # table -> (key columns, other columns)
 JOURNALLED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -67,31 +72,110 @@ INSERT INTO journal_current VALUES (NULL);
 """
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Opens (or makes) a project's database and brings it to this format.
+class Connection(sqlite3.Connection):
+    """A connection whose faults of the world (full disk, damaged file, other program) are sentences for a person."""
 
-    Raises `ProjectError` when it is from the future or no database.
+    file = Path()
+
+    def execute(self, *words: Any) -> sqlite3.Cursor:
+        """Runs one statement; raises `DiskFull` or `ProjectError` where the fault is not the program's."""
+        with _faults_in_words(self.file):
+            return super().execute(*words)
+
+
+def connect(path: Path, *, writing: bool = True) -> sqlite3.Connection:
+    """Opens a project's database, makes it where it is missing, and checks that it is whole and of this format.
+
+    Without `writing` nothing is made or changed, and the place may be read-only. Raises `ProjectError` when it is from the
+    future, damaged or no database, `DiskFull` when there is no room for it.
     """
-    try:
-        connection = sqlite3.connect(path, timeout=10, isolation_level=None)
+    if not writing and not path.is_file():
+        raise ProjectError(f"{path} is missing; restore it from a copy of the project, or run a stage to begin anew.")
+    with _faults_in_words(path):
+        connection = _opened(path, writing)
         connection.row_factory = sqlite3.Row
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT:
+        try:
+            _prepare(connection, path, writing)
+        except (sqlite3.DatabaseError, LorasmithError):
             connection.close()
-            raise ProjectError(
-                f"{path} was written by a newer lorasmith (format {version}, this one knows {FORMAT}). "
-                "Update lorasmith to open this project; nothing was changed."
-            )
+            raise
+    return connection
+
+
+def _opened(path: Path, writing: bool) -> Connection:
+    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, factory=Connection)
+    connection.file = path
+    if writing:
+        return connection
+    try:
+        sqlite3.Connection.execute(connection, "PRAGMA user_version")
+    except sqlite3.OperationalError:  # a read-only place where the log cannot be made: as it is, if the log is empty
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        address = f"{path.absolute().as_uri()}?immutable=1"
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, factory=Connection)
+        connection.file = path
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _prepare(connection: Connection, path: Path, writing: bool) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > FORMAT:
+        raise ProjectError(
+            f"{path} was written by a newer lorasmith (format {version}, this one knows {FORMAT}). "
+            "Update lorasmith to open this project; nothing was changed."
+        )
+    fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if fault != "ok":
+        raise ProjectError(f"{path} is damaged ({' '.join(fault.split())}). Restore it from a copy of the project.")
+    if writing:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        if version == 0:
-            _create(connection)
+    if version == 0:
+        if not writing:
+            raise ProjectError(f"{path} holds nothing yet; run a stage first.")
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise ProjectError(f"{path} is another program's database; move it away and run the command again.")
+        _create(connection)
+
+
+@contextmanager
+def _faults_in_words(path: Path) -> Iterator[None]:
+    """Turns SQLite's words for faults of the world into sentences; a fault of the program stays as it is."""
+    try:
+        yield
     except sqlite3.DatabaseError as error:
-        if _is_full(error):
-            raise DiskFull(f"The disk is full: {path} could not be written. Free some space and try again.") from error
-        raise ProjectError(f"{path} is not a project database ({error}). Restore it from a copy of the project.") from error
-    return connection
+        sentence = _in_words(error, path)
+        if sentence is None:
+            raise
+        raise sentence from error
+
+
+def _in_words(error: sqlite3.DatabaseError, path: Path) -> LorasmithError | None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or (code in _NO_ROOM and _disk_is_full(path)):
+        return DiskFull(
+            f"The disk is full: {path} could not be written. Free some space and run the same command again; "
+            "nothing finished was lost."
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return ProjectError(f"{path} is not a project database ({error}). Restore it from a copy of the project.")
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return ProjectError(f"Another program holds {path}; close it, then run this command again.")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
+        return ProjectError(f"{path} cannot be read or written ({error}); check the folder's rights and its disk.")
+    return None
+
+
+def _disk_is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _A_PAGE_OR_TWO
+    except OSError:
+        return False
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -105,7 +189,9 @@ def _create(connection: sqlite3.Connection) -> None:
 def _triggers(table: str, columns: tuple[str, ...]) -> str:
     new = "json_object(" + ", ".join(f"'{c}', NEW.{c}" for c in columns) + ")"
     old = "json_object(" + ", ".join(f"'{c}', OLD.{c}" for c in columns) + ")"
-    insert = "INSERT INTO journal_changes (entry, tbl, before, after) SELECT entry, '{t}', {b}, {a} FROM journal_current;"
+    insert = (
+        "INSERT INTO journal_changes (entry, tbl, before, after) SELECT entry, '{t}', {b}, {a} FROM journal_current;"
+    )
     condition = "WHEN (SELECT entry FROM journal_current) IS NOT NULL"
     parts = []
     for event, before, after in (("INSERT", "NULL", new), ("UPDATE", old, new), ("DELETE", old, "NULL")):
@@ -124,16 +210,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
         connection.execute("COMMIT")
-    except BaseException as error:
+    except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.OperationalError) and _is_full(error):
-            raise DiskFull(
-                "The disk is full: the project's database could not be written. Free some space and run the same command "
-                "again; nothing finished was lost."
-            ) from error
         raise
-
-
-def _is_full(error: sqlite3.DatabaseError) -> bool:
-    return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR)

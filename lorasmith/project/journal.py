@@ -59,7 +59,9 @@ class Journal:
                     return int(left["entry"])
                 self._finish(int(left["entry"]))
             at = datetime.now(UTC).isoformat(timespec="seconds")
-            row = self._db.execute("INSERT INTO journal (stage, what, at, state) VALUES (?, ?, ?, 'open')", (stage, what, at))
+            row = self._db.execute(
+                "INSERT INTO journal (stage, what, at, state) VALUES (?, ?, ?, 'open')", (stage, what, at)
+            )
             number = int(row.lastrowid or 0)
             self._db.execute("UPDATE journal_current SET entry = ?", (number,))
             return number
@@ -120,7 +122,8 @@ class Journal:
         order = "DESC" if backwards else "ASC"
         with transaction(self._db):
             rows = self._db.execute(
-                f"SELECT tbl, before, after FROM journal_changes WHERE entry = ? ORDER BY change {order}", (entry.number,)
+                f"SELECT tbl, before, after FROM journal_changes WHERE entry = ? ORDER BY change {order}",
+                (entry.number,),
             ).fetchall()
             for row in rows:
                 gone, wanted = (row["after"], row["before"]) if backwards else (row["before"], row["after"])
@@ -139,5 +142,6 @@ class Journal:
             columns = keys + others
             marks = ", ".join("?" * len(columns))
             self._db.execute(
-                f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})", [row[column] for column in columns]
+                f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})",
+                [row[column] for column in columns],
             )

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from lorasmith.errors import ProjectError
 from lorasmith.project.database import transaction
-from lorasmith.safety import is_refused
+from lorasmith.safety import text_is_refused
 
 Origin = Literal["booru", "folder", "edit", "render"]
 Verdict = Literal["keep", "drop"]
 PERSON = "person"  # the maker of decisions and the source of tags that a person set
+_SCORE_DIGITS = 6  # the journal keeps 15 digits of a number: what is stored must come back from it as it was
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,10 @@ class Pictures:
         columns = ", ".join(row)
         marks = ", ".join(f":{name}" for name in row)
         updates = ", ".join(f"{name} = excluded.{name}" for name in row if name != "name")
+        differs = " OR ".join(f"{name} IS NOT excluded.{name}" for name in row if name != "name")
         self._db.execute(
-            f"INSERT INTO pictures ({columns}) VALUES ({marks}) ON CONFLICT(name) DO UPDATE SET {updates}", row
+            f"INSERT INTO pictures ({columns}) VALUES ({marks}) ON CONFLICT(name) DO UPDATE SET {updates} WHERE {differs}",
+            row,
         )
 
     def all(self, *, origins: Iterable[Origin] | None = None) -> list[Picture]:
@@ -123,7 +126,9 @@ class Pictures:
 
     def by_md5(self, md5: str) -> Picture | None:
         """Gives an original with that md5."""
-        row = self._db.execute("SELECT * FROM pictures WHERE md5 = ? AND parent IS NULL ORDER BY name", (md5,)).fetchone()
+        row = self._db.execute(
+            "SELECT * FROM pictures WHERE md5 = ? AND parent IS NULL ORDER BY name", (md5,)
+        ).fetchone()
         return None if row is None else _picture(row)
 
     def next_edit_name(self, name: str) -> str:
@@ -135,13 +140,17 @@ class Pictures:
 
     def trash(self, name: str) -> None:
         """Marks a picture as trashed; its file stays."""
-        self._db.execute("UPDATE pictures SET trashed = 1 WHERE name = ?", (name,))
+        self._db.execute("UPDATE pictures SET trashed = 1 WHERE name = ? AND trashed = 0", (name,))
 
     # tags
 
     def set_tags(self, name: str, source: str, tags: Iterable[Tag]) -> None:
-        """Replaces the tags that a picture has from one source; tags that mark minors are never stored."""
-        wanted = {tag.tag: tag for tag in tags if not is_refused(tag.tag)}
+        """Replaces the tags that a picture has from one source; what a caption must not say is never stored."""
+        wanted = {
+            tag.tag: Tag(tag.tag, tag.category, source, round(tag.score, _SCORE_DIGITS))
+            for tag in tags
+            if not text_is_refused(tag.tag)
+        }
         with transaction(self._db):
             old = {tag.tag: tag for tag in self.tags(name) if tag.source == source}
             for gone in old.keys() - wanted.keys():
@@ -244,7 +253,8 @@ class Caches:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    # ASCII, because a file's name may hold bytes that are no text (lone surrogates), which SQLite does not take
+    return json.dumps(value, sort_keys=True)
 
 
 def _picture(row: sqlite3.Row) -> Picture:

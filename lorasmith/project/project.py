@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from filelock import FileLock, Timeout
 
 from lorasmith.errors import ProjectError, UsageError
-from lorasmith.files import write_atomic
+from lorasmith.files import disk_full_is_a_sentence, write_atomic
 from lorasmith.project.database import connect, transaction
 from lorasmith.project.journal import Entry, Journal
 from lorasmith.project.pictures import Caches, Picture, Pictures
@@ -21,6 +21,7 @@ from lorasmith.settings.toml import FILE_NAME, new_document, read_tables, resolv
 
 S = TypeVar("S", bound=StageSettings)
 _FOLDERS = ("images", "edits", "dataset", "runs", "loras", "evaluations")
+_LONGEST_TRIGGER = 100  # a caption's 75 tokens must have room for more than the trigger
 
 
 class Project:
@@ -47,14 +48,20 @@ class Project:
         if folder.exists() and not folder.is_dir():
             raise ProjectError(f"{folder} is a file, not a folder; choose another name for the project.")
         document = new_document(trigger, preset, chosen)
-        for name in _FOLDERS:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / FILE_NAME, document)
+        try:
+            with disk_full_is_a_sentence(folder):
+                for name in _FOLDERS:
+                    (folder / name).mkdir(parents=True, exist_ok=True)
+                write_atomic(folder / FILE_NAME, document)
+        except OSError as error:
+            raise ProjectError(
+                f"{folder} cannot be made or written to ({error.strerror}); choose another folder, or check its rights."
+            ) from error
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path, *, writing: bool = True) -> Self:
-        """Opens a project; `writing` takes its lock.
+        """Opens a project; `writing` takes its lock. Without it nothing is changed, and the place may be read-only.
 
         Raises `ProjectError` when there is none, it is from the future, or another process is writing to it.
         """
@@ -63,7 +70,7 @@ class Project:
             raise ProjectError(f"There is no project in {folder} (no {FILE_NAME}); `lorasmith new` makes one.")
         lock = _locked(folder) if writing else None
         try:
-            return cls(folder, connect(folder / "project.db"), lock)
+            return cls(folder, connect(folder / "project.db", writing=writing), lock)
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -112,14 +119,16 @@ class Project:
 
     def undo(self) -> Entry:
         """Takes the last change of the record back; what stages remember of their work is forgotten, so that they look again."""
-        entry = self.journal.undo()
-        self._forget_finished_work()
+        with self.transaction():
+            entry = self.journal.undo()
+            self._forget_finished_work()
         return entry
 
     def redo(self) -> Entry:
         """Does the change that was last taken back again."""
-        entry = self.journal.redo()
-        self._forget_finished_work()
+        with self.transaction():
+            entry = self.journal.redo()
+            self._forget_finished_work()
         return entry
 
     def _forget_finished_work(self) -> None:
@@ -138,7 +147,7 @@ class Project:
 
     def remember(self, name: str, value: Any) -> None:
         """Stores a small value under a name."""
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+        text = json.dumps(value, sort_keys=True)
         self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, text))
 
     # paths
@@ -199,11 +208,15 @@ class Project:
 
 
 def check_trigger(trigger: str) -> None:
-    """Raises when a trigger is empty, has a comma or a line break, or marks minors."""
+    """Raises when a trigger is empty or too long, has a comma or a line break, or marks minors."""
     if not trigger.strip() or trigger != trigger.strip():
         raise UsageError("The trigger is empty or has spaces round it; give one word, such as --trigger zorvex.")
-    if any(mark in trigger for mark in ",|\n\r\t\\/"):
-        raise UsageError(f"The trigger {trigger!r} has a mark that captions use otherwise; use letters, digits, spaces, '_' or '-'.")
+    if any(mark in trigger for mark in ",|\\/") or not trigger.isprintable():
+        raise UsageError(
+            f"The trigger {trigger!r} has a mark that captions use otherwise; use letters, digits, spaces, '_' or '-'."
+        )
+    if len(trigger) > _LONGEST_TRIGGER:
+        raise UsageError(f"The trigger has {len(trigger)} letters; give a short word, {_LONGEST_TRIGGER} at the most.")
     demand_safe_text(trigger, "trigger")
 
 

@@ -7,6 +7,7 @@ A sidecar that another tool changed since it was written is noticed by its hash:
 import hashlib
 import re
 import shutil
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from lorasmith.files import disk_full_is_a_sentence, write_atomic
 from lorasmith.project.pictures import Caption, Picture
 from lorasmith.project.project import Project
 from lorasmith.safety import demand_safe_text
+
+_LONGEST_WORD = 100  # bytes: file systems take 255 for a name, and Windows 260 for the whole path
+# Names that no file can have on Windows, whatever its suffix.
+_DEVICE = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -39,39 +44,51 @@ def outside_edits(project: Project, caption_set: str, ours: Mapping[str, str]) -
     A sidecar that holds just what would be written now (`ours`) is no edit: a killed run got that far.
     """
     edits = {}
-    for name, caption in project.pictures.captions(caption_set).items():
-        if not caption.sidecar or not _place(project, caption).is_file():
+    for name, (where, text) in _last_written(project, caption_set).items():
+        file = project.folder / where
+        if not file.is_file():
             continue
-        now = _read(project, caption)
-        if _sha(now) != caption.sidecar_sha256 and now != ours.get(name):
-            before, after = _tags(caption.text), _tags(now)
+        now = _read(file)
+        if _sha(now) != _sha(text.strip()) and now != ours.get(name, "").strip():
+            before, after = _tags(text), _tags(now)
             added = tuple(tag for tag in after if tag not in before)
             edits[name] = OutsideEdit(added, tuple(tag for tag in before if tag not in after))
     return edits
+
+
+def _last_written(project: Project, caption_set: str) -> dict[str, tuple[str, str]]:
+    """Gives picture name -> (file, text) as last written: what lies on the disk, which an undo of the record does not change."""
+    return {name: (where, text) for name, (where, text) in (project.fact(f"sidecars:{caption_set}") or {}).items()}
 
 
 def write_dataset(project: Project, caption_set: str, captions: Mapping[str, str], repeats: int) -> Written:
     """Brings the dataset folder in line with the captions (picture name -> caption); gives what changed."""
     folder = project.dataset(caption_set) / f"{repeats}_{folder_word(project.trigger)}"
     before = project.pictures.captions(caption_set)
-    folder.mkdir(parents=True, exist_ok=True)
+    with disk_full_is_a_sentence(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, tuple[str, str]] = {}
     for name, text in captions.items():
         demand_safe_text(text, f"caption of {name}")
         sidecar = folder / f"{name}.txt"
         _put_picture(project, project.pictures.get(name), folder)
-        if not sidecar.is_file() or _sha(sidecar.read_text(encoding="utf-8", errors="replace")) != _sha(text):
+        if not sidecar.is_file() or sidecar.read_bytes() != text.encode("utf-8"):
             write_atomic(sidecar, text)
         where = sidecar.relative_to(project.folder).as_posix()
         project.pictures.set_caption(caption_set, Caption(name, text, where, _sha(text)))
+        written[name] = (where, text)
     for name in before.keys() - captions.keys():
         project.pictures.drop_caption(caption_set, name)
+    project.remember(f"sidecars:{caption_set}", written)
     _sweep(project, caption_set, folder, set(captions))
     return Written(folder, len(captions))
 
 
 def folder_word(trigger: str) -> str:
-    """Writes the trigger as part of a folder name: letters, digits and underscores."""
-    return re.sub(r"[^\w]+", "_", trigger).strip("_") or "character"
+    """Writes the trigger as part of a file's name: letters, digits and underscores, short, and no device of Windows."""
+    word = re.sub(r"[^\w]+", "_", unicodedata.normalize("NFKC", trigger)).strip("_")
+    word = word.encode("utf-8")[:_LONGEST_WORD].decode("utf-8", errors="ignore").strip("_") or "character"
+    return f"{word}_character" if _DEVICE.fullmatch(word) else word
 
 
 def _tags(text: str) -> list[str]:
@@ -82,12 +99,8 @@ def _sha(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _place(project: Project, caption: Caption) -> Path:
-    return project.folder / caption.sidecar
-
-
-def _read(project: Project, caption: Caption) -> str:
-    return _place(project, caption).read_text(encoding="utf-8-sig", errors="replace").strip()
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8-sig", errors="replace").strip()
 
 
 def _put_picture(project: Project, picture: Picture, folder: Path) -> None:
@@ -110,7 +123,7 @@ def _sweep(project: Project, caption_set: str, folder: Path, names: set[str]) ->
             continue
         for file in place.iterdir():
             stale = file.stem in known and (file.stem not in names or place != folder)
-            if stale or file.suffix == ".tmp":
+            if file.is_file() and (stale or file.suffix == ".tmp"):
                 file.unlink()
         if place != folder and not any(place.iterdir()):
             place.rmdir()

@@ -14,7 +14,7 @@ def setting(default: Any, help: str, *, unit: str = "", advanced: bool = False, 
 
     A list or other mutable default is given as a function (`list`) and becomes the field's factory.
     """
-    extra = {"unit": unit, "advanced": advanced}
+    extra: dict[str, Any] = {"unit": unit, "advanced": advanced}
     if callable(default):
         return Field(default_factory=default, description=help, json_schema_extra=extra, **bounds)
     return Field(default=default, description=help, json_schema_extra=extra, **bounds)
@@ -23,7 +23,7 @@ def setting(default: Any, help: str, *, unit: str = "", advanced: bool = False, 
 class StageSettings(BaseModel):
     """The settings of one stage: immutable, and a stranger to unknown names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     @classmethod
     def build(cls, values: Mapping[str, Any], table: str) -> Self:

@@ -36,7 +36,9 @@ class DownloadSettings(SiteSettings):
 
     min_score: int = setting(0, "lowest score taken")
     top_n: int = setting(200, "the best so many by score; 0 takes all", unit="posts", ge=0, le=10000)
-    max_short_side: int = setting(0, "larger pictures are kept at this short side; 0 keeps the original", unit="pixels", ge=0)
+    max_short_side: int = setting(
+        0, "larger pictures are kept at this short side; 0 keeps the original", unit="pixels", ge=0
+    )
     max_megabytes: int = setting(100, "larger files are left out", unit="MB", ge=1, le=100, advanced=True)
 
 
@@ -44,11 +46,20 @@ class PruneSettings(StageSettings):
     """What makes a picture unfit; each reason is a suggestion that a person can overrule."""
 
     min_side: int = setting(256, "smallest short side", unit="pixels", ge=16)
-    near_duplicate_bits: int = setting(4, "most differing bits of two 64-bit picture hashes that still mean the same picture", unit="bits", ge=0, le=16)
+    near_duplicate_bits: int = setting(
+        4, "most differing bits of two 64-bit picture hashes that still mean the same picture", unit="bits", ge=0, le=16
+    )
     blur: float = setting(0.27, "sharpness under which a picture counts as blurred, 0 to 1", ge=0, le=1)
     solo: bool = setting(True, "drop pictures with more than one character, by their tags")
     min_score: int = setting(-1000, "drop booru pictures with a lower score", advanced=True)
-    worst_share: float = setting(0.0, "drop at least this share, the least sharp and lowest scored first", unit="share", ge=0, le=0.9, advanced=True)
+    worst_share: float = setting(
+        0.0,
+        "drop at least this share, the least sharp and lowest scored first",
+        unit="share",
+        ge=0,
+        le=0.9,
+        advanced=True,
+    )
 
 
 class PrepareSettings(StageSettings):
@@ -56,7 +67,14 @@ class PrepareSettings(StageSettings):
 
     crop: bool = setting(True, "crop to the character where much is empty")
     margin: float = setting(0.08, "space left round the character", unit="share of its size", ge=0, le=1)
-    min_gain: float = setting(0.15, "a crop is made only when it removes at least this share of the picture", unit="share", ge=0, le=0.9, advanced=True)
+    min_gain: float = setting(
+        0.15,
+        "a crop is made only when it removes at least this share of the picture",
+        unit="share",
+        ge=0,
+        le=0.9,
+        advanced=True,
+    )
     head_crops: bool = setting(True, "add a crop of the head as a picture of its own")
     head_share: float = setting(0.25, "head crops made, as a share of the kept pictures", unit="share", ge=0, le=1)
     max_side: int = setting(1536, "prepared pictures are not larger than this on the long side", unit="pixels", ge=64)
@@ -65,12 +83,26 @@ class PrepareSettings(StageSettings):
 class TagSettings(StageSettings):
     """How captions are made."""
 
-    tagger: str = setting("wd-swinv2-tagger-v3", "a row of taggers/models.py, a folder with model.onnx and selected_tags.csv, or 'none'")
+    tagger: str = setting(
+        "wd-swinv2-tagger-v3", "a row of taggers/models.py, a folder with model.onnx and selected_tags.csv, or 'none'"
+    )
     threshold: float = setting(0.35, "tagger scores from here on count", ge=0.01, le=1)
-    veto: float = setting(0.05, "a booru tag the tagger knows and scores under this is doubted and left out; 0 never", ge=0, le=0.5, advanced=True)
+    veto: float = setting(
+        0.05,
+        "a booru tag the tagger knows and scores under this is doubted and left out; 0 never",
+        ge=0,
+        le=0.5,
+        advanced=True,
+    )
     use_booru_tags: bool = setting(True, "merge the site's own tags")
     use_character_tags: bool = setting(False, "keep other character names in the captions", advanced=True)
-    core_share: float = setting(0.75, "identity tags on at least this share of the pictures are absorbed by the trigger", unit="share", gt=0, le=1)
+    core_share: float = setting(
+        0.75,
+        "identity tags on at least this share of the pictures are absorbed by the trigger",
+        unit="share",
+        gt=0,
+        le=1,
+    )
     core_tags: list[str] = setting(list, "tags always absorbed by the trigger")
     keep_tags: list[str] = setting(list, "tags never absorbed")
     drop_tags: list[str] = setting(list, "tags never written")
@@ -85,7 +117,9 @@ class TrainSettings(StageSettings):
     """How the LoRA is trained."""
 
     checkpoint: str = setting("", "the base model: one .safetensors file")
-    resolution: int = setting(512, "training size: buckets keep the area of a square of this side", unit="pixels", ge=64, le=2048)
+    resolution: int = setting(
+        512, "training size: buckets keep the area of a square of this side", unit="pixels", ge=64, le=2048
+    )
     bucket_step: Literal[32, 64] = setting(64, "bucket sides are multiples of this", unit="pixels", advanced=True)
     min_bucket: int = setting(256, "shortest bucket side", unit="pixels", ge=32, advanced=True)
     max_bucket: int = setting(1024, "longest bucket side", unit="pixels", ge=64, advanced=True)
@@ -94,28 +128,42 @@ class TrainSettings(StageSettings):
     epochs: int = setting(10, "passes over the set", ge=1, le=1000)
     repeats: int = setting(5, "times each picture is seen in an epoch", ge=1, le=1000)
     batch_size: int = setting(2, "pictures per step", ge=1, le=64)
-    strength: float = setting(1.1, "S of the rule L = S / (R*E*I): 1.1 for anime bases, 1.2 and more for unusual bodies", gt=0)
+    strength: float = setting(
+        1.1, "S of the rule L = S / (R*E*I): 1.1 for anime bases, 1.2 and more for unusual bodies", gt=0
+    )
     unet_lr: float | None = setting(None, "learning rate of the U-Net; unset follows the rule", gt=0)
-    text_encoder_lr: float | None = setting(None, "learning rate of the text encoder; unset is half the U-Net's, 0 leaves it untrained", ge=0)
+    text_encoder_lr: float | None = setting(
+        None, "learning rate of the text encoder; unset is half the U-Net's, 0 leaves it untrained", ge=0
+    )
     lr_scheduler: Literal["constant", "cosine", "linear"] = setting("cosine", "learning rate over the run")
-    warmup: float = setting(0.05, "share of the steps over which the learning rate rises", unit="share", ge=0, le=0.5, advanced=True)
+    warmup: float = setting(
+        0.05, "share of the steps over which the learning rate rises", unit="share", ge=0, le=0.5, advanced=True
+    )
     clip_skip: Literal[1, 2] = setting(1, "text encoder layer used, counted from the end; 2 for anime bases")
     min_snr_gamma: float = setting(5.0, "min-SNR loss weighting; 0 turns it off", ge=0, advanced=True)
     noise_offset: float = setting(0.0, "noise offset", ge=0, le=0.5, advanced=True)
     shuffle: bool = setting(True, "shuffle a caption's tags each time, the kept ones stay first")
     keep_tokens: int = setting(1, "tags at the start that stay in place", ge=0, le=10)
-    caption_dropout: float = setting(0.0, "share of draws with an empty caption", unit="share", ge=0, le=0.5, advanced=True)
-    tag_dropout: float = setting(0.05, "share of the other tags left out at each draw", unit="share", ge=0, le=0.9, advanced=True)
+    caption_dropout: float = setting(
+        0.0, "share of draws with an empty caption", unit="share", ge=0, le=0.5, advanced=True
+    )
+    tag_dropout: float = setting(
+        0.05, "share of the other tags left out at each draw", unit="share", ge=0, le=0.9, advanced=True
+    )
     flip: bool = setting(False, "mirror half of the draws; not for characters that are not symmetric")
     weight_decay: float = setting(0.01, "AdamW weight decay", ge=0, advanced=True)
     max_grad_norm: float = setting(1.0, "gradients are clipped to this norm; 0 never", ge=0, advanced=True)
     seed: int = setting(1, "seed of everything random in the run", ge=0, le=2**31 - 1)
     save_every: int = setting(1, "epochs between saved LoRA files; the last is always saved", unit="epochs", ge=1)
-    checkpoint_every: int = setting(50, "steps between the states a killed run goes on from", unit="steps", ge=1, advanced=True)
+    checkpoint_every: int = setting(
+        50, "steps between the states a killed run goes on from", unit="steps", ge=1, advanced=True
+    )
     sample_every: int = setting(1, "epochs between sample pictures; 0 draws none", unit="epochs", ge=0)
     sample_prompts: list[str] = setting(list, "prompts of the samples; empty means the trigger alone")
     sample_steps: int = setting(20, "denoising steps of a sample", ge=1, le=200, advanced=True)
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting("auto", "compute precision; auto is bf16 or fp16 on a GPU, fp32 on a CPU", advanced=True)
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
+        "auto", "compute precision; auto is bf16 or fp16 on a GPU, fp32 on a CPU", advanced=True
+    )
     gradient_checkpointing: bool = setting(False, "trade speed for memory", advanced=True)
     device: str = setting("auto", "cuda, cuda:1, mps, cpu, or auto", advanced=True)
     max_steps: int = setting(0, "stop after so many steps; 0 runs all epochs", unit="steps", ge=0, advanced=True)
@@ -135,7 +183,9 @@ class EvaluateSettings(StageSettings):
     epochs: int = setting(3, "saved epochs compared, the last and others evenly before it", ge=1, le=100)
     prompts: list[str] = setting(list, "further prompts; {trigger} stands for the trigger")
     seeds: list[int] = setting(lambda: [11, 12], "render seeds that choose epoch and weight")
-    report_seeds: list[int] = setting(lambda: [101, 102], "render seeds that choose nothing; the told scores come from these")
+    report_seeds: list[int] = setting(
+        lambda: [101, 102], "render seeds that choose nothing; the told scores come from these"
+    )
     negative: str = setting("", "negative prompt")
     steps: int = setting(20, "denoising steps", ge=1, le=200)
     guidance: float = setting(7.0, "classifier-free guidance scale", ge=1, le=30)

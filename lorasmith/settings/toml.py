@@ -5,13 +5,13 @@ Precedence: default < preset < lorasmith.toml < flag or form. The table `[site]`
 leaving its line out.
 """
 
+import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from lorasmith.errors import UsageError
 from lorasmith.files import write_atomic
@@ -34,17 +34,30 @@ def read_preset(name: str) -> dict[str, dict[str, Any]]:
     """Reads a preset's tables; raises `UsageError` for an unknown name."""
     if name not in preset_names():
         raise UsageError(unknown_name(name, preset_names(), f"There is no preset '{name}'"))
-    text = resources.files("lorasmith.presets").joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return _checked(tomlkit.parse(text).unwrap(), f"preset {name}")
+    return _checked(tomllib.loads(_preset_text(name)), f"preset {name}")
+
+
+def preset_note(name: str) -> str:
+    """Gives what a preset says of itself: its first comment."""
+    return _preset_text(name).split("\n", 1)[0].removeprefix("#").strip()
+
+
+def _preset_text(name: str) -> str:
+    return resources.files("lorasmith.presets").joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
 def read_tables(path: Path) -> dict[str, dict[str, Any]]:
     """Reads lorasmith.toml as plain tables; raises `UsageError` for bad TOML, unknown tables and unknown settings."""
     try:
-        tables = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
-    except (TOMLKitError, UnicodeDecodeError) as error:
+        tables = tomllib.loads(_text(path))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML ({error}); correct that line and run the command again.") from error
     return _checked(tables, path.name)
+
+
+def _text(path: Path) -> str:
+    """Reads the file as it is, line ends included, without the mark that some Windows editors put before it."""
+    return path.read_bytes().decode("utf-8-sig")
 
 
 def _checked(tables: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
@@ -66,7 +79,9 @@ def _names_of(table: str) -> list[str]:
     return list(model.model_fields)
 
 
-def resolve(stage: str, tables: Mapping[str, Mapping[str, Any]], flags: Mapping[str, Any] | None = None) -> StageSettings:
+def resolve(
+    stage: str, tables: Mapping[str, Mapping[str, Any]], flags: Mapping[str, Any] | None = None
+) -> StageSettings:
     """Gives a stage's settings from the preset, the file's tables and the flags a person typed."""
     model = TABLES[stage]
     preset_name = str(tables.get("project", {}).get("preset", ""))
@@ -86,7 +101,9 @@ def new_document(trigger: str, preset: str, chosen: Mapping[str, Mapping[str, An
     preset_tables = read_preset(preset) if preset else {}
     document = tomlkit.document()
     document.add(tomlkit.comment("The settings of this project. Default < preset < this file < flag."))
-    document.add(tomlkit.comment("A line that begins with '# name =' shows what holds now: remove the '# ' to change it."))
+    document.add(
+        tomlkit.comment("A line that begins with '# name =' shows what holds now: remove the '# ' to change it.")
+    )
     project = tomlkit.table()
     project.add("trigger", trigger)
     if preset:
@@ -99,7 +116,9 @@ def new_document(trigger: str, preset: str, chosen: Mapping[str, Mapping[str, An
     return tomlkit.dumps(document)
 
 
-def _commented_table(name: str, model: type[StageSettings], preset: Mapping[str, Any], chosen: Mapping[str, Any]) -> Any:
+def _commented_table(
+    name: str, model: type[StageSettings], preset: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> Any:
     table = tomlkit.table()
     table.add(tomlkit.comment((model.__doc__ or "").strip()))
     defaults = model()
@@ -122,20 +141,30 @@ def bounds_text(model: type[StageSettings], field: str) -> str:
     info = model.model_fields[field]
     extra = info.json_schema_extra
     unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
-    low = high = None
-    for bound in info.metadata:
-        low = getattr(bound, "ge", getattr(bound, "gt", low))
-        high = getattr(bound, "le", getattr(bound, "lt", high))
-    numbers = f"{low} to {high}" if low is not None and high is not None else f"from {low}" if low is not None else ""
-    words = ", ".join(part for part in (unit, numbers) if part)
+    words = ", ".join(part for part in (unit, limits_text(model, field)) if part)
     return f" ({words})" if words else ""
 
 
+def limits_text(model: type[StageSettings], field: str) -> str:
+    """Words a setting's bounds: `64 to 2048`, `from 1`, `above 0`, or nothing."""
+    found: dict[str, Any] = {}
+    for bound in model.model_fields[field].metadata:
+        found |= {name: getattr(bound, name) for name in ("ge", "gt", "le", "lt") if hasattr(bound, name)}
+    if "ge" in found and "le" in found:
+        return f"{found['ge']} to {found['le']}"
+    words = {"ge": "from", "gt": "above", "le": "up to", "lt": "below"}
+    return ", ".join(f"{words[name]} {value}" for name, value in found.items())
+
+
 def keep_choice(path: Path, table: str, values: Mapping[str, Any]) -> None:
-    """Writes values into a table of lorasmith.toml; everything else in the file, comments included, stays as it is."""
-    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    """Writes values into a table of lorasmith.toml, or takes them out (None); everything else, comments too, stays as it is."""
+    document = tomlkit.parse(_text(path))
     if table not in document:
         document.add(table, tomlkit.table())
+    chosen: Any = document[table]
     for name, value in values.items():
-        document[table][name] = value  # type: ignore[index]
+        if value is not None:
+            chosen[name] = value
+        elif name in chosen:
+            del chosen[name]
     write_atomic(path, tomlkit.dumps(document))

@@ -71,8 +71,15 @@ def _add_one(project: Project, path: Path) -> tuple[str, ...]:
     with project.transaction():
         project.pictures.add(
             Picture(
-                name, relative_to_project(project.folder, target), "folder", image.width, image.height,
-                target.stat().st_size, sha, md5_of(target), post={"file_name": path.name},
+                name,
+                relative_to_project(project.folder, target),
+                "folder",
+                image.width,
+                image.height,
+                target.stat().st_size,
+                sha,
+                md5_of(target),
+                post={"file_name": path.name},
             )  # fmt: skip
         )
         project.pictures.set_tags(name, "sidecar", [Tag(tag, category, "sidecar") for tag, category in tags.items()])
@@ -112,7 +119,9 @@ def _from_json(text: str, file: Path) -> dict[str, str]:
     try:
         value: Any = json.loads(text)
     except json.JSONDecodeError as error:
-        raise PictureError(f"{file} is not valid JSON ({error}); correct it or remove it, then add the folder again.") from error
+        raise PictureError(
+            f"{file} is not valid JSON ({error}); correct it or remove it, then add the folder again."
+        ) from error
     if isinstance(value, dict):
         value = value.get("tags", value.get("caption", []))
     if isinstance(value, str):

@@ -75,7 +75,9 @@ def checkpoint_faults(checkpoint: str) -> list[str]:
     from lorasmith.checkpoints.header import read_header
 
     if not checkpoint:
-        return [f"No base model is set: write `checkpoint = \"...safetensors\"` under [train] in {FILE_NAME}, or give --checkpoint."]
+        return [
+            f'No base model is set: write `checkpoint = "...safetensors"` under [train] in {FILE_NAME}, or give --checkpoint.'
+        ]
     try:
         detect(read_header(Path(checkpoint).expanduser()))
     except CheckpointError as error:
@@ -96,7 +98,9 @@ def picture_faults(project: Project, pictures: "list[TrainingPicture]") -> list[
         faults.append(f"{len(without)} pictures have no caption ({', '.join(without[:3])}); run `lorasmith tag` again.")
     missing = [picture.path.name for picture in pictures if not picture.path.is_file()]
     if missing:
-        faults.append(f"{len(missing)} picture files are missing ({', '.join(missing[:3])}); run the earlier stages again.")
+        faults.append(
+            f"{len(missing)} picture files are missing ({', '.join(missing[:3])}); run the earlier stages again."
+        )
     return faults
 
 

@@ -43,7 +43,7 @@ def doctor(folder: Path | None = None) -> Diagnosis:
 def _safely(look: Callable[[], Finding]) -> Finding:
     try:
         return look()
-    except Exception as error:  # a broken installation may raise anything at import, and is just what is looked for
+    except Exception as error:  # noqa: BLE001 - a broken installation may raise anything at import, and is just what is looked for
         return Finding(look.__name__.strip("_"), f"broken: {error}; run `python3 install.py doctor` to mend it", False)
 
 

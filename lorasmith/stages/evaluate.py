@@ -81,14 +81,18 @@ def evaluate(
     scored = {cell: score_cell(cell.epoch, cell.weight, judged[cell], bench.judge) for cell in (base, *cells)}
     ranking = rank([scored[cell] for cell in cells], scored[base])
     if ranking.best is None:
-        raise TaggerError(f"{ranking.advice} Choose a tagger that knows them (tag.tagger), or name others (tag.core_tags).")
+        raise TaggerError(
+            f"{ranking.advice} Choose a tagger that knows them (tag.tagger), or name others (tag.core_tags)."
+        )
     chosen = (ranking.best.epoch, ranking.best.weight)
     best = next(cell for cell in cells if (cell.epoch, cell.weight) == chosen)
     telling = wanted([base, best], bench.prompts, settings.report_seeds, told=True)
     made += _render(bench, telling)
     judged_told = _judged(bench, telling)
     told = {cell: score_cell(cell.epoch, cell.weight, judged_told[cell], bench.judge) for cell in (base, best)}
-    record = _record(bench, (scored[base], tuple(scored[cell] for cell in cells), ranking), (told[best], told[base]), best)
+    record = _record(
+        bench, (scored[base], tuple(scored[cell] for cell in cells), ranking), (told[best], told[base]), best
+    )
     record = _with_renders(bench, record, [*choosing, *telling])
     _grid(bench, [base, *cells], choosing)
     page = write_report(bench.folder, record)
@@ -109,7 +113,9 @@ def last_finished_run(project: Project) -> Path:
 def chosen_epochs(project: Project, run: Path, count: int) -> list[tuple[int, Path]]:
     """Gives the saved epochs that are compared: the last, and others evenly before it."""
     rows = json.loads((run / "trained.json").read_text(encoding="utf-8"))["files"]
-    saved = [(int(row["epoch"]), project.loras / row["file"]) for row in rows if (project.loras / row["file"]).is_file()]
+    saved = [
+        (int(row["epoch"]), project.loras / row["file"]) for row in rows if (project.loras / row["file"]).is_file()
+    ]
     if not saved:
         raise LorasmithError(f"The LoRA files of {run.name} are gone from {project.loras}; train again.")
     count = min(count, len(saved))
@@ -223,8 +229,14 @@ def _with_renders(bench: Bench, record: "Evaluation", renders: Sequence[Wanted])
         judged = Judged(render.prompt, render.seed, scores[render.name])
         rows.append(
             RenderRow(
-                render.file, render.prompt, render.seed, render.cell.epoch, render.cell.weight,
-                likeness(judged, bench.judge), followed(judged, bench.judge), render.told,
+                render.file,
+                render.prompt,
+                render.seed,
+                render.cell.epoch,
+                render.cell.weight,
+                likeness(judged, bench.judge),
+                followed(judged, bench.judge),
+                render.told,
             )  # fmt: skip
         )
     return replace(record, renders=tuple(rows))
@@ -281,7 +293,9 @@ def _sidecars(bench: Bench, best: Cell, record: "Evaluation") -> None:
 def _result(bench: Bench, made: int, best: Cell, record: "Evaluation", page: Path) -> Evaluated:
     told, base = record.told, record.told_base
     assert told is not None and base is not None
-    pairs = {kind: (share.mean, base.followed[kind].mean) for kind, share in told.followed.items() if kind in base.followed}
+    pairs = {
+        kind: (share.mean, base.followed[kind].mean) for kind, share in told.followed.items() if kind in base.followed
+    }
     folder = bench.project.folder
     return Evaluated(
         folder=bench.folder.relative_to(folder).as_posix(),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lorasmith.imaging.crop import Box
 
 MAKER = "prepare"
+_HEAD_GAIN = 0.4  # a head crop that keeps more of the picture than the rest would be the same picture again
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Prepared:
 def prepare(project: Project, settings: PrepareSettings, report: Report = silent) -> Prepared:
     """Makes the edits of every kept original that are not there yet; edits of earlier settings go to the trash."""
     originals = project.pictures.kept()
-    heads_wanted = _wants_head(originals, settings)
+    heads_wanted = _wants_head(project, originals, settings)
     made_now = 0
     with project.change("prepare", "prepare"):
         for done, original in enumerate(originals):
@@ -55,11 +56,12 @@ def _kind(edit: Picture) -> str:
     return str((edit.operation or {}).get("kind", ""))
 
 
-def _wants_head(originals: list[Picture], settings: PrepareSettings) -> set[str]:
-    """Names the originals that a head crop is tried on: the largest ones first, up to the share."""
+def _wants_head(project: Project, originals: list[Picture], settings: PrepareSettings) -> set[str]:
+    """Names the originals that a head crop is tried on: the largest that are no headshots, up to the share of all."""
     if not settings.head_crops:
         return set()
-    by_size = sorted(originals, key=lambda picture: (-picture.width * picture.height, picture.name))
+    others = [picture for picture in originals if not _is_head_already(project, picture)]
+    by_size = sorted(others, key=lambda picture: (-picture.width * picture.height, picture.name))
     return {picture.name for picture in by_size[: round(len(originals) * settings.head_share)]}
 
 
@@ -69,7 +71,9 @@ def _prepare_one(project: Project, original: Picture, settings: PrepareSettings,
         "crop": settings.crop, "margin": settings.margin, "min_gain": settings.min_gain,
         "head": head, "max_side": settings.max_side, "of": original.sha256,
     }  # fmt: skip
-    existing = [edit for edit in project.pictures.edits_of(original.name) if (edit.operation or {}).get("maker") == MAKER]
+    existing = [
+        edit for edit in project.pictures.edits_of(original.name) if (edit.operation or {}).get("maker") == MAKER
+    ]
     if project.fact(f"prepared:{original.name}") == wish and all(project.file_of(edit).exists() for edit in existing):
         return 0
     edits = _decide(project, original, settings, head)
@@ -100,7 +104,7 @@ def _decide(
     elif max(image.size) > settings.max_side:
         edits.append((_operation("resize", None), fit_within(image, settings.max_side)))
     head_at = head_box(image, mask) if mask is not None and head else None
-    if head_at is not None and not _is_head_already(project, original):
+    if head_at is not None and worth_cropping(head_at, image.size, _HEAD_GAIN):
         edits.append((_operation("head", head_at), fit_within(cut(image, head_at), settings.max_side)))
     return edits
 
@@ -109,8 +113,9 @@ def _is_head_already(project: Project, original: Picture) -> bool:
     from lorasmith.tags.crops import kind_of_framing
     from lorasmith.tags.groups import group_of
 
-    tags = (tag.tag for tag in project.pictures.tags(original.name))
-    return any(group_of(tag) == "framing" and kind_of_framing(tag) == "head" for tag in tags)
+    framings = [tag.tag for tag in project.pictures.tags(original.name) if group_of(tag.tag) == "framing"]
+    # e621's `portrait` is implied by every framing, full-length too: only when nothing else is said does it mean the head.
+    return bool(framings) and all(kind_of_framing(tag) == "head" for tag in framings)
 
 
 def _operation(kind: str, box: "Box | None") -> dict[str, Any]:
@@ -130,8 +135,17 @@ def _add_edit(project: Project, original: Picture, operation: Mapping[str, Any],
     save_png(image, path)
     project.pictures.add(
         Picture(
-            name, relative_to_project(project.folder, path), "edit", image.width, image.height, path.stat().st_size,
-            sha256_of(path), md5_of(path), original.name, operation, original.post,
+            name,
+            relative_to_project(project.folder, path),
+            "edit",
+            image.width,
+            image.height,
+            path.stat().st_size,
+            sha256_of(path),
+            md5_of(path),
+            original.name,
+            operation,
+            original.post,
         )  # fmt: skip
     )
     by_source: dict[str, dict[str, Tag]] = {}

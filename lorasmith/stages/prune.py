@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from lorasmith.imaging.measure import Measures
 
 MAKER = "prune"
-_SEVERAL = frozenset(["duo", "trio", "group", "crowd", "multiple_girls", "multiple_boys", "2girls", "2boys", "3girls", "3boys"])
+_SEVERAL = frozenset(
+    ["duo", "trio", "group", "crowd", "multiple_girls", "multiple_boys", "2girls", "2boys", "3girls", "3boys"]
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,9 @@ def judge_all(candidates: Sequence[Candidate], settings: PruneSettings) -> dict[
     to_drop = round(len(candidates) * settings.worst_share) - len(reasons)
     weakest = sorted(left, key=lambda c: (c.measures.sharpness + _rank(c, left), c.picture.name))
     for candidate in weakest[: max(0, to_drop)]:
-        reasons[candidate.picture.name] = Decision("drop", MAKER, "among the weakest", {"sharpness": candidate.measures.sharpness})
+        reasons[candidate.picture.name] = Decision(
+            "drop", MAKER, "among the weakest", {"sharpness": candidate.measures.sharpness}
+        )
     return reasons
 
 
@@ -136,7 +140,9 @@ def blurred(candidate: Candidate, settings: PruneSettings) -> Decision | None:
     """It is blurred, or was made larger from a small picture."""
     if candidate.measures.sharpness >= settings.blur:
         return None
-    return Decision("drop", MAKER, "blurred", {"sharpness": round(candidate.measures.sharpness, 3), "wanted": settings.blur})
+    return Decision(
+        "drop", MAKER, "blurred", {"sharpness": round(candidate.measures.sharpness, 3), "wanted": settings.blur}
+    )
 
 
 def several_characters(candidate: Candidate, settings: PruneSettings) -> Decision | None:
@@ -181,7 +187,9 @@ def decide_by_hand(project: Project, verdict: str, names: Sequence[str], reason:
     shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
     with project.change("prune", f"{verdict} {shown}"), project.transaction():
         for name in names:
-            word: Decision | None = Decision("keep" if verdict == "keep" else "drop", PERSON, reason or f"a person's {verdict}")
+            word: Decision | None = Decision(
+                "keep" if verdict == "keep" else "drop", PERSON, reason or f"a person's {verdict}"
+            )
             project.pictures.decide(name, word, maker=PERSON)
     return len(names)
 

@@ -15,6 +15,7 @@ from lorasmith.settings.tables import RefineSettings
 
 MAKER = "refine"
 SCORES = "scores.json"
+_WITHOUT_CHARACTER = ("described", "plain")  # kinds of prompt that do not ask for the character
 
 
 @dataclass(frozen=True)
@@ -64,22 +65,34 @@ def choose(renders: list[dict[str, Any]], settings: RefineSettings) -> list[dict
     named = [render for render in renders if render["name"] in settings.renders]
     unknown = set(settings.renders) - {render["name"] for render in renders}
     if unknown:
-        raise UsageError(f"The last evaluation has no render named {', '.join(sorted(unknown))}; scores.json lists the names.")
+        raise UsageError(
+            f"The last evaluation has no render named {', '.join(sorted(unknown))}; scores.json lists the names."
+        )
     good = [
         render
         for render in renders
-        if render["lora"] and render["likeness"] >= settings.min_likeness and render["followed"] >= settings.min_followed
+        if render["lora"] and render["prompt"]["kind"] not in _WITHOUT_CHARACTER and _passes(render, settings)
     ]
-    good.sort(key=lambda render: (-render["likeness"], -render["followed"], render["name"]))
+    good.sort(key=lambda render: (-render["likeness"], -_followed(render), render["name"]))
     chosen = {render["name"]: render for render in named}
-    prompts = {render["prompt"] for render in named}
+    prompts = {render["prompt"]["text"] for render in named}
     for render in good:
         if len(chosen) >= max(settings.top_n, len(named)):
             break
-        if render["prompt"] not in prompts:
-            prompts.add(render["prompt"])
+        if render["prompt"]["text"] not in prompts:
+            prompts.add(render["prompt"]["text"])
             chosen[render["name"]] = render
     return list(chosen.values())
+
+
+def _passes(render: Mapping[str, Any], settings: RefineSettings) -> bool:
+    likeness = render["likeness"]
+    return likeness is not None and likeness >= settings.min_likeness and _followed(render) >= settings.min_followed
+
+
+def _followed(render: Mapping[str, Any]) -> float:
+    """How much of the asked was drawn; where nothing was asked, nothing was missed."""
+    return 1.0 if render["followed"] is None else float(render["followed"])
 
 
 def _bring_back(project: Project, folder: Path, render: Mapping[str, Any]) -> str | None:
@@ -94,15 +107,22 @@ def _bring_back(project: Project, folder: Path, render: Mapping[str, Any]) -> st
     write_atomic(target, source.read_bytes())
     image = open_picture(target)
     provenance = {"generated": True, "evaluation": folder.name, "lora": render["lora"], "weight": render["weight"],
-                  "prompt": render["text"], "seed": render["seed"]}  # fmt: skip
+                  "prompt": render["prompt"]["text"], "seed": render["seed"]}  # fmt: skip
     with project.transaction():
         project.pictures.add(
             Picture(
-                name, relative_to_project(project.folder, target), "render", image.width, image.height,
-                target.stat().st_size, sha256_of(target), md5_of(target), post=provenance,
+                name,
+                relative_to_project(project.folder, target),
+                "render",
+                image.width,
+                image.height,
+                target.stat().st_size,
+                sha256_of(target),
+                md5_of(target),
+                post=provenance,
             )  # fmt: skip
         )
-        project.pictures.set_tags(name, "prompt", [Tag(tag, "general", "prompt") for tag in render["asked"]])
+        project.pictures.set_tags(name, "prompt", [Tag(tag, "general", "prompt") for tag in render["prompt"]["asked"]])
         waits = Decision("drop", MAKER, "a render that came back: it waits for a person's keep", {"of": folder.name})
         project.pictures.decide(name, waits, maker=MAKER)
     return name

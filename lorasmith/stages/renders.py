@@ -66,7 +66,9 @@ def wanted(
     cells: Iterable[Cell], prompts: "Sequence[PlannedPrompt]", seeds: Sequence[int], *, told: bool
 ) -> list[Wanted]:
     """Lists the renders of every cell, prompt and seed."""
-    return [Wanted(cell, row, prompt, seed, told) for cell in cells for row, prompt in enumerate(prompts) for seed in seeds]
+    return [
+        Wanted(cell, row, prompt, seed, told) for cell in cells for row, prompt in enumerate(prompts) for seed in seeds
+    ]
 
 
 def render_missing(

@@ -30,7 +30,12 @@ def run_stage(project: Project, name: str, report: Report = silent, flags: Mappi
 
 
 def run_all(
-    project: Project, report: Report = silent, *, start: str = STAGES[0].name, end: str = STAGES[-1].name, again: bool = False
+    project: Project,
+    report: Report = silent,
+    *,
+    start: str = STAGES[0].name,
+    end: str = STAGES[-1].name,
+    again: bool = False,
 ) -> dict[str, Any]:
     """Runs the stages from `start` to `end`; gives each one's result, or the reason why it was skipped."""
     names = [stage.name for stage in STAGES]

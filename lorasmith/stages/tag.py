@@ -88,7 +88,9 @@ def enter_outside_edits(project: Project, settings: TagSettings, ours: Mapping[s
     for name, edit in edits.items():
         words = {tag.tag: tag for tag in project.pictures.tags(name) if tag.source == PERSON}
         words |= {with_underscores(tag): Tag(with_underscores(tag), "general", PERSON, 1.0) for tag in edit.added}
-        words |= {with_underscores(tag): Tag(with_underscores(tag), "general", PERSON, NOT_THERE) for tag in edit.removed}
+        words |= {
+            with_underscores(tag): Tag(with_underscores(tag), "general", PERSON, NOT_THERE) for tag in edit.removed
+        }
         project.pictures.set_tags(name, PERSON, words.values())
     return tuple(edits)
 
@@ -139,11 +141,13 @@ def _merge(project: Project, picture: Picture, tagger: "Tagger | None", settings
     scores: dict[str, float] = {}
     known: set[str] = set()
     if tagger is not None:
-        scores = scores_by_tag(tagger.labels, vector_of(project, tagger, picture))
+        scores = scores_by_tag(tagger.labels, vector_of(project, tagger, picture).tolist())
         known = set(scores)
     merged = merge(site | own, scores, threshold=settings.threshold, veto=settings.veto, known=known)
     there = {tag.tag for tag in merged}
-    merged += [MergedTag(tag, category, frozenset(["booru"]), None) for tag, category in own.items() if tag not in there]
+    merged += [
+        MergedTag(tag, category, frozenset(["booru"]), None) for tag, category in own.items() if tag not in there
+    ]
     return [tag for tag in merged if tag.tag not in gone]
 
 

@@ -96,6 +96,8 @@ def part_of(entry: TagShare) -> str | None:
         if group in _CHOICE_GROUPS:
             return "choices" if entry.share >= CHOICE_SHARE else None
         return "state"
-    if entry.share >= CORE_SHARE and (entry.lift is None or entry.lift >= MIN_LIFT or entry.category == "species"):
-        return "core"
+    if entry.share >= CORE_SHARE:
+        # Constant here but as common everywhere else: it says nothing of the character, and does not come and go either.
+        telling = entry.lift is None or entry.lift >= MIN_LIFT or entry.category == "species"
+        return "core" if telling else None
     return "toggles" if entry.share >= TOGGLE_SHARE else None

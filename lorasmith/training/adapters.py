@@ -13,6 +13,7 @@ from lorasmith.checkpoints.load import PartName, Sd1
 from lorasmith.checkpoints.lora_file import LoraWeights
 from lorasmith.checkpoints.lora_keys import sd1_lora_modules
 from lorasmith.errors import TrainingError
+from lorasmith.training.forward import make_lean
 from lorasmith.training.noise import generator_for
 
 ADAPTER = "default"  # peft's name for the one adapter
@@ -72,6 +73,7 @@ def put_in(model: Sd1, rank: int, alpha: float, parts: tuple[PartName, ...], see
     for layer in layers.values():
         _start(layer.lora_A[ADAPTER].weight, generator)
         nn.init.zeros_(layer.lora_B[ADAPTER].weight)
+        make_lean(layer, ADAPTER, exact=model.dtype == torch.float32)
     flat = {}
     for part in parts:
         own = [layers[name] for name, (owner, _) in table.items() if owner == part]

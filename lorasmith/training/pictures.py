@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from lorasmith.errors import PictureError
+from lorasmith.imaging.read import open_picture
 from lorasmith.training.buckets import Fit, Size
 
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
@@ -25,24 +26,12 @@ def size_of(path: Path) -> Size:
 
 def read_fitted(path: Path, fit: Fit) -> torch.Tensor:
     """Reads a picture into its bucket as fp32 [3, h, w] from -1 to 1; `PictureError` when it is broken."""
-    try:
-        with Image.open(path) as opened:
-            picture = _flat(ImageOps.exif_transpose(opened))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _unreadable(path) from error
+    picture = open_picture(path)
     if picture.size != fit.resized:
         picture = picture.resize(fit.resized, Image.Resampling.LANCZOS)
     (left, top), (width, height) = fit.offset, fit.bucket
     pixels = np.asarray(picture.crop((left, top, left + width, top + height)), dtype=np.float32)
     return torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1).contiguous()
-
-
-def _flat(picture: Image.Image) -> Image.Image:
-    """Lays a picture on white: what stands under transparent pixels is often black, and never meant."""
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layer = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, (255, 255, 255, 255)), layer).convert("RGB")
 
 
 def _unreadable(path: Path) -> PictureError:

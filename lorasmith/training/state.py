@@ -67,7 +67,7 @@ def _read(path: Path, digest: str) -> tuple[Bookkeeping, dict[str, torch.Tensor]
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 - not a mapping
         book = json.loads(metadata["book"])
         whole = metadata["sha256"] == _tensor_hash(tensors) and metadata["fingerprint"] == digest
         return (Bookkeeping(**{**book, "saved": tuple(book["saved"])}), tensors) if whole else None

@@ -76,6 +76,7 @@ def run_quietly(request: TrainRequest) -> None:
     train(request)
 
 
+@pytest.mark.slow
 def test_killed_with_sigkill_at_random_instants_it_ends_in_the_same_bytes(make: Make) -> None:
     known = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
     if os.name == "posix":

@@ -12,7 +12,6 @@ from lorasmith.checkpoints.lora_file import read_lora
 from lorasmith.errors import RefusedError, TrainingError
 from lorasmith.progress import Progress
 from lorasmith.settings.tables import TrainSettings
-from lorasmith.training import loop
 from lorasmith.training.caches import Latent
 from lorasmith.training.dataset import TrainingPicture
 from lorasmith.training.events import read_events
@@ -43,7 +42,7 @@ def test_a_run_gives_its_files_its_story_and_the_same_bytes_again(make: Make) ->
     assert not (request.run_folder / "checkpoints").is_dir() or not list((request.run_folder / "checkpoints").iterdir())
     assert sorted(path.name for path in (request.run_folder / "samples").iterdir()) == ["e01-0.png", "e02-0.png"]
     told = [row["event"] for row in read_events(request.run_folder / "events.jsonl")]
-    assert told == ["start", *["step", "epoch", "saved", "sample"] * 2, "done"]
+    assert told == ["start", *["step", "step", "epoch", "saved", "sample"] * 2, "done"]
 
     file = read_lora(trained.files[-1].path)
     assert len(file.weights) == 264 and {each.alpha for each in file.weights.values()} == {2.0}
@@ -79,7 +78,7 @@ def test_a_run_stopped_by_hand_goes_on_from_the_very_step(make: Make) -> None:
     assert contents(request.lora_folder) == contents(whole.files[0].path.parent)
     assert [replace(saved, path=Path()) for saved in trained.files] == [replace(s, path=Path()) for s in whole.files]
     told = [row["event"] for row in read_events(request.run_folder / "events.jsonl")]
-    assert told[:3] == ["start", "step", "resumed"] and told[-1] == "done"
+    assert told[:4] == ["start", "step", "step", "resumed"] and told[-1] == "done"
 
 
 def test_a_text_encoder_left_alone_is_not_in_the_file(make: Make) -> None:
@@ -125,9 +124,8 @@ def test_a_loss_that_is_not_finite_names_the_pictures_of_its_batch(
 ) -> None:
     broken = a_learner(base, pictures, float("nan"))
     monkeypatch.setattr("lorasmith.training.train.Learner", lambda *_: broken)
-    with pytest.raises(TrainingError, match=r"not finite at the pictures own_\d, own_\d"):
+    with pytest.raises(TrainingError, match=r"not finite at the pictures own_\d"):
         train(make())
-    assert loop.LOG_EVERY >= 1
 
 
 def test_checkpointed_gradients_are_the_same_gradients(base: Path, pictures: list[TrainingPicture]) -> None:

@@ -1,0 +1,80 @@
+"""Files are whole or not there, also when the process or the disk ends in the middle."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lorasmith.errors import DiskFull
+from lorasmith.files import demand_space, md5_of, sha256_of, write_atomic
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(content=st.one_of(st.binary(max_size=5000), st.text(st.characters(exclude_categories=["Cs"]), max_size=500)))
+def test_what_is_written_is_read_back_byte_for_byte(tmp_path: Path, content: bytes | str) -> None:
+    file = tmp_path / "deep" / "er" / "file.bin"
+    write_atomic(file, content)
+    assert file.read_bytes() == (content.encode("utf-8") if isinstance(content, str) else content)
+    assert os.listdir(file.parent) == ["file.bin"]
+
+
+def test_the_digests_are_those_of_hashlib(tmp_path: Path) -> None:
+    data = os.urandom((1 << 20) + 17)
+    (tmp_path / "f").write_bytes(data)
+    assert sha256_of(tmp_path / "f") == hashlib.sha256(data).hexdigest()
+    assert md5_of(tmp_path / "f") == hashlib.md5(data).hexdigest()
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from lorasmith.files import write_atomic
+number = 0
+while True:
+    write_atomic(Path(sys.argv[1]), bytes([number % 251]) * 200_000)
+    if number == 0:
+        sys.stdout.write("begun\\n"); sys.stdout.flush()
+    number += 1
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL")
+def test_a_kill_in_the_middle_leaves_a_whole_file(tmp_path: Path) -> None:
+    file = tmp_path / "file.bin"
+    for wait in (0.0, 0.013, 0.031):
+        with subprocess.Popen([sys.executable, "-c", _WRITER, str(file)], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stdout.readline() == b"begun\n"
+            time.sleep(wait)
+            process.send_signal(signal.SIGKILL)
+        content = file.read_bytes()
+        assert len(content) == 200_000 and len(set(content)) == 1
+
+
+def test_a_full_disk_is_a_sentence_and_the_old_file_stays(small_disk: Path) -> None:
+    file = small_disk / "file.bin"
+    write_atomic(file, b"old" * 1000)
+    with pytest.raises(DiskFull, match="The disk is full: .*file.bin could not be written"):
+        write_atomic(file, bytes(4 << 20))
+    assert file.read_bytes() == b"old" * 1000
+    assert os.listdir(small_disk) == ["file.bin"]
+    write_atomic(file, b"new")
+    assert file.read_bytes() == b"new"
+
+
+def test_room_is_asked_for_before_the_work(small_disk: Path) -> None:
+    demand_space(small_disk, 1000)
+    with pytest.raises(DiskFull, match="5 MB are to be written"):
+        demand_space(small_disk, 5_000_000)
+
+
+def test_a_fault_that_is_no_full_disk_stays_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(FileExistsError):
+        write_atomic(tmp_path / "file" / "below.txt", "x")
