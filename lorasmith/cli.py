@@ -110,7 +110,7 @@ def _run_stage(folder: Path, name: str, flags: dict[str, Any]) -> Any:
     from lorasmith.terminal import Bar
 
     with Project.open(folder) as project, Bar() as bar:
-        return run_stage(project, name, bar, flags)
+        return run_stage(project, name, bar, _absolute(flags))
 
 
 def _listing(folder: Path) -> Any:
@@ -121,31 +121,50 @@ def _listing(folder: Path) -> Any:
         return listing(project)
 
 
+Trigger = Annotated[str, Parameter(help="the word that calls the character")]
+Preset = Annotated[str, Parameter(help="a preset; 'quick' is the shortest road")]
+Query = Annotated[str, Parameter(help="the search on the site; empty means '<trigger> solo'")]
+SiteUrl = Annotated[str, Parameter(help="another address for the site")]
+Checkpoint = Annotated[str, Parameter(help="the base model, one .safetensors file")]
+TaggerName = Annotated[str, Parameter(help="tagger name, or a folder with model.onnx and selected_tags.csv")]
+
+
 def new(  # noqa: PLR0913 - one parameter per flag
     folder: Folder,
     *,
-    trigger: Annotated[str, Parameter(help="the word that calls the character")],
-    preset: Annotated[str, Parameter(help="a preset; 'quick' is the shortest road")] = "character_sd15",
-    query: Annotated[str, Parameter(help="the search on the site; empty means '<trigger> solo'")] = "",
-    site_url: Annotated[str, Parameter(help="another address for the site")] = "",
-    checkpoint: Annotated[str, Parameter(help="the base model, one .safetensors file")] = "",
-    tagger: Annotated[str, Parameter(help="tagger name, or a folder with model.onnx and selected_tags.csv")] = "",
+    trigger: Trigger,
+    preset: Preset = "character_sd15",
+    query: Query = "",
+    site_url: SiteUrl = "",
+    checkpoint: Checkpoint = "",
+    tagger: TaggerName = "",
 ) -> Any:
     """Make a project folder for one character."""
+    wishes = {"query": query, "site_url": site_url, "checkpoint": checkpoint, "tagger": tagger}
+    with _create(folder, trigger, preset, wishes) as project:
+        after = f"lorasmith run {folder}"
+        if not checkpoint:
+            after = f"write the base model's path as `checkpoint` under [train] in lorasmith.toml, then {after}"
+        return {"project": project.folder, "settings": project.folder / "lorasmith.toml", "next": after}
+
+
+def _create(folder: Path, trigger: str, preset: str, wishes: dict[str, str]) -> Any:
+    """Makes a project with what was typed written into its settings; paths are made absolute."""
     from lorasmith.project.project import Project
 
-    wishes = {
-        "site": {"query": query, "site_url": site_url},
-        "tag": {"tagger": tagger},
-        "train": {"checkpoint": checkpoint},
-    }
-    chosen = {table: {key: value for key, value in values.items() if value} for table, values in wishes.items()}
-    with Project.create(folder, trigger, preset=preset, chosen=chosen) as project:
-        return {
-            "project": project.folder,
-            "settings": project.folder / "lorasmith.toml",
-            "next": f"lorasmith run {folder}",
-        }
+    given = _absolute({name: value for name, value in wishes.items() if value})
+    places = {"query": "site", "site_url": "site", "checkpoint": "train", "tagger": "tag"}
+    chosen: dict[str, dict[str, Any]] = {}
+    for name, value in given.items():
+        chosen.setdefault(places[name], {})[name] = value
+    return Project.create(folder, trigger, preset=preset, chosen=chosen)
+
+
+def _absolute(flags: dict[str, Any]) -> dict[str, Any]:
+    """Makes paths among the flags absolute: they are kept, and the next call may come from another folder."""
+    paths = {name: Path(flags[name]).expanduser() for name in ("checkpoint", "tagger") if flags.get(name)}
+    found = {name: str(path.resolve()) for name, path in paths.items() if path.exists()}
+    return flags | found
 
 
 def add(
@@ -161,19 +180,34 @@ def add(
         return add_folder(project, source, bar)
 
 
-def run(
+def run(  # noqa: PLR0913 - one parameter per flag
     folder: Folder,
     *,
     start: Annotated[str, Parameter(name="--from", help="the first stage run")] = STAGES[0].name,
     end: Annotated[str, Parameter(name="--to", help="the last stage run")] = STAGES[-1].name,
     again: Annotated[bool, Parameter(help="ask the site again even where that was done", negative="")] = False,
+    trigger: Annotated[str, Parameter(help="make the project first, with this trigger")] = "",
+    preset: Preset = "",
+    query: Query = "",
+    site_url: SiteUrl = "",
+    checkpoint: Checkpoint = "",
+    tagger: TaggerName = "",
 ) -> Any:
-    """Run all stages in order; what is finished is not repeated."""
+    """Run all stages in order; what is finished is not repeated. With --trigger the project is made where there is none."""
     from lorasmith.project.project import Project
+    from lorasmith.settings.toml import FILE_NAME
     from lorasmith.stages.run import run_all
     from lorasmith.terminal import Bar
 
-    with Project.open(folder) as project, Bar() as bar:
+    wishes = {"query": query, "site_url": site_url, "checkpoint": checkpoint, "tagger": tagger}
+    is_new = bool(trigger) and not (folder / FILE_NAME).exists()
+    if not is_new and (trigger or preset or any(wishes.values())):
+        raise UsageError(
+            "--trigger, --preset, --query, --site-url, --checkpoint and --tagger make a new project, with --trigger; "
+            f"change them for {folder} in its {FILE_NAME}."
+        )
+    opened = _create(folder, trigger, preset or "character_sd15", wishes) if is_new else Project.open(folder)
+    with opened as project, Bar() as bar:
         return run_all(project, bar, start=start, end=end, again=again)
 
 

@@ -10,6 +10,7 @@ import pytest
 import install
 from lorasmith import __version__
 from lorasmith.cli import build_app
+from lorasmith.settings.docs import settings_page
 from lorasmith.settings.stage import StageSettings
 from lorasmith.settings.tables import TABLES, SiteSettings
 from lorasmith.settings.toml import preset_names, resolve
@@ -118,7 +119,9 @@ def test_every_relative_link_leads_somewhere(name: str) -> None:
 
 
 def test_the_changelog_has_this_version() -> None:
-    assert re.search(rf"^## \[{re.escape(__version__)}\] - (unreleased|\d{{4}}-\d\d-\d\d)$", text_of("CHANGELOG.md"), re.M)
+    assert re.search(
+        rf"^## \[{re.escape(__version__)}\] - (unreleased|\d{{4}}-\d\d-\d\d)$", text_of("CHANGELOG.md"), re.M
+    )
 
 
 def settings_of(model: type[StageSettings]) -> set[str]:
@@ -150,6 +153,10 @@ def test_a_preset_fits_every_stage(preset: str) -> None:
     for stage in TABLES:
         resolve(stage, {"project": {"preset": preset}})
     assert f"`{preset}`" in text_of("CHANGELOG.md")
+
+
+def test_the_page_of_the_settings_is_the_one_the_code_writes() -> None:
+    assert settings_page() == text_of("docs/settings.md"), "write it anew: see CONTRIBUTING.md, 'a setting'"
 
 
 def test_the_picture_of_the_demos_grid_is_there() -> None:

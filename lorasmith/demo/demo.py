@@ -77,7 +77,11 @@ def open_or_create(folder: Path, url: str, trigger: str, seed: int) -> Project:
     if (folder / FILE_NAME).exists():
         keep_choice(folder / FILE_NAME, "site", site)
         return Project.open(folder)
-    chosen: dict[str, dict[str, Any]] = {"site": site, "tag": {"tagger": str(tagger)}, "train": {"checkpoint": str(base), "seed": seed}}
+    chosen: dict[str, dict[str, Any]] = {
+        "site": site,
+        "tag": {"tagger": str(tagger)},
+        "train": {"checkpoint": str(base), "seed": seed},
+    }
     return Project.create(folder, trigger, preset=PRESET, chosen=chosen)
 
 

@@ -16,7 +16,7 @@ _BATCH = 16
 class Roundtrip:
     """Encodes pictures, disturbs their latents as an imperfect denoiser does, and decodes them."""
 
-    def __init__(self, checkpoint: Path, most_noise: float = 0.35) -> None:
+    def __init__(self, checkpoint: Path, most_noise: float = 0.3) -> None:
         self._vae = load_sd1(checkpoint, parts=("vae",)).vae
         self._most_noise = most_noise
 
@@ -30,10 +30,12 @@ class Roundtrip:
         parts = []
         for start in range(0, len(pictures), _BATCH):
             signal = torch.from_numpy(pictures[start : start + _BATCH]).permute(0, 3, 1, 2).float() / 127.5 - 1.0
-            latents = self._vae.encode(signal).latent_dist.mean
+            with torch.autocast("cpu", torch.bfloat16):
+                latents = self._vae.encode(signal).latent_dist.mean.float()
             share = torch.rand((len(latents), 1, 1, 1), generator=chance) * self._most_noise
             width = latents.std(dim=(1, 2, 3), keepdim=True)
             latents = latents + torch.randn(latents.shape, generator=chance) * share * width
-            back = self._vae.decode(latents).sample.clamp(-1, 1)
+            with torch.autocast("cpu", torch.bfloat16):
+                back = self._vae.decode(latents).sample.float().clamp(-1, 1)
             parts.append(((back + 1.0) * 127.5).round().permute(0, 2, 3, 1).byte().numpy())
         return np.concatenate(parts)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
 import json
 import math
 import random
@@ -26,29 +25,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from lorasmith.demo import creature, drawing, scenery, tagger_pictures, world
 from lorasmith.demo.drawing import Pixels
-from lorasmith.demo.roundtrip import Roundtrip
 from lorasmith.demo.tagger_net import TaggerNet, export_onnx, write_tag_list
 from lorasmith.demo.tagger_pictures import (
     NET_SIDE,
-    STORED_SIDE,
     augmented,
     degraded,
     drawn,
     label_row,
     scene_of,
     squared,
-    training_picture,
 )
 from lorasmith.demo.tagger_score import f1_by_tag, reader_of
-from lorasmith.demo.world import Scene
+from lorasmith.demo.tagger_shards import DRAWN_SHARD, RENDERED_SHARD, Shard, drawn_shard, rendered_shard
 from lorasmith.files import sha256_of, write_atomic
 
 MODELS = Path(__file__).parent / "models" / "tagger"
 _EXPORT_EVERY = 6
-_BUCKETS = ((128, 128), (96, 160), (128, 128), (160, 96))
-_PASS = 20
+_RENDERED_SHARE = 0.25
 _EMA = 0.995
 _WARM_UP = 200
 _TEMPERATURES = np.linspace(0.6, 1.8, 25)
@@ -60,8 +54,8 @@ class Plan:
 
     work: Path
     rounds: int = 36
-    shard: int = 1000
     shards: int = 20
+    rendered: int = 600
     views: int = 4000
     batch: int = 64
     rate: float = 2.5e-3
@@ -99,78 +93,45 @@ class State:
         self.round, self.step = saved["round"], saved["step"]
 
 
-class Shards:
-    """The drawn pictures, kept in the work folder under a digest of the code that draws them."""
+class Stock:
+    """The pictures at hand: drawn ones, and with a VAE a smaller stock of rendered-alike ones."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.roundtrip = Roundtrip(plan.vae) if plan.vae else None
-        digest = hashlib.sha256()
-        for module in (world, creature, drawing, scenery, tagger_pictures):
-            digest.update(Path(module.__file__ or "").read_bytes())
-        self.drawn = plan.work / f"drawn-{digest.hexdigest()[:10]}"
-        if plan.vae:
-            digest.update(sha256_of(plan.vae).encode())
-        self.rendered = plan.work / f"rendered-{digest.hexdigest()[:10]}"
-        self.pictures: list[Pixels] = []
-        self.labels: list[NDArray[np.uint8]] = []
+        self.drawn: list[Shard] = []
+        shards = range(plan.rendered // RENDERED_SHARD)
+        self.rendered = [rendered_shard(plan.work, index, plan.vae) for index in shards] if plan.vae else []
 
     def grow_to(self, count: int) -> None:
-        """Draws or reads shards until there are `count` of them, or as many as the plan has.
+        """Draws or reads shards until there are `count` of them, or as many as the plan has."""
+        for index in range(len(self.drawn), min(count, self.plan.shards)):
+            self.drawn.append(drawn_shard(self.plan.work, index))
 
-        With a VAE every second shard holds pictures that went through it.
-        """
-        for index in range(len(self.pictures), min(count, self.plan.shards)):
-            passed = self.roundtrip is not None and index % 2 == 1
-            folder = self.rendered if passed else self.drawn
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{index:03d}.npz"
-            if not path.exists():
-                self._draw(path, index, passed)
-            with np.load(path) as saved:
-                self.pictures.append(saved["pictures"])
-                self.labels.append(saved["labels"])
-
-    def _draw(self, path: Path, index: int, passed: bool) -> None:
-        first = index * self.plan.shard
-        numbers = range(first, first + self.plan.shard)
-        if passed and self.roundtrip:
-            pictures, labels = rendered_alike([scene_of("train", number) for number in numbers], self.roundtrip)
-        else:
-            pairs = [training_picture(number) for number in numbers]
-            pictures, labels = np.stack([pixels for pixels, _ in pairs]), np.stack([row for _, row in pairs])
-        temporary = path.with_suffix(".tmp.npz")
-        np.savez(temporary, pictures=pictures, labels=labels)
-        temporary.replace(path)
+    def counts(self) -> list[int]:
+        """Counts the pictures of each label."""
+        rows: NDArray[np.int64] = sum(labels.sum(axis=0, dtype=int) for _, labels in (*self.drawn, *self.rendered))
+        return [int(count) for count in rows]
 
     def batches(self, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Gives the augmented batches of one round: BGR N x 3 x NET_SIDE x NET_SIDE, and labels."""
         rng = random.Random(f"tagger round {seed}")
-        total = len(self.pictures) * self.plan.shard
+        total = len(self.drawn) * DRAWN_SHARD
         order = rng.sample(range(total), min(total, self.plan.views))
         for start in range(0, len(order) - self.plan.batch + 1, self.plan.batch):
-            chosen = [divmod(number, self.plan.shard) for number in order[start: start + self.plan.batch]]
-            views = np.stack([augmented(self.pictures[shard][place], rng) for shard, place in chosen])
-            rows = np.stack([self.labels[shard][place] for shard, place in chosen])
+            chosen = [(self.drawn, *divmod(number, DRAWN_SHARD)) for number in order[start : start + self.plan.batch]]
+            for place in range(round(self.plan.batch * _RENDERED_SHARE) if self.rendered else 0):
+                chosen[place] = (self.rendered, rng.randrange(len(self.rendered)), rng.randrange(RENDERED_SHARD))
+            views = np.stack([augmented(shards[shard][0][place], rng) for shards, shard, place in chosen])
+            rows = np.stack([shards[shard][1][place] for shards, shard, place in chosen])
             bgr = torch.from_numpy(np.ascontiguousarray(views[:, :, :, ::-1]))
             yield bgr.permute(0, 3, 1, 2).float(), torch.from_numpy(rows).float()
 
 
-def rendered_alike(scenes: list[Scene], roundtrip: Roundtrip) -> tuple[Pixels, NDArray[np.uint8]]:
-    """Draws scenes at the base model's own sizes and passes them through its VAE; gives stored squares and labels."""
-    pictures: list[Pixels] = []
-    for start in range(0, len(scenes), _PASS):
-        width, height = _BUCKETS[start // _PASS % len(_BUCKETS)]
-        arrays = np.stack([scene.draw_array(width, height) for scene in scenes[start : start + _PASS]])
-        pictures += [squared(pixels, STORED_SIDE) for pixels in roundtrip.through(arrays, start)]
-    return np.stack(pictures), np.stack([label_row(scene.tags()) for scene in scenes])
-
-
-def train_round(state: State, shards: Shards, plan: Plan) -> float:
+def train_round(state: State, stock: Stock, plan: Plan) -> float:
     """Trains one round; gives its mean loss."""
     per_round = plan.views // plan.batch
     total, losses = plan.rounds * per_round, []
-    for pictures, labels in shards.batches(state.round):
+    for pictures, labels in stock.batches(state.round):
         done = min(1.0, state.step / total)
         warm = min(1.0, (state.step + 1) / _WARM_UP)
         for group in state.optimiser.param_groups:
@@ -226,14 +187,14 @@ def calibrate(net: TaggerNet) -> float:
     return float(_TEMPERATURES[int(np.argmin(losses))])
 
 
-def export(state: State, shards: Shards, out: Path) -> dict[str, object]:
+def export(state: State, stock: Stock, out: Path) -> dict[str, object]:
     """Calibrates and writes model.onnx, selected_tags.csv and SHA256SUMS; gives the measures."""
     net = copy.deepcopy(state.average)
     heat = calibrate(net)
     out.mkdir(parents=True, exist_ok=True)
     model, tags = out / "model.onnx", out / "selected_tags.csv"
     difference = export_onnx(net, heat, model)
-    write_tag_list(tags, np.concatenate(shards.labels).sum(axis=0, dtype=int).tolist())
+    write_tag_list(tags, stock.counts())
     write_atomic(out / "SHA256SUMS", "".join(f"{sha256_of(path)}  {path.name}\n" for path in (model, tags)))
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     measures: dict[str, object] = {"temperature": heat, "onnx_difference": difference, "bytes": model.stat().st_size}
@@ -250,18 +211,18 @@ def train(plan: Plan, out: Path) -> None:
     """Runs the rounds that are left, with a line of log.jsonl for each."""
     plan.work.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
-    state, shards, saved = State.fresh(plan), Shards(plan), plan.work / "state.pt"
+    state, stock, saved = State.fresh(plan), Stock(plan), plan.work / "state.pt"
     if saved.exists():
         state.load(saved)
-        shards.grow_to(state.round)
+        stock.grow_to(state.round)
     while state.round < plan.rounds:
         start, busy = time.time(), time.process_time()
-        shards.grow_to(state.round + 1)
+        stock.grow_to(state.round + 1)
         state.net.train()
-        line: dict[str, object] = {"round": state.round, "loss": round(train_round(state, shards, plan), 5)}
+        line: dict[str, object] = {"round": state.round, "loss": round(train_round(state, stock, plan), 5)}
         state.save(saved)
         if state.round % _EXPORT_EVERY == 0 or state.round == plan.rounds:
-            line |= export(state, shards, out)
+            line |= export(state, stock, out)
         line |= {"wall_s": round(time.time() - start, 1), "cpu_s": round(time.process_time() - busy, 1)}
         with (plan.work / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
@@ -273,7 +234,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for shards, state and log")
     parser.add_argument("--out", type=Path, default=MODELS, help="folder for model.onnx and selected_tags.csv")
     parser.add_argument("--rounds", type=int, default=Plan.rounds, help="rounds of 4000 pictures")
-    parser.add_argument("--vae", type=Path, help="SD1.x checkpoint: half of the pictures pass through its VAE")
+    parser.add_argument("--vae", type=Path, help="SD1.x checkpoint: a quarter of the pictures pass through its VAE")
     given = parser.parse_args()
     torch.set_num_threads(1)
     train(Plan(given.work, given.rounds, vae=given.vae), given.out)

@@ -16,11 +16,12 @@ from diffusers import AutoencoderKL
 from lorasmith.demo.abstract import abstract_picture
 from lorasmith.demo.muon import MuonAdam
 from lorasmith.demo.tiny_sd import SCALING_FACTOR, build_vae
+from lorasmith.demo.vae_start import fresh_vae
 from lorasmith.demo.world import training_scene
 
 BUCKETS = ((128, 128), (96, 160), (160, 96))
 KL_WEIGHT = 1e-4
-PEAK_RATE = 1e-2
+PEAK_RATE = 8e-4
 
 
 def to_tensor(arrays: list[np.ndarray]) -> torch.Tensor:
@@ -74,9 +75,10 @@ def _wholes(rng: random.Random, count: int) -> torch.Tensor:
 def train_vae(work: Path, minutes: float, whole_share: float = 0.3) -> AutoencoderKL:
     """Trains until the minutes are spent; goes on from `work/vae.pt` where there is one."""
     state_file = work / "vae.pt"
-    vae = _fresh_vae()
+    torch.manual_seed(0)
+    vae = fresh_vae(_wholes(random.Random("first pictures"), 24))
     average = build_vae().requires_grad_(False)
-    optimiser = MuonAdam(vae.named_parameters(), lr=PEAK_RATE, adam_share=0.15)
+    optimiser = MuonAdam(vae.named_parameters(), lr=PEAK_RATE, adam_share=0.5)
     spent, step = 0.0, 0
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
@@ -92,7 +94,7 @@ def train_vae(work: Path, minutes: float, whole_share: float = 0.3) -> Autoencod
     while spent < minutes * 60:
         part = spent / (minutes * 60)
         whole = part > 1.0 - whole_share
-        set_rate(optimiser, PEAK_RATE * min(1.0, (step + 1) / 20) * (0.5 + 0.5 * math.cos(math.pi * part)) + 1e-4)
+        set_rate(optimiser, PEAK_RATE * min(1.0, (step + 1) / 20) * (0.5 + 0.5 * math.cos(math.pi * part)) + 1e-5)
         pictures = _wholes(rng, 2) if whole else _crops(rng, 4 if part < 0.35 else 6)
         losses = _vae_step(vae, optimiser, pictures)
         follow(average, vae, min(0.99, (1 + step) / (10 + step)))
@@ -105,15 +107,6 @@ def train_vae(work: Path, minutes: float, whole_share: float = 0.3) -> Autoencod
             _save(state_file, vae, average, optimiser, {"spent": spent, "step": step})
     _save(state_file, vae, average, optimiser, {"spent": spent, "step": step})
     return average
-
-
-def _fresh_vae() -> AutoencoderKL:
-    """Makes a VAE whose latents start almost without noise, so that its decoder has something to learn from."""
-    vae = build_vae()
-    with torch.no_grad():
-        vae.quant_conv.bias[4:] = -6.0
-        vae.quant_conv.weight[4:] *= 0.1
-    return vae
 
 
 def _vae_step(vae: AutoencoderKL, optimiser: torch.optim.Optimizer, pictures: torch.Tensor) -> dict[str, float]:
@@ -138,7 +131,7 @@ def train_decoder(work: Path, vae: AutoencoderKL, minutes: float) -> None:
     vae.requires_grad_(False)
     parts = [vae.decoder, vae.post_quant_conv]
     named = [(name, weight.requires_grad_(True)) for part in parts for name, weight in part.named_parameters()]
-    optimiser = MuonAdam(named, lr=PEAK_RATE / 3, adam_share=0.15)
+    optimiser = MuonAdam(named, lr=PEAK_RATE / 2, adam_share=0.5)
     spent, step = 0.0, 0
     if state_file.exists():
         state = torch.load(state_file, weights_only=True)
@@ -150,7 +143,7 @@ def train_decoder(work: Path, vae: AutoencoderKL, minutes: float) -> None:
     torch.manual_seed(step)
     mark = time.monotonic()
     while spent < minutes * 60:
-        set_rate(optimiser, PEAK_RATE / 3 * (0.5 + 0.5 * math.cos(math.pi * spent / minutes / 60)) + 5e-5)
+        set_rate(optimiser, PEAK_RATE / 2 * (0.5 + 0.5 * math.cos(math.pi * spent / minutes / 60)) + 1e-5)
         losses = _decoder_step(vae, optimiser, _crops(rng, 6) if step % 3 else _wholes(rng, 2))
         follow(average, vae, 0.98)
         step += 1

@@ -131,15 +131,15 @@ def _prepare(connection: Connection, path: Path, writing: bool) -> None:
     fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if fault != "ok":
         raise ProjectError(f"{path} is damaged ({' '.join(fault.split())}). Restore it from a copy of the project.")
+    if version == 0 and not writing:
+        raise ProjectError(f"{path} holds nothing yet; run a stage first.")
+    if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise ProjectError(f"{path} is another program's database; move it away and run the command again.")
     if writing:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
     if version == 0:
-        if not writing:
-            raise ProjectError(f"{path} holds nothing yet; run a stage first.")
-        if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise ProjectError(f"{path} is another program's database; move it away and run the command again.")
         _create(connection)
 
 

@@ -86,7 +86,7 @@ def write_dataset(project: Project, caption_set: str, captions: Mapping[str, str
 
 def folder_word(trigger: str) -> str:
     """Writes the trigger as part of a file's name: letters, digits and underscores, short, and no device of Windows."""
-    word = re.sub(r"[^\w]+", "_", unicodedata.normalize("NFKC", trigger)).strip("_")
+    word = re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKC", trigger)).strip("_")
     word = word.encode("utf-8")[:_LONGEST_WORD].decode("utf-8", errors="ignore").strip("_") or "character"
     return f"{word}_character" if _DEVICE.fullmatch(word) else word
 

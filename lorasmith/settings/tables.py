@@ -103,6 +103,7 @@ class TagSettings(StageSettings):
         gt=0,
         le=1,
     )
+    absorb: bool = setting(True, "let the trigger absorb the core tags; off leaves every tag in the captions")
     core_tags: list[str] = setting(list, "tags always absorbed by the trigger")
     keep_tags: list[str] = setting(list, "tags never absorbed")
     drop_tags: list[str] = setting(list, "tags never written")

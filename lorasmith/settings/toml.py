@@ -20,7 +20,7 @@ from lorasmith.settings.tables import TABLES, SiteSettings
 
 FILE_NAME = "lorasmith.toml"
 SITE = "site"
-_PROJECT_KEYS = ["trigger", "preset", "vocabulary"]
+_PROJECT_KEYS = ["trigger", "preset"]
 _TABLE_NAMES = ["project", SITE, *TABLES]
 
 

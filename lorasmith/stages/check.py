@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from lorasmith.training.dataset import TrainingPicture
     from lorasmith.training.plan import Plan
 
-_FEW = 10  # pictures under which nothing sensible is learnt
 _SPARE_BYTES = 500e6  # a run's states, samples and LoRA files
 
 
@@ -45,8 +44,6 @@ def check(project: Project, settings: TrainSettings | None = None) -> Checked:
     errors += checkpoint_faults(settings.checkpoint)
     pictures = training_pictures(project, settings)
     errors += picture_faults(project, pictures)
-    if 0 < len(pictures) < _FEW:
-        warnings.append(f"Only {len(pictures)} pictures: the LoRA will hardly learn more than these poses.")
     if shutil.disk_usage(project.folder).free < _SPARE_BYTES:
         warnings.append(f"Less than {_SPARE_BYTES / 1e6:.0f} MB are free on the disk of {project.folder}.")
     plan = None

@@ -268,7 +268,8 @@ def _grid(bench: Bench, cells: Sequence[Cell], renders: Sequence[Wanted]) -> Non
     at: dict[tuple[str, str], list[Path]] = {}
     for render in renders:
         at.setdefault((render.prompt.text, render.cell.title), []).append(bench.folder / render.file)
-    save_png(labelled_grid([cell.title for cell in cells], rows, at), bench.folder / _GRID)
+    size = min(192, max(bench.settings.width, bench.settings.height))
+    save_png(labelled_grid([cell.title for cell in cells], rows, at, cell=size), bench.folder / _GRID)
 
 
 def _sidecars(bench: Bench, best: Cell, record: "Evaluation") -> None:

@@ -99,7 +99,8 @@ def judge_all(candidates: Sequence[Candidate], settings: PruneSettings) -> dict[
     reasons = {c.picture.name: decision for c in candidates if (decision := judge(c, settings)) is not None}
     left = [c for c in candidates if c.picture.name not in reasons]
     reasons |= judge_twins(left, settings.near_duplicate_bits)
-    left = [c for c in left if c.picture.name not in reasons]
+    needed = {str(decision.detail.get("twin")) for decision in reasons.values()}  # a twin stands for its family
+    left = [c for c in left if c.picture.name not in reasons and c.picture.name not in needed]
     to_drop = round(len(candidates) * settings.worst_share) - len(reasons)
     weakest = sorted(left, key=lambda c: (c.measures.sharpness + _rank(c, left), c.picture.name))
     for candidate in weakest[: max(0, to_drop)]:

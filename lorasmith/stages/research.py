@@ -49,7 +49,7 @@ def research(project: Project, settings: ResearchSettings, report: Report = sile
     steps = tuple((name, left) for name, left in funnel(posts, settings))
     site_counts = booru.tag_counts(_frequent(good, settings.profile_tags))
     facts = profile([post.tags for post in good], site_counts, booru.total_posts())
-    suggested = suggest_min_score(good, settings.wanted)
+    suggested = suggest_min_score(good, settings.wanted) if len(good) > settings.wanted else None
     sheet_kept = _write_sheet(project, settings, query, facts)
     core = tuple(entry.tag for entry in facts.core)
     project.remember("research", {"query": query, "count": count, "core": list(core)})

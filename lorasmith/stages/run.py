@@ -3,30 +3,38 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lorasmith.errors import UsageError
+from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.progress import Report, silent
 from lorasmith.project.project import Project
 from lorasmith.settings.stage import unknown_name
-from lorasmith.settings.tables import TABLES, SiteSettings
+from lorasmith.settings.tables import TABLES, SiteSettings, TrainSettings
 from lorasmith.settings.toml import FILE_NAME, SITE, keep_choice
+from lorasmith.stages.check import checkpoint_faults
 from lorasmith.stages.table import STAGES, Stage
 
 _ASKING = ("research", "download")  # stages that ask a site: done once for the same settings, unless asked for again
 
 
 def run_stage(project: Project, name: str, report: Report = silent, flags: Mapping[str, Any] | None = None) -> Any:
-    """Runs one stage with the flags a person typed; what is said of the site is kept in lorasmith.toml for the next stage."""
+    """Runs one stage; what a person typed is kept in lorasmith.toml, so that the next call of any kind goes on with it."""
     stage = _stage(name)
     settings = project.settings(TABLES[name], flags)
+    if flags:
+        _keep(project, name, flags)
     result = stage.function()(project, settings, report)
-    if flags and isinstance(settings, SiteSettings):
-        shared = {key: value for key, value in flags.items() if key in SiteSettings.model_fields}
-        if shared:
-            keep_choice(project.folder / FILE_NAME, SITE, shared)
-            settings = project.settings(TABLES[name])
     if name in _ASKING:
         project.remember(f"done:{name}", settings.model_dump(mode="json"))
     return result
+
+
+def _keep(project: Project, name: str, flags: Mapping[str, Any]) -> None:
+    """Writes typed flags to the stage's table; what is said of the site goes to [site], which research and download share."""
+    shared = SiteSettings.model_fields if name in _ASKING else {}
+    file = project.folder / FILE_NAME
+    for table, mine in ((SITE, True), (name, False)):
+        values = {key: value for key, value in flags.items() if (key in shared) is mine}
+        if values:
+            keep_choice(file, table, values)
 
 
 def run_all(
@@ -44,6 +52,10 @@ def run_all(
         raise UsageError(f"--from {start} comes after --to {end}; the order is {', '.join(names)}.")
     for name in names[first : last + 1]:
         project.settings(TABLES[name])  # a mistake in the settings is told before any work is done
+    if first <= names.index("train") <= last and (
+        faults := checkpoint_faults(project.settings(TrainSettings).checkpoint)
+    ):
+        raise LorasmithError(" ".join(faults))
     results: dict[str, Any] = {}
     for name in names[first : last + 1]:
         reason = None if again else skip_reason(project, name)

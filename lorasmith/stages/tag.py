@@ -40,7 +40,7 @@ class Tagged:
 def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tagged:
     """Scores what has no scores yet, merges the sources, and writes the captions and sidecars."""
     pictures = project.pictures.trained()
-    tagger = None if settings.tagger == NO_TAGGER else open_project_tagger(settings)
+    tagger = None if settings.tagger == NO_TAGGER else open_project_tagger(settings, report)
     scored = 0 if tagger is None else score_missing(project, tagger, pictures, settings.batch_size, report)
     with project.change("tag", "tag"):
         merged, core, captions = _compose(project, pictures, tagger, settings)
@@ -95,11 +95,14 @@ def enter_outside_edits(project: Project, settings: TagSettings, ours: Mapping[s
     return tuple(edits)
 
 
-def open_project_tagger(settings: TagSettings) -> "Tagger":
-    """Opens the tagger that the settings name; a model of the table is fetched on its first use."""
+def open_project_tagger(settings: TagSettings, report: Report = silent) -> "Tagger":
+    """Opens the tagger that the settings name; a model of the table is fetched on its first use, and that is told before."""
     from lorasmith.taggers.open import open_tagger
 
-    return open_tagger(settings.tagger, models_folder=None, providers=tuple(settings.providers))
+    def tell(sentence: str) -> None:
+        report(Progress("tag", 0, None, sentence))
+
+    return open_tagger(settings.tagger, models_folder=None, providers=tuple(settings.providers), tell=tell)
 
 
 def score_missing(
@@ -178,10 +181,13 @@ def _captions(project: Project, merged: Merged, core: Sequence[str], settings: T
     rules = CaptionRules(drop=frozenset(settings.drop_tags), drop_categories=dropped, prefix=prefix)
     captions = {}
     for name, tags in merged.items():
-        chosen = caption(project.trigger, {tag.tag: tag.category for tag in tags}, core, rules)
+        absorbed = core if settings.absorb else ()
+        chosen = caption(project.trigger, {tag.tag: tag.category for tag in tags}, absorbed, rules)
         own = [tag.tag for tag in project.pictures.tags(name) if tag.source == PERSON and tag.score > NOT_THERE]
         chosen = [*chosen, *(tag for tag in own if tag not in chosen)]
-        captions[name] = caption_text(chosen, settings.underscores)
+        # The trigger is written as the person typed it, everywhere: captions, prompts and activation text must agree.
+        rest = caption_text([tag for tag in chosen if tag != project.trigger], settings.underscores)
+        captions[name] = f"{project.trigger}, {rest}" if rest else project.trigger
     return captions
 
 

@@ -81,7 +81,7 @@ def test_a_transaction_that_fails_leaves_nothing(project: Project, picture: Call
 
 def test_a_mistake_in_the_program_keeps_its_own_error(project: Project) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"), project.transaction():
-        project._connection.execute("SELECT * FROM nothing")
+        project._connection.execute("SELECT * FROM nowhere")
 
 
 def test_a_reader_sees_what_was_committed_while_another_writes(

@@ -23,10 +23,10 @@ QUICK = {
 
 @pytest.fixture(scope="session")
 def booru(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoBooru]:
-    """A booru with some thirty posts of the new character and a few others."""
+    """A booru with two dozen posts of the new character among others."""
     everything = posts.posts()
     mine = [post for post in everything if world.NEW_CHARACTER in post.tags.get("character", ())][:24]
-    others = [post for post in everything if post not in mine][:6]
+    others = [post for post in everything if world.NEW_CHARACTER not in post.tags.get("character", ())][:60]
     cache = tmp_path_factory.mktemp("booru")
     server = DemoBooru([*mine, *others], aliases=world.ALIASES, implications=world.IMPLICATIONS, cache=cache)
     with server:
