@@ -22,7 +22,7 @@ def test_what_is_written_is_read_back_byte_for_byte(tmp_path: Path, content: byt
     file = tmp_path / "deep" / "er" / "file.bin"
     write_atomic(file, content)
     assert file.read_bytes() == (content.encode("utf-8") if isinstance(content, str) else content)
-    assert os.listdir(file.parent) == ["file.bin"]
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_the_digests_are_those_of_hashlib(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_full_disk_is_a_sentence_and_the_old_file_stays(small_disk: Path) -> N
     with pytest.raises(DiskFull, match="The disk is full: .*file.bin could not be written"):
         write_atomic(file, bytes(4 << 20))
     assert file.read_bytes() == b"old" * 1000
-    assert os.listdir(small_disk) == ["file.bin"]
+    assert list(small_disk.iterdir()) == [file]
     write_atomic(file, b"new")
     assert file.read_bytes() == b"new"
 

@@ -67,7 +67,9 @@ def test_no_way_of_writing_it_gets_past(text: str) -> None:
     assert text_is_refused(text)
 
 
-@pytest.mark.parametrize("tag", ["CUB", "Bear-Cub", "bear cub", "Young__Fox", "ｙｏｕｎｇ_fox", "уoung_fox", "cub_\\(age\\)"])
+@pytest.mark.parametrize(
+    "tag", ["CUB", "Bear-Cub", "bear cub", "Young__Fox", "ｙｏｕｎｇ_fox", "уoung_fox", "cub_\\(age\\)"]
+)
 def test_a_tag_is_folded_before_it_is_compared(tag: str) -> None:
     assert is_refused(tag)
 

@@ -14,6 +14,7 @@ from lorasmith.imaging.read import is_lossless, open_picture, read_head
 
 _SHARPNESS_SIDE = 1024
 _TILES = 8
+_TILE_SIDE = 48  # pixels, at least
 _EDGE_CONTRAST = 24
 _EDGE_REACH = 9
 _DHASH_NOISE = 2.0
@@ -95,7 +96,7 @@ def sharpness(grey: Grey) -> float:
     """Gives the steepness of the picture's edges, 0..1, whatever their number: flat-shaded drawings have few.
 
     At every edge the largest step between neighbours is divided by the contrast round it (1 for a hard step, 0.4
-    under a Gaussian blur of 1 pixel, 0.2 of 2). The 90th percentile is taken in each of 8 x 8 tiles and the 70th over
+    under a Gaussian blur of 1 pixel, 0.2 of 2). The 90th percentile is taken in each of 8 x 8 tiles (fewer in small pictures) and the 70th over
     the tiles, so that neither a signature on a blurred picture nor a soft background behind a sharp figure decides.
     """
     grey = _at_most(grey, _SHARPNESS_SIDE)
@@ -108,10 +109,12 @@ def sharpness(grey: Grey) -> float:
     step[:-1] = np.maximum(step[:-1], cv2.absdiff(grey[1:], grey[:-1]))
     on_edge = (contrast >= _EDGE_CONTRAST) & (step == cv2.dilate(step, window)) & (step > 0)
     ratio = step / np.maximum(contrast, 1).astype(np.float32)
+    # Tiles of a small picture hold too few edges to judge by: it gets fewer, larger ones.
+    tiles = max(1, min(_TILES, min(grey.shape) // _TILE_SIDE))
     values = [
         float(np.percentile(found, 90))
-        for rows, marks in zip(np.array_split(ratio, _TILES), np.array_split(on_edge, _TILES), strict=True)
-        for tile, mark in zip(np.array_split(rows, _TILES, 1), np.array_split(marks, _TILES, 1), strict=True)
+        for rows, marks in zip(np.array_split(ratio, tiles), np.array_split(on_edge, tiles), strict=True)
+        for tile, mark in zip(np.array_split(rows, tiles, 1), np.array_split(marks, tiles, 1), strict=True)
         if (found := tile[mark]).size >= 8
     ]
     return min(1.0, float(np.percentile(values, 70))) if values else 0.0

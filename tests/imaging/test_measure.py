@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from lorasmith.imaging.measure import Measures, measure, measure_picture
 from lorasmith.settings.tables import PruneSettings
@@ -104,3 +104,14 @@ def test_measures_travel_through_json(tmp_path):
     assert measures.lossless and (measures.width, measures.height) == DRAWINGS[1].size
     assert Measures.from_dict(json.loads(json.dumps(measures.to_dict()))) == measures
     assert measures == measure_picture(DRAWINGS[1])
+
+
+@pytest.mark.parametrize("side", [96, 128, 170, 256])
+def test_a_small_clean_drawing_is_not_called_blurred(side: int) -> None:
+    large = Image.new("RGB", (side * 2, side * 2), "white")
+    draw = ImageDraw.Draw(large)
+    draw.ellipse((side * 0.4, side * 0.5, side * 1.6, side * 1.7), fill="#203060")
+    draw.ellipse((side * 0.7, side * 0.8, side * 0.9, side), fill="white")
+    small = large.resize((side, side), Image.Resampling.LANCZOS)
+    assert measure_picture(small).sharpness > 0.4
+    assert measure_picture(small.filter(ImageFilter.GaussianBlur(3))).sharpness < 0.3

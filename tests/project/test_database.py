@@ -145,12 +145,15 @@ def test_a_full_disk_is_a_sentence_and_nothing_finished_is_lost(
 ) -> None:
     folder = small_disk / "zorvex"
     done = 0
-    with Project.create(folder, "zorvex") as project, pytest.raises(DiskFull, match="nothing finished was lost"):
-        with project.change("download", "many"):
-            for number in range(1000):
-                with project.transaction():
-                    project.pictures.add(picture(f"own_{number:04}", post={"sources": ["x" * 9000]}))
-                done += 1
+    with (
+        Project.create(folder, "zorvex") as project,
+        pytest.raises(DiskFull, match="nothing finished was lost"),
+        project.change("download", "many"),
+    ):
+        for number in range(1000):
+            with project.transaction():
+                project.pictures.add(picture(f"own_{number:04}", post={"sources": ["x" * 9000]}))
+            done += 1
     assert 10 < done < 1000
     filler = _fill(small_disk)
     with pytest.raises(DiskFull), Project.open(folder) as project:

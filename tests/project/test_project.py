@@ -11,7 +11,7 @@ import pytest
 from lorasmith.errors import LorasmithError, ProjectError, RefusedError, UsageError
 from lorasmith.project.project import Project, check_trigger
 from lorasmith.settings.tables import TABLES, DownloadSettings, TrainSettings
-from lorasmith.settings.toml import FILE_NAME
+from lorasmith.settings.toml import FILE_NAME, read_preset
 
 
 def test_a_new_project_has_its_folders_settings_and_record(folder: Path) -> None:
@@ -19,7 +19,7 @@ def test_a_new_project_has_its_folders_settings_and_record(folder: Path) -> None
         assert made.trigger == "zorvex"
         assert made.settings(TrainSettings).checkpoint == "base.safetensors"
         assert made.settings(TrainSettings, {"rank": 4}).rank == 4
-        assert made.settings(DownloadSettings).top_n == 100, "the preset's"
+        assert made.settings(DownloadSettings).top_n == read_preset("quick")["download"]["top_n"]
     for name in ("images", "edits", "dataset", "runs", "loras", "evaluations"):
         assert (folder / name).is_dir()
     assert (folder / FILE_NAME).is_file() and (folder / "project.db").is_file()
@@ -118,7 +118,9 @@ def test_the_settings_are_read_from_the_file_as_it_is_now(project: Project, fold
         _ = project.trigger
 
 
-@pytest.mark.parametrize("trigger", ["zorvex", "zor vex", "miku_(vocaloid)", "初音ミク", "Ünï-1", "x" * 100, "CON", "re:zero"])
+@pytest.mark.parametrize(
+    "trigger", ["zorvex", "zor vex", "miku_(vocaloid)", "初音ミク", "Ünï-1", "x" * 100, "CON", "re:zero"]
+)
 def test_a_trigger_may_be_any_short_word(trigger: str, folder: Path) -> None:
     with Project.create(folder, trigger) as project:
         assert project.trigger == trigger
@@ -128,7 +130,23 @@ def test_a_trigger_may_be_any_short_word(trigger: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "trigger",
-    ["", " ", " zorvex", "a,b", "a|b", "a/b", "a\\b", "a\nb", "a\tb", "a\0b", "a\x1bb", "a\u200bb", "x" * 101, "cub", "young fox"],
+    [
+        "",
+        " ",
+        " zorvex",
+        "a,b",
+        "a|b",
+        "a/b",
+        "a\\b",
+        "a\nb",
+        "a\tb",
+        "a\0b",
+        "a\x1bb",
+        "a\u200bb",
+        "x" * 101,
+        "cub",
+        "young fox",
+    ],
 )
 def test_a_trigger_that_captions_or_files_cannot_have_is_a_sentence(trigger: str) -> None:
     with pytest.raises(LorasmithError, match="^The trigger .*[.]$"):

@@ -1,6 +1,5 @@
 """dataset/: written from the record, and what others change in it is noticed and never lost."""
 
-import os
 import string
 import tempfile
 from collections.abc import Callable
@@ -39,7 +38,7 @@ def write(project: Project, captions: dict[str, str] = CAPTIONS, repeats: int = 
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(os.listdir(folder))
+    return sorted(file.name for file in folder.iterdir())
 
 
 def test_pictures_and_captions_lie_side_by_side(filled: Project) -> None:

@@ -35,7 +35,7 @@ def test_two_settings_do_not_share_a_list() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"rnak": 4}, "train has no setting 'rnak'; did you mean 'rank'?"),
+        ({"rnak": 4}, "train has no setting 'rnak'; did you mean 'rank'[?]"),
         ({"rank": 0}, "train.rank: input should be greater than or equal to 1, not 0."),
         ({"rank": "many"}, "train.rank: input should be a valid integer, .*, not 'many'."),
         ({"strength": float("inf")}, "train.strength: input should be a finite number, not inf."),

@@ -12,7 +12,14 @@ from pydantic_core import PydanticUndefined
 
 from lorasmith.errors import UsageError
 from lorasmith.settings.stage import StageSettings
-from lorasmith.settings.tables import TABLES, DownloadSettings, ResearchSettings, SiteSettings, TagSettings, TrainSettings
+from lorasmith.settings.tables import (
+    TABLES,
+    DownloadSettings,
+    ResearchSettings,
+    SiteSettings,
+    TagSettings,
+    TrainSettings,
+)
 from lorasmith.settings.toml import (
     FILE_NAME,
     SITE,
@@ -65,7 +72,8 @@ def test_an_unknown_preset_names_the_nearest() -> None:
 def test_default_then_preset_then_site_then_stage_then_flag() -> None:
     assert resolve("download", {}).model_dump()["top_n"] == 200
     tables: dict[str, dict[str, Any]] = {"project": {"preset": "quick"}}
-    assert resolve("download", tables) == DownloadSettings(top_n=100)
+    preset = read_preset("quick")["download"]
+    assert preset and resolve("download", tables) == DownloadSettings(**preset)
     tables["site"] = {"query": "fox", "min_area": 1}
     tables["download"] = {"top_n": 7, "min_area": 2}
     assert resolve("download", tables) == DownloadSettings(query="fox", top_n=7, min_area=2)
@@ -75,7 +83,7 @@ def test_default_then_preset_then_site_then_stage_then_flag() -> None:
 
 def test_any_line_of_the_file_wins_over_the_preset() -> None:
     tables = {"project": {"preset": "demo"}, "site": {"min_area": 5}}
-    assert resolve("download", tables) == DownloadSettings(min_area=5, top_n=110)
+    assert resolve("download", tables) == DownloadSettings(**(read_preset("demo")["download"] | {"min_area": 5}))
 
 
 # reading
@@ -90,7 +98,7 @@ def test_any_line_of_the_file_wins_over_the_preset() -> None:
         ("[site]\ntop_n = 4", r"\[site\] has no setting 'top_n'"),
         ("[project]\ntriger = 'x'", r"\[project\] has no setting 'triger'; did you mean 'trigger'\?"),
         ("train = 4", r"'train' must be a table, written as \[train\]"),
-        ("[train]\nrank = ", r"is not valid TOML \(.*line 2.*correct that line"),
+        ("[train]\nrank = ", r"is not valid TOML \(.*\); correct that line"),
         ("[train]\nrank = 1\nrank = 2", r"is not valid TOML"),
         ("[train]\nrank = '\udcff'", r"is not valid TOML"),
     ],
@@ -117,7 +125,8 @@ def test_a_new_file_names_every_setting_with_its_help_and_what_holds(file: Path)
     for model in (SiteSettings, *TABLES.values()):
         for name, info in model.model_fields.items():
             assert f"# {name} =" in text and str(info.description) in text
-    assert "# top_n = 100\n" in text, "the preset's value, for it holds"
+    top_n = read_preset("quick")["download"]["top_n"]
+    assert f"# top_n = {top_n}\n" in text, "the preset's value, for it holds"
 
 
 def test_a_commented_line_means_what_it_says_when_its_mark_is_removed(file: Path) -> None:
@@ -154,12 +163,19 @@ CHOICES = st.fixed_dictionaries(
 @given(first=CHOICES, second=CHOICES)
 def test_what_is_chosen_comes_back(tmp_path_factory: pytest.TempPathFactory, first: Any, second: Any) -> None:
     path = tmp_path_factory.mktemp("toml") / FILE_NAME
-    path.write_bytes(new_document("zorvex", "quick", {"tag": first}).encode("utf-8"))
-    assert read_tables(path)["tag"] == first
-    keep_choice(path, "tag", second)
-    assert read_tables(path)["tag"] == first | second
-    resolved = resolve("tag", read_tables(path))
-    assert resolved == TagSettings(**({"core_share": 1.0, "threshold": 0.5} | first | second))
+    path.write_text("# mine\n[tag] # mine too\n\n[train]\nrank = 4\n", encoding="utf-8")
+    for choice in (first, second):
+        keep_choice(path, "tag", choice)
+    assert read_tables(path) == {"tag": first | second, "train": {"rank": 4}}
+    assert resolve("tag", read_tables(path)) == TagSettings(**(first | second))
+    assert path.read_text(encoding="utf-8").startswith("# mine\n[tag] # mine too\n")
+
+
+@pytest.mark.parametrize("value", ["", 'a "b"', "C:\\models\\base.safetensors", "狐", "#", "]", "'x' \"y\""])
+def test_what_is_chosen_for_a_new_project_comes_back(tmp_path: Path, value: str) -> None:
+    chosen = {"tag": {"prefix": value, "drop_tags": [value, "b"], "threshold": 0.4}}
+    (tmp_path / FILE_NAME).write_text(new_document("zorvex", "", chosen), encoding="utf-8")
+    assert read_tables(tmp_path / FILE_NAME)["tag"] == chosen["tag"]
 
 
 # changing a file
