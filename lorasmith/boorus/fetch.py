@@ -11,9 +11,9 @@ import requests
 from lorasmith.boorus.client import Client
 from lorasmith.boorus.faults import DamagedFileError, MissingFileError, NotFoundError
 from lorasmith.boorus.post import Post
-from lorasmith.boorus.signatures import SIGNATURE_BYTES, true_ext
 from lorasmith.errors import RefusedError, SiteBlocked
 from lorasmith.files import disk_full_is_a_sentence, md5_of
+from lorasmith.imaging.signatures import HEAD_BYTES, true_extension
 from lorasmith.safety import any_refused
 
 PICTURES = ("png", "jpg", "webp", "gif")
@@ -128,19 +128,19 @@ def _what_is_wrong(post: Post, part: Path) -> str:
     digest, size, head = hashlib.md5(usedforsecurity=False), 0, b""
     with part.open("rb") as stream:
         while block := stream.read(1 << 20):
-            head = head or block[:SIGNATURE_BYTES]
+            head = head or block[:HEAD_BYTES]
             size += len(block)
             digest.update(block)
     if post.size and size != post.size:
         return f"{size} bytes and not {post.size}"
     if digest.hexdigest() != post.md5:
         return "another md5 than the site says"
-    return "" if true_ext(head) else "not a picture"
+    return "" if true_extension(head) else "not a picture"
 
 
 def _finish(post: Post, part: Path) -> Path:
     with part.open("rb") as stream:
-        ext = true_ext(stream.read(SIGNATURE_BYTES))
+        ext = true_extension(stream.read(HEAD_BYTES))
     path = part.with_name(f"{post.name}.{ext}")
     part.replace(path)
     return path

@@ -24,6 +24,10 @@ class Batch:
     ids: torch.Tensor
     ends: torch.Tensor
 
+    def cut(self, places: int) -> Batch:
+        """Gives the batch with shorter captions."""
+        return Batch(self.latents, self.ids[:, :places], self.ends[:, :places])
+
 
 class LatentCache:
     """Holds scenes of one or more picture sizes (width, height) with their latents."""

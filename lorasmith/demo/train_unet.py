@@ -29,17 +29,22 @@ SAVE_EVERY_S = 150.0
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the training: up to which share of the time, pictures held per size, batch, new pictures per step."""
+    """A part of the training: up to which share of the time, pictures held per size, batch, new pictures per step.
+
+    Captions are cut at `places` tokens.
+    """
 
     until: float
     sizes: dict[Size, int]
     batch: int
     fresh: int
+    places: int
 
 
 PHASES = (
-    Phase(0.3, {(64, 64): 3000}, 64, 3),
-    Phase(1.0, {(128, 128): 1000, (96, 160): 500, (160, 96): 500}, 32, 2),
+    Phase(0.27, {(64, 64): 2500}, 64, 3, 52),
+    Phase(0.55, {(96, 96): 1200, (64, 128): 500, (128, 64): 500}, 40, 2, 60),
+    Phase(1.0, {(128, 128): 1000, (96, 160): 500, (160, 96): 500}, 32, 2, 77),
 )
 
 
@@ -129,7 +134,7 @@ class UnetTraining:
         sums = [0.0, 0.0]
         while self.spent < phase.until * self.seconds:
             cache.refresh(phase.fresh)
-            loss, naming = self._take_step(cache.batch(phase.batch))
+            loss, naming = self._take_step(cache.batch(phase.batch).cut(phase.places))
             sums = [sums[0] + loss, sums[1] + naming]
             now = time.monotonic()
             self.spent, mark = self.spent + now - mark, now

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lorasmith.imaging.read import is_lossless, open_picture, read_head
+from lorasmith.imaging.read import open_picture, read_head
+from lorasmith.imaging.signatures import is_lossless
 
 _SHARPNESS_SIDE = 1024
 _TILES = 8
@@ -96,8 +97,9 @@ def sharpness(grey: Grey) -> float:
     """Gives the steepness of the picture's edges, 0..1, whatever their number: flat-shaded drawings have few.
 
     At every edge the largest step between neighbours is divided by the contrast round it (1 for a hard step, 0.4
-    under a Gaussian blur of 1 pixel, 0.2 of 2). The 90th percentile is taken in each of 8 x 8 tiles (fewer in small pictures) and the 70th over
-    the tiles, so that neither a signature on a blurred picture nor a soft background behind a sharp figure decides.
+    under a Gaussian blur of 1 pixel, 0.2 of 2). The 90th percentile is taken in each of 8 x 8 tiles (fewer in small
+    pictures) and the 70th over the tiles, so that neither a signature on a blurred picture nor a soft background
+    behind a sharp figure decides.
     """
     grey = _at_most(grey, _SHARPNESS_SIDE)
     if min(grey.shape) < 2 * _EDGE_REACH:

@@ -55,7 +55,8 @@ def add_folder(project: Project, source: Path, report: Report = silent) -> Added
 
 def _add_one(project: Project, path: Path) -> tuple[str, ...]:
     """Adds one file; gives the words that count it."""
-    from lorasmith.imaging.read import open_picture, read_head, true_extension
+    from lorasmith.imaging.read import open_picture, read_head
+    from lorasmith.imaging.signatures import true_extension
 
     sha = sha256_of(path)
     name = f"own_{sha[:12]}"

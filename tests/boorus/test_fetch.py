@@ -11,11 +11,11 @@ import pytest
 from lorasmith.boorus.e621 import E621
 from lorasmith.boorus.faults import DamagedFileError, FileError, MissingFileError
 from lorasmith.boorus.post import Post
-from lorasmith.boorus.signatures import true_ext
 from lorasmith.demo.server import DemoBooru
 from lorasmith.demo.server_faults import Fault
 from lorasmith.errors import DiskFull, RefusedError, SiteBlocked, SiteError
 from lorasmith.files import md5_of
+from lorasmith.imaging.signatures import true_extension
 from tests.demo.plain import PlainPost, plain_posts
 
 Serve = Callable[..., DemoBooru]
@@ -203,7 +203,7 @@ def test_a_full_disk_is_a_sentence(opened: E621, post: Post, tmp_path: Path) -> 
 
 
 def test_signatures_are_known() -> None:
-    assert true_ext(b"RIFF\x00\x00\x00\x00WEBPVP8 ") == "webp"
-    assert true_ext(b"GIF89a") == "gif"
-    assert true_ext(b"<html>") is None
-    assert true_ext(b"") is None
+    assert true_extension(b"RIFF\x00\x00\x00\x00WEBPVP8 ") == "webp"
+    assert true_extension(b"GIF89a") == "gif"
+    assert true_extension(b"<html>") is None
+    assert true_extension(b"") is None

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from lorasmith.errors import PictureError
-from lorasmith.imaging.read import is_lossless, open_picture, read_head, save_png, thumbnail, true_extension
+from lorasmith.imaging.read import open_picture, read_head, save_png, thumbnail
+from lorasmith.imaging.signatures import is_lossless, true_extension
 from tests.imaging.drawing import creature
 
 PICTURE = creature("sitting", "meadow", size=(240, 300)).picture

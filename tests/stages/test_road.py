@@ -11,7 +11,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import DownloadSettings, PrepareSettings, ResearchSettings, TagSettings
 from lorasmith.stages.download import download
 from lorasmith.stages.prepare import prepare
-from lorasmith.stages.prune import decide_by_hand, listing, prune
+from lorasmith.stages.prune import decide_by_hand, listing
 from lorasmith.stages.research import research
 from lorasmith.stages.run import run_all, run_stage, skip_reason
 from lorasmith.stages.tag import tag
