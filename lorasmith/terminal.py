@@ -11,6 +11,7 @@ from typing import Any
 
 from lorasmith.progress import Progress
 
+_LONG = 100  # characters from which a list is written one below the other
 _QUIET_SECONDS = 15.0  # between two lines where the output is no terminal
 
 
@@ -83,22 +84,34 @@ def _plain(value: Any) -> Any:
 
 
 def as_lines(result: Any, indent: str = "") -> str:
-    """Writes a result as lines for a person."""
+    """Writes a result as lines for a person: names and values, rows of one kind as a table, results of stages one by one."""
     value = _plain(result)
     if isinstance(value, list):
-        return "\n".join(f"{indent}{_short(item)}" for item in value)
+        return _table(value, indent)
     if not isinstance(value, dict):
         return f"{indent}{value}"
     width = max((len(str(key)) for key in value), default=0)
     lines = []
     for key, item in value.items():
-        label = f"{indent}{str(key).replace('_', ' '):<{width}}  "
-        if isinstance(item, list) and item and (isinstance(item[0], dict) or len(_short(item)) > 100):
-            lines.append(label.rstrip())
-            lines += [f"{indent}  {_short(part)}" for part in item]
+        word = str(key).replace("_", " ")
+        if isinstance(item, dict) and any(isinstance(part, dict | list) for part in item.values()):
+            lines += [f"{indent}{word}:", as_lines(item, indent + "  ")]
+        elif isinstance(item, list) and item and (isinstance(item[0], dict) or len(_short(item)) > _LONG):
+            lines += [f"{indent}{word}:", _table(item, indent + "  ")]
         else:
-            lines.append(f"{label}{_short(item)}")
+            lines.append(f"{indent}{word:<{width}}  {_short(item)}")
     return "\n".join(lines)
+
+
+def _table(rows: list[Any], indent: str) -> str:
+    """Writes rows of the same names as a table with a head, any others as a line each."""
+    names = list(rows[0]) if rows and isinstance(rows[0], dict) else []
+    if not names or any(not isinstance(row, dict) or list(row) != names for row in rows):
+        return "\n".join(f"{indent}{_short(row)}" for row in rows) or f"{indent}-"
+    cells = [[name.replace("_", " ") for name in names], *([_short(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(names))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
+    return "\n".join(f"{indent}{line.rstrip()}" for line in lines)
 
 
 def _short(value: Any) -> str:

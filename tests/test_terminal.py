@@ -74,9 +74,10 @@ def test_a_result_as_lines_for_a_person() -> None:
         "kept     3",
         "folder   a/b",
         "reasons  too small 2",
-        "best",
-        "  name own_1, score 0.1235",
-        "  name own_2, score -",
+        "best:",
+        "  name   score",
+        "  own_1  0.1235",
+        "  own_2  -",
         "done     yes",
         "note     -",
     ]

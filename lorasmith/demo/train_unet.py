@@ -21,10 +21,10 @@ from lorasmith.demo.muon import MuonAdam
 from lorasmith.demo.tiny_sd import TEXT, build, noise_schedule
 from lorasmith.demo.train_vae import follow, log, set_rate
 
-PEAK_RATE = 3e-3
+PEAK_RATE = 4e-3
 EMA = 0.995
 SNR_CAP = 5.0
-SAVE_EVERY_S = 150.0
+SAVE_EVERY_S = 100.0
 
 
 @dataclass(frozen=True)

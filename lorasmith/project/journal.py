@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from lorasmith.errors import ProjectError
@@ -103,14 +103,14 @@ class Journal:
         self.settle()
         entry = self._pick("state = 'done' ORDER BY entry DESC", "There is nothing to undo.")
         self._replay(entry, backwards=True)
-        return entry
+        return replace(entry, state="undone")
 
     def redo(self) -> Entry:
         """Does the first undone entry again; raises `ProjectError` when there is none."""
         self.settle()
         entry = self._pick("state = 'undone' ORDER BY entry ASC", "There is nothing to redo.")
         self._replay(entry, backwards=False)
-        return entry
+        return replace(entry, state="done")
 
     def _pick(self, where: str, otherwise: str) -> Entry:
         row = self._db.execute(f"SELECT entry, stage, what, at, state FROM journal WHERE {where} LIMIT 1").fetchone()

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lorasmith.errors import ProjectError
+from lorasmith.files import md5_of, sha256_of
 from lorasmith.project.database import transaction
 from lorasmith.safety import text_is_refused
 
 Origin = Literal["booru", "folder", "edit", "render"]
 Verdict = Literal["keep", "drop"]
 PERSON = "person"  # the maker of decisions and the source of tags that a person set
+REFUSED = "safety"  # the maker of decisions that no person's word overrules
 _SCORE_DIGITS = 6  # the journal keeps 15 digits of a number: what is stored must come back from it as it was
 
 
@@ -193,7 +195,14 @@ class Pictures:
     def kept(self) -> list[Picture]:
         """Lists the originals that nobody dropped, by name."""
         decisions = self.decisions()
-        return [p for p in self.originals() if p.name not in decisions or decisions[p.name].verdict == "keep"]
+        refused = {
+            row["picture"] for row in self._db.execute("SELECT picture FROM decisions WHERE maker = ?", (REFUSED,))
+        }
+        return [
+            p
+            for p in self.originals()
+            if p.name not in refused and (p.name not in decisions or decisions[p.name].verdict == "keep")
+        ]
 
     def trained(self) -> list[Picture]:
         """Lists what is trained on: of each kept original its edits, or itself where it has none that replaces it."""
@@ -263,6 +272,19 @@ def _picture(row: sqlite3.Row) -> Picture:
     values["post"] = json.loads(values["post"])
     values["trashed"] = bool(values["trashed"])
     return Picture(**values)
+
+
+def facts_of(folder: Path, file: Path, size: tuple[int, int]) -> dict[str, Any]:
+    """Gives what a picture's row says of its file: where it is in the project folder, pixels, bytes, hashes."""
+    width, height = size
+    return {
+        "file": relative_to_project(folder, file),
+        "width": width,
+        "height": height,
+        "bytes": file.stat().st_size,
+        "sha256": sha256_of(file),
+        "md5": md5_of(file),
+    }
 
 
 def relative_to_project(folder: Path, file: Path) -> str:

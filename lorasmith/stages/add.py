@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import PictureError, UsageError
-from lorasmith.files import demand_space, md5_of, sha256_of, write_atomic
+from lorasmith.files import demand_space, sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import Picture, Tag, relative_to_project
+from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.safety import any_refused, demand_safe_text, text_is_refused
 
@@ -72,16 +72,8 @@ def _add_one(project: Project, path: Path) -> tuple[str, ...]:
     with project.transaction():
         project.pictures.add(
             Picture(
-                name,
-                relative_to_project(project.folder, target),
-                "folder",
-                image.width,
-                image.height,
-                target.stat().st_size,
-                sha,
-                md5_of(target),
-                post={"file_name": path.name},
-            )  # fmt: skip
+                name, origin="folder", post={"file_name": path.name}, **facts_of(project.folder, target, image.size)
+            )
         )
         project.pictures.set_tags(name, "sidecar", [Tag(tag, category, "sidecar") for tag, category in tags.items()])
     return ("added", "with tags") if tags else ("added",)

@@ -3,12 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import PictureError
-from lorasmith.files import demand_space, md5_of, sha256_of
+from lorasmith.files import demand_space
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import Picture, Tag, relative_to_project
+from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import DownloadSettings
 from lorasmith.stages.site import open_site, query_of
@@ -87,7 +87,7 @@ def _fetch(project: Project, booru: "Booru", post: "Post", settings: DownloadSet
 
     try:
         path = booru.fetch(post, project.images)
-        picture = read_new_picture(project, path, post.name, settings.max_short_side, post.md5)
+        picture = read_new_picture(project, path, post, settings.max_short_side)
     except (FileError, PictureError) as error:  # this file alone; a fault of the site ends the stage
         return str(error)
     provenance = {
@@ -102,7 +102,7 @@ def _fetch(project: Project, booru: "Booru", post: "Post", settings: DownloadSet
     return None
 
 
-def read_new_picture(project: Project, path: Path, name: str, max_short_side: int, md5: str | None) -> dict:  # type: ignore[type-arg]
+def read_new_picture(project: Project, path: Path, post: "Post", max_short_side: int) -> dict[str, Any]:
     """Checks that a new file is a whole picture, keeps it smaller where asked, and gives the row's facts."""
     from lorasmith.imaging.crop import fit_within
     from lorasmith.imaging.read import open_picture, save_png
@@ -110,13 +110,10 @@ def read_new_picture(project: Project, path: Path, name: str, max_short_side: in
     image = open_picture(path)
     if max_short_side and min(image.size) > max_short_side:
         image = fit_within(image, round(max(image.size) * max_short_side / min(image.size)))
-        smaller = path.with_name(f"{name}.png")
+        smaller = path.with_name(f"{post.name}.png")
         save_png(image, smaller)
         if smaller != path:
             path.unlink()
         path = smaller
-    return {
-        "file": relative_to_project(project.folder, path),
-        "width": image.width, "height": image.height, "bytes": path.stat().st_size,
-        "sha256": sha256_of(path), "md5": md5 or md5_of(path),
-    }  # fmt: skip
+    facts = facts_of(project.folder, path, image.size)
+    return facts | {"md5": post.md5 or facts["md5"]}  # the site's md5, by which a smaller copy is still known

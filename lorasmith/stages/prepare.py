@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lorasmith.files import md5_of, sha256_of
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import Picture, Tag, relative_to_project
+from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
 
@@ -136,17 +135,12 @@ def _add_edit(project: Project, original: Picture, operation: Mapping[str, Any],
     project.pictures.add(
         Picture(
             name,
-            relative_to_project(project.folder, path),
-            "edit",
-            image.width,
-            image.height,
-            path.stat().st_size,
-            sha256_of(path),
-            md5_of(path),
-            original.name,
-            operation,
-            original.post,
-        )  # fmt: skip
+            origin="edit",
+            parent=original.name,
+            operation=operation,
+            post=original.post,
+            **facts_of(project.folder, path, image.size),
+        )
     )
     by_source: dict[str, dict[str, Tag]] = {}
     for tag in project.pictures.tags(original.name):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import UsageError
-from lorasmith.files import md5_of, sha256_of, write_atomic
+from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import Decision, Picture, Tag, relative_to_project
+from lorasmith.project.pictures import Decision, Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import RefineSettings
 
@@ -110,17 +110,7 @@ def _bring_back(project: Project, folder: Path, render: Mapping[str, Any]) -> st
                   "prompt": render["prompt"]["text"], "seed": render["seed"]}  # fmt: skip
     with project.transaction():
         project.pictures.add(
-            Picture(
-                name,
-                relative_to_project(project.folder, target),
-                "render",
-                image.width,
-                image.height,
-                target.stat().st_size,
-                sha256_of(target),
-                md5_of(target),
-                post=provenance,
-            )  # fmt: skip
+            Picture(name, origin="render", post=provenance, **facts_of(project.folder, target, image.size))
         )
         project.pictures.set_tags(name, "prompt", [Tag(tag, "general", "prompt") for tag in render["prompt"]["asked"]])
         waits = Decision("drop", MAKER, "a render that came back: it waits for a person's keep", {"of": folder.name})

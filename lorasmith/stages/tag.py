@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from lorasmith.errors import TaggerError
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import PERSON, Picture, Tag
+from lorasmith.project.pictures import PERSON, REFUSED, Decision, Picture, Tag
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import outside_edits, write_dataset
+from lorasmith.safety import is_refused
 from lorasmith.settings.tables import TagSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Tagged:
     core_tags: tuple[str, ...]  # absorbed by the trigger
     mean_tags: float  # tags per caption
     edited_elsewhere: tuple[str, ...]  # sidecars that another tool changed: merged
+    refused: int  # pictures on which the tagger sees what marks minors: left out, whatever else is said of them
     folder: str
     sample: str  # one caption, to look at
 
@@ -43,6 +45,8 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
     tagger = None if settings.tagger == NO_TAGGER else open_project_tagger(settings, report)
     scored = 0 if tagger is None else score_missing(project, tagger, pictures, settings.batch_size, report)
     with project.change("tag", "tag"):
+        refused = refuse(project, pictures, tagger, settings.threshold)
+        pictures = project.pictures.trained()
         merged, core, captions = _compose(project, pictures, tagger, settings)
         edited = enter_outside_edits(project, settings, captions)
         if edited:
@@ -63,9 +67,27 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
         core_tags=tuple(core),
         mean_tags=round(sum(counts) / max(1, len(counts)), 1),
         edited_elsewhere=edited,
+        refused=refused,
         folder=str(project.dataset(settings.caption_set)),
         sample=next(iter(captions.values()), ""),
     )
+
+
+def refuse(project: Project, pictures: Sequence[Picture], tagger: "Tagger | None", threshold: float) -> int:
+    """Takes out the pictures on which the tagger sees a tag that marks minors; gives how many. No one can keep them."""
+    if tagger is None:
+        return 0
+    places = [index for index, label in enumerate(tagger.labels) if is_refused(label.name)]
+    if not places:
+        return 0
+    roots = {
+        picture.name.split(".")[0]
+        for picture in pictures
+        if vector_of(project, tagger, picture)[places].max() >= threshold
+    }
+    for name in sorted(roots):
+        project.pictures.decide(name, Decision("drop", REFUSED, "refused"), maker=REFUSED)
+    return len(roots)
 
 
 Merged = Mapping[str, "list[MergedTag]"]
@@ -140,7 +162,7 @@ def _merge(project: Project, picture: Picture, tagger: "Tagger | None", settings
     rows = project.pictures.tags(picture.name)
     own = {row.tag: row.category for row in rows if row.source in ("sidecar", PERSON) and row.score > NOT_THERE}
     gone = {row.tag for row in rows if row.source == PERSON and row.score == NOT_THERE}
-    site = {row.tag: row.category for row in rows if row.source == "booru"} if settings.use_booru_tags else {}
+    site = {row.tag: row.category for row in rows if row.source in ("booru", "prompt") and settings.use_booru_tags}
     scores: dict[str, float] = {}
     known: set[str] = set()
     if tagger is not None:
@@ -151,7 +173,7 @@ def _merge(project: Project, picture: Picture, tagger: "Tagger | None", settings
     merged += [
         MergedTag(tag, category, frozenset(["booru"]), None) for tag, category in own.items() if tag not in there
     ]
-    return [tag for tag in merged if tag.tag not in gone]
+    return [tag for tag in merged if tag.tag not in gone and not is_refused(tag.tag)]
 
 
 def _core(project: Project, merged: Merged, settings: TagSettings) -> list[str]:
