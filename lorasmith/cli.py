@@ -152,12 +152,16 @@ def _create(folder: Path, trigger: str, preset: str, wishes: dict[str, str]) -> 
     """Makes a project with what was typed written into its settings; paths are made absolute."""
     from lorasmith.project.project import Project
 
-    given = _absolute({name: value for name, value in wishes.items() if value})
+    return Project.create(folder, trigger, preset=preset, chosen=_by_table(wishes))
+
+
+def _by_table(wishes: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Sorts what was typed into the tables of lorasmith.toml."""
     places = {"query": "site", "site_url": "site", "checkpoint": "train", "tagger": "tag"}
     chosen: dict[str, dict[str, Any]] = {}
-    for name, value in given.items():
+    for name, value in _absolute({name: value for name, value in wishes.items() if value}).items():
         chosen.setdefault(places[name], {})[name] = value
-    return Project.create(folder, trigger, preset=preset, chosen=chosen)
+    return chosen
 
 
 def _absolute(flags: dict[str, Any]) -> dict[str, Any]:
@@ -194,21 +198,36 @@ def run(  # noqa: PLR0913 - one parameter per flag
     tagger: TaggerName = "",
 ) -> Any:
     """Run all stages in order; what is finished is not repeated. With --trigger the project is made where there is none."""
-    from lorasmith.project.project import Project
     from lorasmith.settings.toml import FILE_NAME
     from lorasmith.stages.run import run_all
     from lorasmith.terminal import Bar
 
     wishes = {"query": query, "site_url": site_url, "checkpoint": checkpoint, "tagger": tagger}
-    is_new = bool(trigger) and not (folder / FILE_NAME).exists()
-    if not is_new and (trigger or preset or any(wishes.values())):
-        raise UsageError(
-            "--trigger, --preset, --query, --site-url, --checkpoint and --tagger make a new project, with --trigger; "
-            f"change them for {folder} in its {FILE_NAME}."
-        )
-    opened = _create(folder, trigger, preset or "character_sd15", wishes) if is_new else Project.open(folder)
+    if trigger and not (folder / FILE_NAME).exists():
+        opened = _create(folder, trigger, preset or "character_sd15", wishes)
+    else:
+        opened = _reopen(folder, {"trigger": trigger, "preset": preset}, wishes)
     with opened as project, Bar() as bar:
         return run_all(project, bar, start=start, end=end, again=again)
+
+
+def _reopen(folder: Path, identity: dict[str, str], wishes: dict[str, str]) -> Any:
+    """Opens a project that a command names again: the same trigger and preset pass, what else was typed is kept."""
+    from lorasmith.project.project import Project
+    from lorasmith.settings.toml import FILE_NAME, keep_choice
+
+    project = Project.open(folder)
+    known = project.tables.get("project", {})
+    for name, value in identity.items():
+        if value and value != known.get(name, ""):
+            project.close()
+            raise UsageError(
+                f"{folder} is a project with the {name} '{known.get(name, '')}', not '{value}'; "
+                "choose another folder for a new one."
+            )
+    for table, values in _by_table(wishes).items():
+        keep_choice(folder / FILE_NAME, table, values)
+    return project
 
 
 def keep(folder: Folder, *names: str) -> Any:

@@ -87,6 +87,23 @@ def test_wrong_words_get_a_sentence(
     assert sentence.lower() in err.lower() and "Traceback" not in err
 
 
+def test_one_command_makes_the_project_and_the_same_command_goes_on_with_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, booru: DemoBooru, tiny_base: Path
+) -> None:
+    booru.faults.clear()
+    words = ["run", tmp_path / "p", "--trigger", "zorvex", "--preset", "quick", "--site-url", booru.url]
+    code, _, err = call(capsys, *words)
+    assert code == 1 and "No base model is set" in err
+    words += ["--checkpoint", tiny_base, "--to", "download"]
+    code, out, err = call(capsys, *words, "--json")
+    assert code == 0, err
+    assert json.loads(out)["download"]["fetched"] > 0
+    code, out, _ = call(capsys, *words, "--json")
+    assert json.loads(out)["download"].startswith("skipped")
+    code, _, err = call(capsys, "run", tmp_path / "p", "--trigger", "other")
+    assert code == 2 and "choose another folder" in err
+
+
 def test_an_error_is_json_too_when_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, _ = call(capsys, "history", tmp_path, "--json")
     assert json.loads(out)["exit_code"] == code == 1

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +14,16 @@ from safetensors import safe_open
 from lorasmith.checkpoints.clip.tokenizer import load_tokenizer
 from lorasmith.checkpoints.load import load_sd1
 from lorasmith.demo import tiny_sd
+from lorasmith.demo.abstract import abstract_picture
 from lorasmith.demo.base_file import METADATA, schedule_buffers, write_base
 from lorasmith.demo.captions import LENGTH, NAMED, tokens
+from lorasmith.demo.latents import LatentCache
 from lorasmith.demo.muon import MuonAdam, orthogonal
 from lorasmith.demo.train_base import MODEL_FILE
-from lorasmith.demo.train_vae import fold_scale
+from lorasmith.demo.train_unet import UnetTraining
+from lorasmith.demo.train_vae import fold_scale, picture_loss, to_tensor
+from lorasmith.demo.vae_start import fresh_vae
+from lorasmith.demo.world import training_scene
 
 UNET, VAE, TEXT = "model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer.text_model."
 
@@ -166,6 +172,48 @@ def test_folding_the_scale_changes_the_latents_and_not_the_pictures() -> None:
         after = vae.decode(latents).sample
     assert torch.allclose(before, after, atol=1e-4)
     assert torch.allclose((latents * 0.18215).std(dim=(0, 2, 3)), torch.ones(4), atol=1e-3)
+
+
+def test_a_fresh_vae_already_gives_back_block_colours() -> None:
+    rng = random.Random("fresh")
+    pictures = to_tensor([training_scene(rng, held_out=False).draw_array(64, 64) for _ in range(6)])
+    with torch.no_grad():
+        vae = fresh_vae(pictures)
+        drawn = vae.decode(vae.encode(pictures).latent_dist.mean).sample
+    blocks, wanted = (torch.nn.functional.avg_pool2d(x, 8) for x in (drawn, pictures))
+    assert (blocks - wanted).abs().mean() < 0.15
+
+
+def test_the_shipped_vae_passes_pictures_on() -> None:
+    rng = random.Random("shipped")
+    pictures = to_tensor([training_scene(rng, held_out=True).draw_array(128, 128) for _ in range(6)])
+    vae = load_sd1(MODEL_FILE, parts=("vae",)).vae
+    with torch.no_grad():
+        latents = vae.encode(pictures).latent_dist.mean
+        drawn = vae.decode(latents).sample
+    assert (drawn - pictures).abs().mean() < 0.16
+    assert (latents * 0.18215).std() == pytest.approx(1.0, abs=0.25)
+
+
+def test_abstract_pictures_are_the_same_for_the_same_seed() -> None:
+    first, second = (abstract_picture(random.Random("shapes"), 96, 64) for _ in range(2))
+    assert first.shape == (64, 96, 3) and (first == second).all()
+    assert picture_loss(to_tensor([first]), to_tensor([second])) == 0
+
+
+def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
+    vae = load_sd1(MODEL_FILE, parts=("vae",)).vae
+    cache = LatentCache(vae, {(64, 64): 4}, random.Random(0))
+    cache.fill()
+    training = UnetTraining(tmp_path, vae, minutes=1.0)
+    loss, naming = training._take_step(cache.batch(2).cut(52))
+    training.save()
+    assert 0.3 < loss < 3.0 and naming > 1.0
+    again = UnetTraining(tmp_path, vae, minutes=1.0)
+    again.load()
+    assert again.step == 1
+    weights = again.networks.state_dict()
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in training.networks.state_dict().items())
 
 
 def test_captions_are_cut_at_the_length_of_clip_and_know_where_each_tag_ends() -> None:

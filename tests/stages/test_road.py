@@ -170,3 +170,27 @@ def test_evaluating_before_training_says_what_to_do(project: Project, tmp_path: 
         run_stage(project, "evaluate")
     with pytest.raises(UsageError, match="run `lorasmith evaluate` first"):
         run_stage(project, "refine")
+
+
+def test_the_demos_verdict_rests_on_the_seeds_that_chose_nothing(walked: Project) -> None:
+    from lorasmith.demo.demo import conclude
+
+    result = run_stage(walked, "evaluate")
+    path = walked.folder / result.folder / "scores.json"
+    scores = json.loads(path.read_text(encoding="utf-8"))
+    for render in scores["renders"]:
+        good = render["told"] and bool(render["lora"])
+        render["own_scores"] = dict.fromkeys(world.OWN_TAGS, 0.9 if good else 0.1)
+    for kind in ("pose", "framing", "background"):
+        scores["told"]["followed"][kind]["mean"] = scores["told_base"]["followed"][kind]["mean"] = 0.5
+    path.write_text(json.dumps(scores), encoding="utf-8")
+    shown = conclude(walked, result, world.OWN_TAGS)
+    assert shown.learnt and shown.still_follows and shown.exit_code == 0
+    assert (round(shown.table[0].with_lora, 6), round(shown.table[0].without, 6)) == (0.9, 0.1)
+    scores["told"]["followed"]["pose"]["mean"] = 0.3
+    path.write_text(json.dumps(scores), encoding="utf-8")
+    assert conclude(walked, result, world.OWN_TAGS).exit_code == 1
+    for render in scores["renders"]:
+        render["own_scores"] = dict.fromkeys(world.OWN_TAGS, 0.5)
+    path.write_text(json.dumps(scores), encoding="utf-8")
+    assert not conclude(walked, result, world.OWN_TAGS).learnt
