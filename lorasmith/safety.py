@@ -28,6 +28,7 @@ LAST_WORDS = frozenset(["cub", "cubs", "child", "children", "toddler"])  # *_cub
 QUALIFIERS = ("_(age)", "_(lore)")  # cub_(age) says what cub says
 # Phrases that hold such a word and mean something else: colours, flowers, jutting hips.
 INNOCENT_PHRASES = ("baby blue", "baby pink", "baby breath", "baby's breath", "brain child", "child bearing")
+SEEN = 0.35  # a tagger's score from which on a refused tag counts as seen; no setting changes it
 KEY_NEGATIVE = "-young"  # goes into every query that is sent to a site that knows the tag
 
 _FOLD = re.compile(r"[\s_\-]+")

@@ -29,7 +29,7 @@ def account_for(site: str) -> tuple[str, str]:
     if os.name == "posix" and file.stat().st_mode & 0o077:
         file.chmod(0o600)  # a key that others can read is no secret
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8")).get(site, {})
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig")).get(site, {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not valid TOML; correct it, or remove it to go without an account.") from error
     return str(table.get("user", "")), str(table.get("api_key", ""))

@@ -193,10 +193,10 @@ def _wavy(pixels: Pixels, rng: random.Random) -> Pixels:
 
 
 def _recoloured(pixels: Pixels, rng: random.Random) -> Pixels:
-    """Shifts gain and level of each channel, greys a little, and adds noise to some."""
+    """Shifts gain and level of each channel, greys or oversaturates (as guidance does), and adds noise to some."""
     gain = rng.uniform(0.88, 1.1) * np.array([rng.uniform(0.95, 1.05) for _ in range(3)])
     level = rng.uniform(-14, 16) + np.array([rng.uniform(-6, 6) for _ in range(3)])
-    grey = rng.uniform(0.0, 0.2)
+    grey = rng.uniform(0.0, 0.2) if rng.random() < 0.6 else rng.uniform(-0.7, 0.0)
     mixed = np.eye(3) * (1 - grey) + grey / 3
     matrix = np.concatenate([mixed * gain[:, None], level[:, None]], axis=1)
     shifted = np.asarray(cv2.transform(pixels, matrix))

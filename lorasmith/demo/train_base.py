@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
-from lorasmith.demo.base_file import write_base
+from lorasmith.demo.single_file import write_base
 from lorasmith.demo.tiny_sd import TinyModel, build, build_vae
 from lorasmith.demo.train_unet import Networks, UnetTraining
 from lorasmith.demo.train_vae import fold_scale, to_tensor, train_decoder, train_vae

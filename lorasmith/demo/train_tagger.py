@@ -42,7 +42,7 @@ from lorasmith.files import sha256_of, write_atomic
 
 MODELS = Path(__file__).parent / "models" / "tagger"
 _EXPORT_EVERY = 6
-_RENDERED_SHARE = 0.25
+_RENDERED_SHARE = 0.35
 _EMA = 0.995
 _WARM_UP = 200
 _TEMPERATURES = np.linspace(0.6, 1.8, 25)
@@ -53,9 +53,9 @@ class Plan:
     """The sizes of a training."""
 
     work: Path
-    rounds: int = 36
+    rounds: int = 46
     shards: int = 20
-    rendered: int = 600
+    rendered: int = 800
     views: int = 4000
     batch: int = 64
     rate: float = 2.5e-3
@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for shards, state and log")
     parser.add_argument("--out", type=Path, default=MODELS, help="folder for model.onnx and selected_tags.csv")
     parser.add_argument("--rounds", type=int, default=Plan.rounds, help="rounds of 4000 pictures")
-    parser.add_argument("--vae", type=Path, help="SD1.x checkpoint: a quarter of the pictures pass through its VAE")
+    parser.add_argument("--vae", type=Path, help="SD1.x checkpoint: a third of the pictures pass through its VAE")
     given = parser.parse_args()
     torch.set_num_threads(1)
     train(Plan(given.work, given.rounds, vae=given.vae), given.out)

@@ -31,7 +31,7 @@ SAVE_EVERY_S = 100.0
 class Phase:
     """A part of the training: up to which share of the time, pictures held per size, batch, new pictures per step.
 
-    Captions are cut at `places` tokens.
+    Captions are cut at `places` tokens; `text` says whether the text encoder still learns.
     """
 
     until: float
@@ -39,12 +39,13 @@ class Phase:
     batch: int
     fresh: int
     places: int
+    text: bool
 
 
 PHASES = (
-    Phase(0.27, {(64, 64): 2500}, 64, 3, 52),
-    Phase(0.55, {(96, 96): 1200, (64, 128): 500, (128, 64): 500}, 40, 2, 60),
-    Phase(1.0, {(128, 128): 1000, (96, 160): 500, (160, 96): 500}, 32, 2, 77),
+    Phase(0.27, {(64, 64): 2500}, 64, 3, 52, True),
+    Phase(0.51, {(96, 96): 1200, (64, 128): 500, (128, 64): 500}, 40, 2, 60, True),
+    Phase(1.0, {(128, 128): 500, (96, 160): 250, (160, 96): 250}, 32, 3, 77, False),
 )
 
 
@@ -131,6 +132,8 @@ class UnetTraining:
         mark = saved = time.monotonic()
         cache = LatentCache(self.vae, phase.sizes, random.Random(f"latents {self.step}"))
         cache.fill()
+        self.networks.text_encoder.requires_grad_(phase.text)
+        self.networks.naming.requires_grad_(phase.text)
         sums = [0.0, 0.0]
         while self.spent < phase.until * self.seconds:
             cache.refresh(phase.fresh)

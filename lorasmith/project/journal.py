@@ -126,6 +126,8 @@ class Journal:
                 (entry.number,),
             ).fetchall()
             for row in rows:
+                if _is_safetys(row):
+                    continue  # what was refused stays refused, whatever is taken back
                 gone, wanted = (row["after"], row["before"]) if backwards else (row["before"], row["after"])
                 self._put(row["tbl"], gone, wanted)
             state = "undone" if backwards else "done"
@@ -145,3 +147,8 @@ class Journal:
                 f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})",
                 [row[column] for column in columns],
             )
+
+
+def _is_safetys(row: sqlite3.Row) -> bool:
+    """Whether a change is a decision of safety, which no undo takes back."""
+    return row["tbl"] == "decisions" and json.loads(row["after"] or row["before"])["maker"] == "safety"

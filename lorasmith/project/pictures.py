@@ -14,6 +14,8 @@ from lorasmith.safety import text_is_refused
 
 Origin = Literal["booru", "folder", "edit", "render"]
 Verdict = Literal["keep", "drop"]
+TAGGER = "tagger:"  # how the source of a tagger's tags begins; the tagger's name follows
+NOT_THERE = 0.0  # the score of a tag that a person took out
 PERSON = "person"  # the maker of decisions and the source of tags that a person set
 REFUSED = "safety"  # the maker of decisions that no person's word overrules
 _SCORE_DIGITS = 6  # the journal keeps 15 digits of a number: what is stored must come back from it as it was
@@ -170,6 +172,15 @@ class Pictures:
         rows = self._db.execute("SELECT * FROM tags WHERE picture = ? ORDER BY source, tag", (name,))
         return [Tag(row["tag"], row["category"], row["source"], row["score"]) for row in rows]
 
+    def said(self, name: str) -> dict[str, str]:
+        """Gives tag -> category of what the site, a sidecar, a prompt or a person says, less what a person took out.
+
+        What a tagger saw is left out: decisions that come before tagging must not change when it has been done.
+        """
+        rows = [tag for tag in self.tags(name) if not tag.source.startswith(TAGGER)]
+        gone = {tag.tag for tag in rows if tag.source == PERSON and tag.score == NOT_THERE}
+        return {tag.tag: tag.category for tag in rows if tag.tag not in gone}
+
     # decisions
 
     def decide(self, name: str, decision: Decision | None, *, maker: str) -> None:
@@ -188,27 +199,22 @@ class Pictures:
     def decisions(self) -> dict[str, Decision]:
         """Gives the decision that holds for each picture that has one: a person's word wins over the program's."""
         holds: dict[str, Decision] = {}
-        for row in self._db.execute("SELECT * FROM decisions ORDER BY picture, maker = ?", (PERSON,)):
+        order = "ORDER BY picture, maker = ?, maker = ?"  # a person's word wins, and safety over that
+        for row in self._db.execute(f"SELECT * FROM decisions {order}", (REFUSED, PERSON)):
             holds[row["picture"]] = Decision(row["verdict"], row["maker"], row["reason"], json.loads(row["detail"]))
         return holds
 
     def kept(self) -> list[Picture]:
         """Lists the originals that nobody dropped, by name."""
         decisions = self.decisions()
-        refused = {
-            row["picture"] for row in self._db.execute("SELECT picture FROM decisions WHERE maker = ?", (REFUSED,))
-        }
-        return [
-            p
-            for p in self.originals()
-            if p.name not in refused and (p.name not in decisions or decisions[p.name].verdict == "keep")
-        ]
+        return [p for p in self.originals() if not _is_dropped(decisions.get(p.name))]
 
     def trained(self) -> list[Picture]:
         """Lists what is trained on: of each kept original its edits, or itself where it has none that replaces it."""
         chosen: list[Picture] = []
+        decisions = self.decisions()
         for original in self.kept():
-            edits = self.edits_of(original.name)
+            edits = [edit for edit in self.edits_of(original.name) if not _is_dropped(decisions.get(edit.name))]
             if not any((edit.operation or {}).get("replaces_parent") for edit in edits):
                 chosen.append(original)
             chosen.extend(edits)
@@ -234,6 +240,10 @@ class Pictures:
         """Gives the captions of one set by picture name."""
         rows = self._db.execute("SELECT * FROM captions WHERE caption_set = ? ORDER BY picture", (caption_set,))
         return {r["picture"]: Caption(r["picture"], r["text"], r["sidecar"], r["sidecar_sha256"]) for r in rows}
+
+
+def _is_dropped(decision: Decision | None) -> bool:
+    return decision is not None and decision.verdict == "drop"
 
 
 class Caches:

@@ -9,6 +9,7 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from lorasmith.safety import demand_safe_text
 _LONGEST_WORD = 100  # bytes: file systems take 255 for a name, and Windows 260 for the whole path
 # Names that no file can have on Windows, whatever its suffix.
 _DEVICE = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)
+
+_FOLDER = re.compile(r"\d+_")  # <repeats>_<trigger>
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,23 @@ def outside_edits(project: Project, caption_set: str, ours: Mapping[str, str]) -
     A sidecar that holds just what would be written now (`ours`) is no edit: a killed run got that far.
     """
     edits = {}
+    announced = project.fact(f"sidecars_coming:{caption_set}") or {}
     for name, (where, text) in _last_written(project, caption_set).items():
         file = project.folder / where
         if not file.is_file():
             continue
         now = _read(file)
-        if _sha(now) != _sha(text.strip()) and now != ours.get(name, "").strip():
+        written = [text, *(each[name] for each in (ours, announced) if name in each)]
+        if now not in [each.strip() for each in written]:
             before, after = _tags(text), _tags(now)
             added = tuple(tag for tag in after if tag not in before)
             edits[name] = OutsideEdit(added, tuple(tag for tag in before if tag not in after))
     return edits
+
+
+def announce_captions(project: Project, caption_set: str, captions: Mapping[str, str]) -> None:
+    """Notes what is about to be written: a killed run leaves some of it in the sidecars, and that is nobody's edit."""
+    project.remember(f"sidecars_coming:{caption_set}", dict(captions))
 
 
 def _last_written(project: Project, caption_set: str) -> dict[str, tuple[str, str]]:
@@ -119,11 +129,13 @@ def _sweep(project: Project, caption_set: str, folder: Path, names: set[str]) ->
     """Removes copies that the record no longer has; only files named after pictures of this project are touched."""
     known = project.pictures.every_name() | names
     for place in project.dataset(caption_set).iterdir():
-        if not place.is_dir():
-            continue
+        if not place.is_dir() or not _FOLDER.match(place.name):
+            continue  # not a folder of ours
         for file in place.iterdir():
             stale = file.stem in known and (file.stem not in names or place != folder)
             if file.is_file() and (stale or file.suffix == ".tmp"):
-                file.unlink()
+                with suppress(OSError):  # open in another program: the next call sweeps it
+                    file.unlink()
         if place != folder and not any(place.iterdir()):
-            place.rmdir()
+            with suppress(OSError):
+                place.rmdir()

@@ -108,7 +108,7 @@ class TagSettings(StageSettings):
     keep_tags: list[str] = setting(list, "tags never absorbed")
     drop_tags: list[str] = setting(list, "tags never written")
     prefix: str = setting("", "text before every caption, after the trigger", advanced=True)
-    caption_set: str = setting("default", "name of the caption set written", advanced=True)
+    caption_set: str = setting("default", "name of the caption set written: letters, digits, '_' and '-'", advanced=True, pattern=r"^[A-Za-z0-9_-]{1,60}$")
     underscores: bool = setting(False, "write tags with underscores", advanced=True)
     providers: list[str] = setting(list, "onnxruntime providers to try first; empty chooses", advanced=True)
     batch_size: int = setting(8, "pictures tagged at once", ge=1, le=128, advanced=True)
@@ -180,21 +180,29 @@ class EvaluateSettings(StageSettings):
     """What is rendered to judge a LoRA."""
 
     checkpoint: str = setting("", "the base model to render with; empty means the one trained on")
-    weights: list[float] = setting(lambda: [0.7, 1.0], "LoRA weights compared")
+    weights: list[float] = setting(lambda: [0.7, 1.0], "LoRA weights compared", min_length=1)
     epochs: int = setting(3, "saved epochs compared, the last and others evenly before it", ge=1, le=100)
     prompts: list[str] = setting(list, "further prompts; {trigger} stands for the trigger")
-    seeds: list[int] = setting(lambda: [11, 12], "render seeds that choose epoch and weight")
-    report_seeds: list[int] = setting(
-        lambda: [101, 102], "render seeds that choose nothing; the told scores come from these"
-    )
+    seeds: list[int] = setting(lambda: [11, 12], "render seeds that choose epoch and weight", min_length=1)
+    report_seeds: list[int] = setting(lambda: [101, 102], "render seeds that choose nothing; the told scores come from these", min_length=1)
     negative: str = setting("", "negative prompt")
     steps: int = setting(20, "denoising steps", ge=1, le=200)
     guidance: float = setting(7.0, "classifier-free guidance scale", ge=1, le=30)
-    width: int = setting(512, "render width", unit="pixels", ge=64, le=2048)
-    height: int = setting(512, "render height", unit="pixels", ge=64, le=2048)
+    width: int = setting(512, "render width", unit="pixels", ge=64, le=2048, multiple_of=8)
+    height: int = setting(512, "render height", unit="pixels", ge=64, le=2048, multiple_of=8)
     threshold: float = setting(0.5, "a tag the tagger scores from here on counts as drawn", gt=0, lt=1, advanced=True)
     batch_size: int = setting(4, "pictures rendered at once", ge=1, le=64, advanced=True)
     device: str = setting("auto", "cuda, cuda:1, mps, cpu, or auto", advanced=True)
+
+
+    @model_validator(mode="after")
+    def _seeds_differ(self) -> "EvaluateSettings":
+        if set(self.seeds) & set(self.report_seeds):
+            raise ValueError("seeds and report_seeds must not share a seed: the told scores come from seeds that chose nothing")
+        for name, values in (("seeds", self.seeds), ("report_seeds", self.report_seeds), ("weights", self.weights)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name} has a value twice")
+        return self
 
 
 class RefineSettings(StageSettings):

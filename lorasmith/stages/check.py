@@ -73,7 +73,8 @@ def checkpoint_faults(checkpoint: str) -> list[str]:
 
     if not checkpoint:
         return [
-            f'No base model is set: write `checkpoint = "...safetensors"` under [train] in {FILE_NAME}, or give --checkpoint.'
+            f"No base model is set: write checkpoint = '...safetensors' (in single quotes) under [train] in {FILE_NAME}, "
+            "or give --checkpoint."
         ]
     try:
         detect(read_header(Path(checkpoint).expanduser()))

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lorasmith.errors import LorasmithError, TaggerError, UsageError
+from lorasmith.errors import CheckpointError, LorasmithError, TaggerError, UsageError
 from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import EvaluateSettings, TagSettings, TrainSettings
+from lorasmith.stages.check import checkpoint_faults
 from lorasmith.stages.renders import Cell, Wanted, common_prompt, render_missing, scores_of, wanted
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Bench:
     prompts: "tuple[PlannedPrompt, ...]"
     clip_skip: int
     report: Report
+    checkpoint: Path
 
 
 def evaluate(
@@ -103,11 +105,11 @@ def evaluate(
 
 
 def last_finished_run(project: Project) -> Path:
-    """Gives the newest run that has ended; raises when there is none."""
+    """Gives the run that train gave last, else the newest that has ended; raises when there is none."""
     finished = [folder for folder in project.numbered(project.runs) if (folder / "trained.json").is_file()]
     if not finished:
         raise UsageError("No training run has ended yet; run `lorasmith train` first.")
-    return finished[-1]
+    return next((folder for folder in finished if folder.name == project.fact("run")), finished[-1])
 
 
 def chosen_epochs(project: Project, run: Path, count: int) -> list[tuple[int, Path]]:
@@ -135,8 +137,9 @@ def _bench(
     tagger = open_tagger(tag_settings.tagger, models_folder=None, providers=tuple(tag_settings.providers))
     core = tuple(project.fact("core_tags") or ())
     prompts = tuple(evaluation_prompts(project.trigger, core, habits(project), set(tagger.index), settings.prompts))
-    checkpoint = Path(settings.checkpoint or project.settings(TrainSettings).checkpoint).expanduser()
-    clip_skip = int(tomllib.loads((run / "run.toml").read_text(encoding="utf-8"))["settings"]["clip_skip"])
+    trained = tomllib.loads((run / "run.toml").read_text(encoding="utf-8"))["settings"]
+    checkpoint = checkpoint_of(project, settings, trained)
+    clip_skip = int(trained["clip_skip"])
     identity = {
         "run": run.name,
         "files": {file.name: sha256_of(file) for _, file in chosen_epochs(project, run, settings.epochs)},
@@ -148,8 +151,16 @@ def _bench(
     }
     folder = _folder(project, identity)
     judge = Judge(tagger.index, core, settings.threshold)
-    renderer = renderer or DiffusersRenderer(checkpoint, settings.device)
-    return Bench(project, settings, folder, renderer, tagger, judge, prompts, clip_skip, report)
+    renderer = renderer or DiffusersRenderer(checkpoint, settings.device, batch_size=settings.batch_size)
+    return Bench(project, settings, folder, renderer, tagger, judge, prompts, clip_skip, report, checkpoint)
+
+
+def checkpoint_of(project: Project, settings: EvaluateSettings, trained: Mapping[str, Any]) -> Path:
+    """Gives the base model to render with: the one set, else the one trained on; raises when it cannot be used."""
+    wanted = settings.checkpoint or str(trained.get("checkpoint", "")) or project.settings(TrainSettings).checkpoint
+    if faults := checkpoint_faults(wanted):
+        raise CheckpointError(" ".join(faults))
+    return Path(wanted).expanduser()
 
 
 def _folder(project: Project, identity: Mapping[str, Any]) -> Path:
@@ -196,12 +207,11 @@ def _record(bench: Bench, choice: Any, told: Any, best: Cell) -> "Evaluation":
     from lorasmith.judging.record import Evaluation
 
     base, cells, ranking = choice
-    settings = bench.project.settings(TrainSettings)
     shown = bench.settings.model_dump(mode="json", exclude={"prompts", "checkpoint"})
     return Evaluation(
         name=bench.folder.name,
         trigger=bench.project.trigger,
-        base_model=Path(bench.settings.checkpoint or settings.checkpoint).name,
+        base_model=bench.checkpoint.name,
         lora=best.lora.name if best.lora else "",
         tagger=bench.tagger.name,
         core=bench.judge.core,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import Picture, Tag, facts_of
+from lorasmith.project.pictures import TAGGER, Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
 
@@ -76,13 +76,21 @@ def _prepare_one(project: Project, original: Picture, settings: PrepareSettings,
     if project.fact(f"prepared:{original.name}") == wish and all(project.file_of(edit).exists() for edit in existing):
         return 0
     edits = _decide(project, original, settings, head)
+    # An edit that is wanted again stays what it is, with its name and what a person said of it.
+    same = [edit for edit in existing if any(_is_same(project, edit, *each) for each in edits)]
+    new = [each for each in edits if not any(_is_same(project, edit, *each) for edit in same)]
     with project.transaction():
         for edit in existing:
-            project.pictures.trash(edit.name)
-        for operation, image in edits:
+            if edit not in same:
+                project.pictures.trash(edit.name)
+        for operation, image in new:
             _add_edit(project, original, operation, image)
         project.remember(f"prepared:{original.name}", wish)
-    return len(edits)
+    return len(new)
+
+
+def _is_same(project: Project, edit: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image") -> bool:
+    return edit.operation == operation and (edit.width, edit.height) == image.size and project.file_of(edit).exists()
 
 
 def _decide(
@@ -112,7 +120,7 @@ def _is_head_already(project: Project, original: Picture) -> bool:
     from lorasmith.tags.crops import kind_of_framing
     from lorasmith.tags.groups import group_of
 
-    framings = [tag.tag for tag in project.pictures.tags(original.name) if group_of(tag.tag) == "framing"]
+    framings = [tag for tag in project.pictures.said(original.name) if group_of(tag) == "framing"]
     # e621's `portrait` is implied by every framing, full-length too: only when nothing else is said does it mean the head.
     return bool(framings) and all(kind_of_framing(tag) == "head" for tag in framings)
 
@@ -144,6 +152,8 @@ def _add_edit(project: Project, original: Picture, operation: Mapping[str, Any],
     )
     by_source: dict[str, dict[str, Tag]] = {}
     for tag in project.pictures.tags(original.name):
+        if tag.source.startswith(TAGGER):
+            continue  # it will look at the edit itself
         by_source.setdefault(tag.source, {})[tag.tag] = tag
     for source, tags in by_source.items():
         left = visible(tags, "head" if operation["kind"] == "head" else "body")

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lorasmith.errors import PictureError
+from lorasmith.errors import PictureError, RefusedError
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import PERSON, Decision, Picture
+from lorasmith.project.pictures import PERSON, REFUSED, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
 
@@ -47,7 +47,11 @@ class Candidate:
 def prune(project: Project, settings: PruneSettings, report: Report = silent) -> Pruned:
     """Marks the pictures that should not be trained on, and why; deletes nothing."""
     candidates, broken = measure_all(project, report)
-    reasons = judge_all(candidates, settings) | broken
+    # What a person or safety has dropped stands for nobody: its twin must not go with it.
+    out = {
+        name for name, word in project.pictures.decisions().items() if word.maker != MAKER and word.verdict == "drop"
+    }
+    reasons = judge_all([one for one in candidates if one.picture.name not in out], settings) | broken
     with project.change("prune", "prune"), project.transaction():
         for picture in project.pictures.originals():
             if picture.origin == "render":
@@ -88,7 +92,7 @@ def measure_all(project: Project, report: Report = silent) -> tuple[list[Candida
             project.caches.keep_measures(picture.sha256, measured.to_dict())
         else:
             measured = Measures.from_dict(facts)
-        tags = frozenset(tag.tag for tag in project.pictures.tags(picture.name))
+        tags = frozenset(project.pictures.said(picture.name))
         candidates.append(Candidate(picture, measured, tags))
     report(Progress("prune", len(pictures), len(pictures), "measured"))
     return candidates, broken
@@ -183,8 +187,13 @@ def judge_twins(candidates: Sequence[Candidate], bits: int) -> dict[str, Decisio
 
 def decide_by_hand(project: Project, verdict: str, names: Sequence[str], reason: str = "") -> int:
     """Keeps or drops pictures by a person's word, which wins over every suggestion; gives how many."""
+    decisions = project.pictures.decisions()
     for name in names:
         project.pictures.get(name)
+        if name in decisions and decisions[name].maker == REFUSED:
+            raise RefusedError(
+                f"{name} is refused: the tagger sees on it what marks minors. Nobody's word changes that."
+            )
     shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
     with project.change("prune", f"{verdict} {shown}"), project.transaction():
         for name in names:

@@ -75,16 +75,20 @@ def render_missing(
     folder: Path, renders: Sequence[Wanted], renderer: "Renderer", prompt: "Prompt", report: Report, batch: int
 ) -> int:
     """Renders what has no file yet, each written whole with its WebUI parameters; `prompt` holds the common settings."""
-    missing = [render for render in renders if not (folder / render.file).is_file()]
-    done = 0
-    for group in _batches(missing, batch):
-        report(Progress("evaluate", done, len(missing), f"rendering {group[0].cell.title}"))
+    made = 0
+    # Batches are the same whatever is there already: a picture may differ by a rounding in another company.
+    for done, group in enumerate(_batches(renders, batch)):
+        missing = [render for render in group if not (folder / render.file).is_file()]
+        if not missing:
+            continue
+        report(Progress("evaluate", done * batch, len(renders), f"rendering {group[0].cell.title}"))
         prompts = [_prompt(render, prompt) for render in group]
         for render, asked, image in zip(group, prompts, renderer.render(prompts), strict=True):
-            write_atomic(folder / render.file, _png(image, renderer, asked))
-        done += len(group)
-    report(Progress("evaluate", done, len(missing), "rendered"))
-    return done
+            if render in missing:
+                write_atomic(folder / render.file, _png(image, renderer, asked))
+        made += len(missing)
+    report(Progress("evaluate", len(renders), len(renders), "rendered"))
+    return made
 
 
 def _batches(renders: Sequence[Wanted], size: int) -> Iterator[list[Wanted]]:

@@ -115,7 +115,7 @@ def advice(good: int, wanted: int, suggested: int | None) -> str:
         return "No post passes the filters: lower min_area or loosen ratings, file types or blacklist."
     if good < 20:
         return f"Only {good} posts pass: too few for a good LoRA. Loosen the query, or add pictures of your own (lorasmith add)."
-    if good < wanted:
+    if good <= wanted:
         return f"{good} posts pass, fewer than the {wanted} wanted: take them all and prune with care."
     return f"{good} posts pass; --min-score {suggested} on download gives about {wanted}."
 

@@ -6,12 +6,15 @@ from typing import Any
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.progress import Report, silent
 from lorasmith.project.project import Project
+from lorasmith.safety import demand_safe_query
 from lorasmith.settings.stage import unknown_name
 from lorasmith.settings.tables import TABLES, SiteSettings, TrainSettings
 from lorasmith.settings.toml import FILE_NAME, SITE, keep_choice
 from lorasmith.stages.check import checkpoint_faults
+from lorasmith.stages.site import query_of
 from lorasmith.stages.table import STAGES, Stage
 
+_ONCE = ("renders",)  # flags that name things of one moment are not kept
 _ASKING = ("research", "download")  # stages that ask a site: done once for the same settings, unless asked for again
 
 
@@ -19,11 +22,14 @@ def run_stage(project: Project, name: str, report: Report = silent, flags: Mappi
     """Runs one stage; what a person typed is kept in lorasmith.toml, so that the next call of any kind goes on with it."""
     stage = _stage(name)
     settings = project.settings(TABLES[name], flags)
+    if isinstance(settings, SiteSettings):
+        demand_safe_query(settings.query)
     if flags:
-        _keep(project, name, flags)
+        _keep(project, name, {key: value for key, value in flags.items() if key not in _ONCE})
     result = stage.function()(project, settings, report)
     if name in _ASKING:
-        project.remember(f"done:{name}", settings.model_dump(mode="json"))
+        assert isinstance(settings, SiteSettings)
+        project.remember(f"done:{name}", _asked(project, settings))
     return result
 
 
@@ -71,9 +77,14 @@ def skip_reason(project: Project, name: str) -> str | None:
     assert isinstance(settings, SiteSettings)
     if not settings.query and project.pictures.all(origins=("folder",)):
         return "the project has pictures of your own and no query"
-    if project.fact(f"done:{name}") == settings.model_dump(mode="json"):
+    if project.fact(f"done:{name}") == _asked(project, settings):
         return "done before with the same settings"
     return None
+
+
+def _asked(project: Project, settings: SiteSettings) -> dict[str, Any]:
+    """Gives what a site was asked for, and how: the same again need not be asked."""
+    return settings.model_dump(mode="json") | {"query": query_of(project, settings)}
 
 
 def _stage(name: str) -> Stage:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from lorasmith.errors import TaggerError
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import PERSON, REFUSED, Decision, Picture, Tag
+from lorasmith.project.pictures import NOT_THERE, PERSON, REFUSED, TAGGER, Decision, Picture, Tag
 from lorasmith.project.project import Project
-from lorasmith.project.sidecars import outside_edits, write_dataset
-from lorasmith.safety import is_refused
+from lorasmith.project.sidecars import announce_captions, outside_edits, write_dataset
+from lorasmith.safety import SEEN, fold, is_refused, text_is_refused
 from lorasmith.settings.tables import TagSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lorasmith.tags.merge import MergedTag
 
 NO_TAGGER = "none"
-NOT_THERE = 0.0  # the score of a tag that a person took out
 
 
 @dataclass(frozen=True)
@@ -45,18 +44,21 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
     tagger = None if settings.tagger == NO_TAGGER else open_project_tagger(settings, report)
     scored = 0 if tagger is None else score_missing(project, tagger, pictures, settings.batch_size, report)
     with project.change("tag", "tag"):
-        refused = refuse(project, pictures, tagger, settings.threshold)
+        refused = refuse(project, pictures, tagger)
         pictures = project.pictures.trained()
         merged, core, captions = _compose(project, pictures, tagger, settings)
-        edited = enter_outside_edits(project, settings, captions)
+        edited, refused_edits = enter_outside_edits(project, settings, captions)
+        refused += refused_edits
         if edited:
+            pictures = project.pictures.trained()
             merged, core, captions = _compose(project, pictures, tagger, settings)
+        announce_captions(project, settings.caption_set, captions)
         with project.transaction():
             for name, tags in merged.items():
                 _keep_tagger_tags(project, name, tagger, tags)
             repeats = project.settings(TrainSettings).repeats
             write_dataset(project, settings.caption_set, captions, repeats)
-    project.remember("core_tags", core)
+            project.remember("core_tags", core)
     report(Progress("tag", len(pictures), len(pictures), "done"))
     counts = [len(caption.split(", ")) for caption in captions.values()]
     return Tagged(
@@ -73,7 +75,7 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
     )
 
 
-def refuse(project: Project, pictures: Sequence[Picture], tagger: "Tagger | None", threshold: float) -> int:
+def refuse(project: Project, pictures: Sequence[Picture], tagger: "Tagger | None") -> int:
     """Takes out the pictures on which the tagger sees a tag that marks minors; gives how many. No one can keep them."""
     if tagger is None:
         return 0
@@ -81,9 +83,7 @@ def refuse(project: Project, pictures: Sequence[Picture], tagger: "Tagger | None
     if not places:
         return 0
     roots = {
-        picture.name.split(".")[0]
-        for picture in pictures
-        if vector_of(project, tagger, picture)[places].max() >= threshold
+        picture.name.split(".")[0] for picture in pictures if vector_of(project, tagger, picture)[places].max() >= SEEN
     }
     for name in sorted(roots):
         project.pictures.decide(name, Decision("drop", REFUSED, "refused"), maker=REFUSED)
@@ -102,19 +102,30 @@ def _compose(
     return merged, core, _captions(project, merged, core, settings)
 
 
-def enter_outside_edits(project: Project, settings: TagSettings, ours: Mapping[str, str]) -> tuple[str, ...]:
-    """Enters what other tools changed in the sidecars as a person's word: added tags, and tags that are not to come back."""
+def enter_outside_edits(
+    project: Project, settings: TagSettings, ours: Mapping[str, str]
+) -> tuple[tuple[str, ...], int]:
+    """Enters what other tools changed in the sidecars as a person's word: added tags, and tags that are not to come back.
+
+    A sidecar that now says what marks minors says it of the picture: the picture is refused. Gives the names of the edited
+    sidecars, and how many pictures were refused for theirs.
+    """
     from lorasmith.tags.spelling import with_underscores
 
     edits = outside_edits(project, settings.caption_set, ours)
+    refused = 0
     for name, edit in edits.items():
+        if any(text_is_refused(tag) for tag in edit.added):
+            project.pictures.decide(name.split(".")[0], Decision("drop", REFUSED, "refused"), maker=REFUSED)
+            refused += 1
+            continue
         words = {tag.tag: tag for tag in project.pictures.tags(name) if tag.source == PERSON}
         words |= {with_underscores(tag): Tag(with_underscores(tag), "general", PERSON, 1.0) for tag in edit.added}
         words |= {
             with_underscores(tag): Tag(with_underscores(tag), "general", PERSON, NOT_THERE) for tag in edit.removed
         }
         project.pictures.set_tags(name, PERSON, words.values())
-    return tuple(edits)
+    return tuple(edits), refused
 
 
 def open_project_tagger(settings: TagSettings, report: Report = silent) -> "Tagger":
@@ -173,7 +184,7 @@ def _merge(project: Project, picture: Picture, tagger: "Tagger | None", settings
     merged += [
         MergedTag(tag, category, frozenset(["booru"]), None) for tag, category in own.items() if tag not in there
     ]
-    return [tag for tag in merged if tag.tag not in gone and not is_refused(tag.tag)]
+    return [tag for tag in merged if tag.tag not in gone and not text_is_refused(tag.tag)]
 
 
 def _core(project: Project, merged: Merged, settings: TagSettings) -> list[str]:
@@ -208,7 +219,7 @@ def _captions(project: Project, merged: Merged, core: Sequence[str], settings: T
         own = [tag.tag for tag in project.pictures.tags(name) if tag.source == PERSON and tag.score > NOT_THERE]
         chosen = [*chosen, *(tag for tag in own if tag not in chosen)]
         # The trigger is written as the person typed it, everywhere: captions, prompts and activation text must agree.
-        rest = caption_text([tag for tag in chosen if tag != project.trigger], settings.underscores)
+        rest = caption_text([tag for tag in chosen if fold(tag) != fold(project.trigger)], settings.underscores)
         captions[name] = f"{project.trigger}, {rest}" if rest else project.trigger
     return captions
 
@@ -216,7 +227,7 @@ def _captions(project: Project, merged: Merged, core: Sequence[str], settings: T
 def _keep_tagger_tags(project: Project, name: str, tagger: "Tagger | None", tags: "Sequence[MergedTag]") -> None:
     if tagger is None:
         return
-    source = f"tagger:{tagger.name}"
+    source = f"{TAGGER}{tagger.name}"
     rows = [Tag(tag.tag, tag.category, source, round(tag.score or 0.0, 3)) for tag in tags if "tagger" in tag.sources]
     project.pictures.set_tags(name, source, rows)
 

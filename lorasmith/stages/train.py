@@ -52,6 +52,7 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
         trigger=project.trigger,
     )
     trained = train_lora(request, report)
+    project.remember("run", request.run_folder.name)
     plan = plan_of(project, settings, pictures)
     files = tuple(saved.path.relative_to(project.folder).as_posix() for saved in trained.files)
     return Trained(

@@ -15,10 +15,10 @@ from lorasmith.checkpoints.clip.tokenizer import load_tokenizer
 from lorasmith.checkpoints.load import load_sd1
 from lorasmith.demo import tiny_sd
 from lorasmith.demo.abstract import abstract_picture
-from lorasmith.demo.base_file import METADATA, schedule_buffers, write_base
 from lorasmith.demo.captions import LENGTH, NAMED, tokens
 from lorasmith.demo.latents import LatentCache
 from lorasmith.demo.muon import MuonAdam, orthogonal
+from lorasmith.demo.single_file import METADATA, schedule_buffers, write_base
 from lorasmith.demo.train_base import MODEL_FILE
 from lorasmith.demo.train_unet import UnetTraining
 from lorasmith.demo.train_vae import fold_scale, picture_loss, to_tensor
