@@ -23,8 +23,10 @@ REFUSED_TAGS = frozenset(
 REFUSED_WORDS = frozenset(
     "toddler toddlers toddlercon loli lolis lolicon shota shotas shotacon underage preteen preteens babyfur".split()
 )
-FIRST_WORDS = frozenset(["young"])  # young_*
-LAST_WORDS = frozenset(["cub", "cubs", "child", "children", "toddler"])  # *_cub, female_child
+FIRST_WORDS = frozenset(["young", "baby", "infant", "newborn", "cub"])  # young_*, baby_dragon, cub_focus
+LAST_WORDS = frozenset(  # *_cub, female_child, human_baby
+    ["cub", "cubs", "child", "children", "toddler", "baby", "babies", "infant", "infants", "newborn"]
+)
 QUALIFIERS = ("_(age)", "_(lore)")  # cub_(age) says what cub says
 # Phrases that hold such a word and mean something else: colours, flowers, jutting hips.
 INNOCENT_PHRASES = ("baby blue", "baby pink", "baby breath", "baby's breath", "brain child", "child bearing")

@@ -231,3 +231,34 @@ def test_results_are_utf_8_whatever_the_terminal_says(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "lorasmith", "new", str(tmp_path / "ü"), "--trigger", "zörvex", "--json"]
     ended = subprocess.run(command, capture_output=True, env=environment, timeout=60)
     assert "ü" in json.load(io.StringIO(ended.stdout.decode("utf-8")))["project"]
+
+
+def test_what_marks_minors_is_found_in_folders_between_and_in_every_sidecar(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    (folder / "loli").mkdir(parents=True)
+    for number, name in enumerate(["loli/a.png", "b.png", "c.png"]):
+        Image.effect_noise((300, 300), 40 + number).convert("RGB").save(folder / name)
+    (folder / "b.txt").write_text("solo", encoding="utf-8")
+    (folder / "b.json").write_text(json.dumps({"tags": ["loli"]}), encoding="utf-8")
+    Project.create(tmp_path / "p", "zorvex").close()
+    code, out, _ = call(capsys, "add", tmp_path / "p", folder, "--json")
+    told = json.loads(out)
+    assert code == 0 and (told["added"], told["refused"]) == (1, 2)
+
+
+def test_the_projects_own_pictures_are_not_added_to_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    Image.effect_noise((300, 300), 40).convert("RGB").save(tmp_path / "a.png")
+    Project.create(tmp_path / "p", "zorvex").close()
+    assert json.loads(call(capsys, "add", tmp_path / "p", tmp_path, "--json")[1])["added"] == 1
+    again = json.loads(call(capsys, "add", tmp_path / "p", tmp_path, "--json")[1])
+    assert (again["found"], again["already"]) == (1, 1)
+
+
+def test_the_demo_leaves_a_project_of_ones_own_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    Project.create(tmp_path / "p", "zorvex").close()
+    before = (tmp_path / "p" / "lorasmith.toml").read_text(encoding="utf-8")
+    code, _, err = call(capsys, "demo", tmp_path / "p")
+    assert code == 2 and "project of your own" in err
+    assert (tmp_path / "p" / "lorasmith.toml").read_text(encoding="utf-8") == before

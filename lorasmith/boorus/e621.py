@@ -134,7 +134,7 @@ def sent_query(query: str) -> str:
     """Gives the query as it is sent: refused if it asks for minors, with the key negative, within 40 terms."""
     demand_safe_query(query)
     terms = query.split()
-    if KEY_NEGATIVE not in (term.lower() for term in terms):
+    if not _has_key_negative(terms):
         terms.append(KEY_NEGATIVE)
     counted = [term for term in terms if term not in _BRACKETS and not _FREE.fullmatch(term)]
     if len(counted) > MOST_TERMS:
@@ -143,6 +143,16 @@ def sent_query(query: str) -> str:
             "leave some out and filter by the blacklist instead."
         )
     return " ".join(terms)
+
+
+def _has_key_negative(terms: list[str]) -> bool:
+    """Says whether the key negative stands among the terms outside of every bracket."""
+    depth = 0
+    for term in terms:
+        if depth == 0 and term.lower() == KEY_NEGATIVE:
+            return True
+        depth += (term.lstrip("-~") == "(") - (term == ")")
+    return False
 
 
 def _chunks(items: list[Item], size: int) -> Iterator[list[Item]]:

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from lorasmith.errors import UsageError
 from lorasmith.progress import Progress, Report
 from lorasmith.project.project import Project
 from lorasmith.stages.run import run_all
@@ -75,8 +76,13 @@ def open_or_create(folder: Path, url: str, trigger: str, seed: int) -> Project:
     base, tagger = model_files()
     site: dict[str, Any] = {"query": f"{trigger} solo", "site_url": url}
     if (folder / FILE_NAME).exists():
+        project = Project.open(folder)
+        if project.tables.get("project", {}).get("preset") != PRESET:
+            project.close()
+            raise UsageError(f"{folder} is a project of your own, not a demo; give another folder, or none.")
         keep_choice(folder / FILE_NAME, "site", site)
-        return Project.open(folder)
+        keep_choice(folder / FILE_NAME, "train", {"seed": seed})
+        return project
     chosen: dict[str, dict[str, Any]] = {
         "site": site,
         "tag": {"tagger": str(tagger)},

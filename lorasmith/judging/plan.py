@@ -7,7 +7,7 @@ from typing import Literal
 from lorasmith.errors import UsageError
 from lorasmith.safety import demand_safe_text
 from lorasmith.tags.groups import group_of, members
-from lorasmith.tags.spelling import for_prompt, from_prompt
+from lorasmith.tags.spelling import escaped, for_prompt, from_prompt
 
 Kind = Literal["likeness", "pose", "framing", "background", "described", "plain", "extra"]
 FLEXIBILITY: tuple[Kind, ...] = ("pose", "framing", "background")
@@ -77,6 +77,7 @@ def evaluation_prompts(
     tagger can see: only that is asked. `extra` are a person's prompts with `{trigger}`. `described` prompts name the
     looks without the trigger, `plain` ones neither: there the character should not come.
     """
+    trigger = escaped(trigger)
     likeness = [PlannedPrompt("likeness", _text(trigger))]
     chosen = {kind: asked_members(kind, habits, known, per_group) for kind in FLEXIBILITY}
     whole = next((tag for tag in _WHOLE_FIGURE if tag in known), None)
@@ -110,7 +111,7 @@ def extra_prompt(text: str, trigger: str, known: Collection[str]) -> PlannedProm
     """Plans a person's own prompt; what it asks is read off its words, as far as the tagger knows them."""
     try:
         filled = text.format(trigger=trigger)
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         raise UsageError(
             f"The evaluation prompt '{text}' has braces that stand for nothing; only {{trigger}} is known."
         ) from error

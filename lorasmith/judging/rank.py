@@ -80,7 +80,7 @@ def word(like: float | None, kept: float | None, bars: Bars) -> tuple[Bake, str]
     if like is None:
         return "unjudged", "the tagger knows none of the own tags"
     told = "obedience could not be measured" if kept is None else f"follows {kept:.0%} of what the base follows"
-    if kept is not None and kept < bars.kept:
+    if kept is not None and kept < bars.kept and like >= bars.likeness:
         return "overbaked", f"{told}, under {bars.kept:.0%}: the LoRA overrules the prompt (likeness {like:.2f})"
     if like < bars.likeness:
         return "underbaked", f"likeness {like:.2f}, under {bars.likeness:.2f}: not yet the character ({told})"

@@ -211,7 +211,7 @@ def check_trigger(trigger: str) -> None:
     """Raises when a trigger is empty or too long, has a comma or a line break, or marks minors."""
     if not trigger.strip() or trigger != trigger.strip():
         raise UsageError("The trigger is empty or has spaces round it; give one word, such as --trigger zorvex.")
-    if any(mark in trigger for mark in ",|\\/") or not trigger.isprintable():
+    if any(mark in trigger for mark in ",|\\/<>") or not trigger.isprintable():
         raise UsageError(
             f"The trigger {trigger!r} has a mark that captions use otherwise; use letters, digits, spaces, '_' or '-'."
         )

@@ -102,7 +102,7 @@ def folder_word(trigger: str) -> str:
 
 
 def _tags(text: str) -> list[str]:
-    return [tag.strip() for tag in text.split(",") if tag.strip()]
+    return [tag.strip() for tag in re.split(r"[,\n]", text) if tag.strip()]
 
 
 def _sha(text: str) -> str:

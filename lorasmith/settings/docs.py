@@ -22,7 +22,7 @@ What holds, the later over the earlier: default, preset, `{FILE_NAME}` of the pr
 - In `{FILE_NAME}` each stage has a table of its name. `[{SITE}]` holds what research and download share; a line in the
   stage's own table wins over it, and any line of the file wins over any line of the preset.
 - A flag is the setting's name with hyphens: `min_score` is `--min-score`; switches have a `--no-` form; a list takes its flag
-  several times. Flags hold for that one command, but what is said of the site is kept in `[{SITE}]` for the next stage.
+  several times. What is typed is kept in the file (of the site: in `[{SITE}]`).
 - "unset" means that the program chooses: leave the line out. An unknown table or setting is an error, never passed over.
 - Settings marked \\* are rarely needed; forms fold them away.
 """

@@ -32,8 +32,9 @@ def add_folder(project: Project, source: Path, report: Report = silent) -> Added
     """Copies the pictures of a folder (and its sub-folders) into the project; the same file is taken once."""
     if not source.is_dir():
         raise UsageError(f"{source} is not a folder; give the folder that holds the pictures.")
+    source = source.resolve()
     demand_safe_text(source.name.replace("_", " "), "folder name")
-    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    files = picture_files(source, project.folder)
     if not files:
         raise UsageError(f"{source} holds no pictures ({', '.join(sorted(_SUFFIXES))}).")
     demand_space(project.folder, sum(path.stat().st_size for path in files))
@@ -43,9 +44,12 @@ def add_folder(project: Project, source: Path, report: Report = silent) -> Added
         for done, path in enumerate(files):
             report(Progress("add", done, len(files), path.name))
             try:
-                outcomes = _add_one(project, path)
+                outcomes = _add_one(project, path, source)
             except PictureError as error:
                 failed.append(str(error))
+                continue
+            except PermissionError as error:
+                failed.append(f"{path} cannot be read ({error.strerror}); close the program that holds it, or check its rights.")
                 continue
             for outcome in outcomes:
                 counts[outcome] += 1
@@ -53,7 +57,24 @@ def add_folder(project: Project, source: Path, report: Report = silent) -> Added
     return Added(len(files), counts["added"], counts["already"], counts["with tags"], counts["refused"], tuple(failed))
 
 
-def _add_one(project: Project, path: Path) -> tuple[str, ...]:
+def picture_files(source: Path, project: Path) -> list[Path]:
+    """Lists the picture files below a folder; what lies in the project itself (crops, samples, renders) is left out."""
+    return sorted(
+        path
+        for path in source.rglob("*")
+        if path.suffix.lower() in _SUFFIXES and path.is_file() and not path.is_relative_to(project)
+    )
+
+
+def is_refused_file(path: Path, source: Path) -> bool:
+    """Says whether a file's name, a folder between it and the source, or any sidecar beside it marks minors."""
+    names = [*path.relative_to(source).parent.parts, path.stem]
+    if any(text_is_refused(name.replace("_", " ")) for name in names):
+        return True
+    return any(text_is_refused(decode(file.read_bytes())) for file in sidecars_of(path))
+
+
+def _add_one(project: Project, path: Path, source: Path) -> tuple[str, ...]:
     """Adds one file; gives the words that count it."""
     from lorasmith.imaging.read import open_picture, read_head
     from lorasmith.imaging.signatures import true_extension
@@ -63,8 +84,8 @@ def _add_one(project: Project, path: Path) -> tuple[str, ...]:
     known = project.pictures.find(name)
     if known is not None and project.file_of(known).exists() and not known.trashed:
         return ("already",)
-    tags, text = read_sidecar(path)
-    if any_refused(tags) or text_is_refused(text) or text_is_refused(path.stem.replace("_", " ")):
+    tags, _ = read_sidecar(path)
+    if is_refused_file(path, source) or any_refused(tags):
         return ("refused",)
     image = open_picture(path)
     target = project.images / f"{name}.{true_extension(read_head(path))}"
@@ -84,12 +105,16 @@ def read_sidecar(path: Path) -> tuple[dict[str, str], str]:
 
     Understands captions with commas (.txt, .caption) and JSON with a list, a text or a mapping of categories under `tags`.
     """
-    for suffix in _SIDECARS:
-        for file in (path.with_suffix(suffix), path.with_name(path.name + suffix)):
-            if file.is_file():
-                text = decode(file.read_bytes())
-                return (_from_json(text, file) if suffix == ".json" else _from_text(text)), text
+    for file in sidecars_of(path):
+        text = decode(file.read_bytes())
+        return (_from_json(text, file) if file.suffix == ".json" else _from_text(text)), text
     return {}, ""
+
+
+def sidecars_of(path: Path) -> list[Path]:
+    """Lists the sidecars beside a picture (`a.txt`, `a.png.txt`, ...), the one whose tags count first."""
+    places = (place for suffix in _SIDECARS for place in (path.with_suffix(suffix), path.with_name(path.name + suffix)))
+    return [place for place in places if place.is_file()]
 
 
 def decode(data: bytes) -> str:
@@ -111,7 +136,7 @@ def _from_text(text: str) -> dict[str, str]:
 def _from_json(text: str, file: Path) -> dict[str, str]:
     try:
         value: Any = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise PictureError(
             f"{file} is not valid JSON ({error}); correct it or remove it, then add the folder again."
         ) from error

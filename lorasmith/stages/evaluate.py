@@ -13,6 +13,7 @@ from lorasmith.errors import CheckpointError, LorasmithError, TaggerError, Usage
 from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
+from lorasmith.safety import SEEN, is_refused
 from lorasmith.settings.tables import EvaluateSettings, TagSettings, TrainSettings
 from lorasmith.stages.check import checkpoint_faults
 from lorasmith.stages.renders import Cell, Wanted, common_prompt, render_missing, scores_of, wanted
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _PLAN = "evaluation.json"  # what the folder is an evaluation of
 _SCORES = "scores.json"
 _GRID = "grid.png"
+NO_TAGGER = "none"
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,11 @@ def evaluate(
     record = _record(
         bench, (scored[base], tuple(scored[cell] for cell in cells), ranking), (told[best], told[base]), best
     )
-    record = _with_renders(bench, record, [*choosing, *telling])
-    _grid(bench, [base, *cells], choosing)
+    shown = without_refused(bench, [*choosing, *telling])
+    record = _with_renders(bench, record, shown)
+    _grid(bench, [base, *cells], [render for render in shown if not render.told])
     page = write_report(bench.folder, record)
-    _add_own_scores(bench, [*choosing, *telling])
+    _add_own_scores(bench, shown)
     _sidecars(bench, best, record)
     report(Progress("evaluate", 1, 1, "done"))
     return _result(bench, made, best, record, page)
@@ -134,6 +137,8 @@ def _bench(
     from lorasmith.taggers.open import open_tagger
 
     tag_settings = project.settings(TagSettings)
+    if tag_settings.tagger == NO_TAGGER:
+        raise UsageError("Renders are judged by a tagger, and tag.tagger is 'none': name one in lorasmith.toml under [tag].")
     tagger = open_tagger(tag_settings.tagger, models_folder=None, providers=tuple(tag_settings.providers))
     core = tuple(project.fact("core_tags") or ())
     prompts = tuple(evaluation_prompts(project.trigger, core, habits(project), set(tagger.index), settings.prompts))
@@ -252,6 +257,19 @@ def _with_renders(bench: Bench, record: "Evaluation", renders: Sequence[Wanted])
     return replace(record, renders=tuple(rows))
 
 
+def without_refused(bench: Bench, renders: Sequence[Wanted]) -> list[Wanted]:
+    """Leaves out, and removes, the renders on which the tagger sees what marks minors: nobody is shown them."""
+    places = [index for index, label in enumerate(bench.tagger.labels) if is_refused(label.name)]
+    if not places:
+        return list(renders)
+    scores = scores_of(bench.project, bench.tagger, bench.folder, renders, bench.report)
+    refused = {name for name, vector in scores.items() if vector[places].max() >= SEEN}
+    for render in renders:
+        if render.name in refused:
+            (bench.folder / render.file).unlink(missing_ok=True)
+    return [render for render in renders if render.name not in refused]
+
+
 def _add_own_scores(bench: Bench, renders: Sequence[Wanted]) -> None:
     """Adds to scores.json what later stages read: each render's name, LoRA, and the score of each own tag."""
     path = bench.folder / _SCORES
@@ -284,13 +302,15 @@ def _grid(bench: Bench, cells: Sequence[Cell], renders: Sequence[Wanted]) -> Non
 
 def _sidecars(bench: Bench, best: Cell, record: "Evaluation") -> None:
     """Writes what WebUIs read beside the recommended LoRA: activation text and weight (.json), a preview (.png)."""
+    from lorasmith.tags.spelling import escaped
+
     if best.lora is None:
         return
     notes = f"lorasmith: {record.ranking.advice}"
     facts = {
         "description": f"{bench.project.trigger}, trained on {record.base_model}",
         "sd version": "SD1",
-        "activation text": bench.project.trigger,
+        "activation text": escaped(bench.project.trigger),
         "preferred weight": best.weight,
         "negative text": bench.settings.negative,
         "notes": notes,

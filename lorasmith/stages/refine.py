@@ -33,6 +33,8 @@ def refine(project: Project, settings: RefineSettings, report: Report = silent) 
     """Copies the best renders of the last evaluation into the project; none is trained on before a person keeps it."""
     folder = latest_evaluation(project)
     renders = json.loads((folder / SCORES).read_text(encoding="utf-8"))["renders"]
+    if not all("name" in render for render in renders):
+        raise UsageError(f"{folder.name} was stopped before its end; run `lorasmith evaluate` again.")
     chosen = choose(renders, settings)
     added: list[str] = []
     already = 0

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from lorasmith.safety import demand_safe_text
 from lorasmith.tags.spelling import spelled, with_underscores, without_comma
 
-# A comma separates tags unless it stands inside parentheses: `name_(a, b)` is one tag.
-_SEPARATOR = re.compile(r"[,\n](?![^(]*\))")
+# A comma separates tags unless it stands inside a pair of parentheses: `name_(a, b)` is one tag, `;)` opens none.
+_PIECE = re.compile(r"(?:\([^()\n]*\)|[^,\n])+")
 
 
 def caption_text(tags: Iterable[str], underscores: bool = False) -> str:
@@ -25,7 +25,7 @@ def caption_text(tags: Iterable[str], underscores: bool = False) -> str:
 def tags_of_caption(text: str) -> list[str]:
     """Reads the tags of a caption: byte order mark, several lines, missing spaces and repeats are forgiven."""
     found: dict[str, str] = {}
-    for piece in _SEPARATOR.split(text.removeprefix("\ufeff")):
+    for piece in _PIECE.findall(text.removeprefix("\ufeff")):
         tag = with_underscores(without_comma(piece))
         if tag:
             found.setdefault(tag.casefold(), tag)

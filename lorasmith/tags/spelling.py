@@ -50,6 +50,11 @@ def for_prompt(tag: str) -> str:
     return _SPECIAL.sub(r"\\\1", with_spaces(tag))
 
 
+def escaped(text: str) -> str:
+    r"""Writes a text for a prompt as it is, but for brackets, which would be weights there: `\(` for `(`."""
+    return re.sub(r"([()\[\]])", r"\\\1", text)
+
+
 def from_prompt(tag: str) -> str:
     r"""Reads a tag out of a prompt: the reverse of `for_prompt`, as boorus store it."""
     return with_underscores(_ESCAPED.sub(r"\1", tag))

@@ -18,7 +18,7 @@ from lorasmith.training.noise import StepDraw, alphas_cumprod, draw_step, noised
 from lorasmith.training.plan import Plan
 from lorasmith.training.schedule import rate_factor
 
-HELD_TEXTS = 2048  # encoded captions kept when the text encoder is not trained
+HELD_TEXTS = 128  # encoded captions kept when the text encoder is not trained
 
 
 @dataclass(frozen=True)

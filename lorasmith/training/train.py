@@ -1,5 +1,6 @@
 """Trains a LoRA: from pictures, captions and a base model to files that WebUIs read."""
 
+import gc
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ _OLD_START, _OLD_BYTES = 0x100000, 0x10000  # the part of a checkpoint that WebU
 def train(request: TrainRequest, report: Report = silent) -> Trained:
     """Trains to the end, going on from where a stopped run of the same request was; a complete run returns at once.
 
-    Two runs of one request are byte-identical on one machine with one number of threads, whatever stopped them in
+    Two runs of one request on a CPU are byte-identical on one machine with one number of threads, whatever stopped them in
     between (times apart, unless SOURCE_DATE_EPOCH fixes them). Raises `TrainingError`, `CheckpointError` or
     `PictureError` when it cannot start or go on, `RefusedError` for a refused caption, trigger or prompt.
     """
@@ -64,10 +65,19 @@ def train(request: TrainRequest, report: Report = silent) -> Trained:
         captions = {picture.name: picture.caption for picture in pictures}
         learner = Learner(model, Lessons(captions, latents), settings, outline)
         trained = Loop(Course(request, facts, draws_of(pictures, fits)), learner, report).run()
+        del learner, model, latents
+    _give_back(device)
     write_end(request.run_folder, run, trained)
     _note_end(request.run_folder / EVENTS, trained)
     drop_states(request.run_folder / "checkpoints")
     return trained
+
+
+def _give_back(device: torch.device) -> None:
+    """Gives the memory back to whoever comes next: adapted layers hold themselves, so only a collection frees them."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def _demand_safe(request: TrainRequest) -> None:
