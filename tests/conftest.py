@@ -15,8 +15,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from lorasmith.demo.server import DemoBooru
 
 GPU_IS_THERE = shutil.which("nvidia-smi") is not None
 
@@ -63,3 +67,22 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.fixture(scope="session")
+def booru(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[DemoBooru]":
+    """A booru on loopback with two dozen posts of the demo's new character, among others."""
+    from tests.road import small_booru  # heavy: only for those who ask
+
+    with small_booru(tmp_path_factory.mktemp("booru")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random thin base model in the exact SD1.x layout."""
+    from tests.checkpoints.tiny import write_tiny
+
+    path = tmp_path_factory.mktemp("base") / "tiny.safetensors"
+    write_tiny(path)
+    return path

@@ -18,9 +18,7 @@ from lorasmith.demo.server import DemoBooru
 from lorasmith.demo.server_faults import Fault
 from lorasmith.project.project import Project
 from lorasmith.stages.table import STAGES
-from tests.stages.conftest import make_project
-
-pytest_plugins = ["tests.stages.conftest"]
+from tests.road import make_project
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from lorasmith.demo.server import DemoBooru
 from lorasmith.project.project import Project
-from tests.stages.conftest import make_project
+from tests.road import make_project
 from tests.stages.record import record_of
 
 KILLS = int(os.environ.get("LORASMITH_KILLS", "3"))
