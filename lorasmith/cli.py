@@ -69,7 +69,7 @@ def _show(result: Any, as_json: bool) -> int:
 def build_app(wanted: str = "") -> App:
     """Builds the commands; only the wanted stage's flags are read off its settings, so that --help starts at once."""
     app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
-              result_action="return_value")  # fmt: skip
+              result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
     first: tuple[Callable[..., Any], ...] = (demo, new, add, run)
     last: tuple[Callable[..., Any], ...] = (keep, drop, undo, redo, history, check, inspect, doctor)
