@@ -51,7 +51,10 @@ def rank(cells: Sequence[CellScores], base: CellScores, bars: Bars = Bars()) -> 
     judged = [standing for standing in standings if standing.likeness is not None]
     rule = RULE.format(kept=bars.kept, tie=bars.tie)
     if not judged:
-        nothing = "The tagger knows none of the character's own tags: nothing to rank."
+        nothing = (
+            "The tagger knows none of the character's own tags, so there is nothing to rank: look at the grid. "
+            'Name the looks under "Core looks" in info.md, or as tag.core_tags.'
+        )
         return Ranking(None, tuple(standings), rule, nothing)
     best = choose(judged, bars)
     rest = sorted((standing for standing in standings if standing is not best), key=lambda one: _order(one, bars))

@@ -49,7 +49,9 @@ def add_folder(project: Project, source: Path, report: Report = silent) -> Added
                 failed.append(str(error))
                 continue
             except PermissionError as error:
-                failed.append(f"{path} cannot be read ({error.strerror}); close the program that holds it, or check its rights.")
+                failed.append(
+                    f"{path} cannot be read ({error.strerror}); close the program that holds it, or check its rights."
+                )
                 continue
             for outcome in outcomes:
                 counts[outcome] += 1

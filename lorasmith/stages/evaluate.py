@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lorasmith.errors import CheckpointError, LorasmithError, TaggerError, UsageError
+from lorasmith.errors import CheckpointError, LorasmithError, UsageError
 from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from lorasmith.judging.plan import PlannedPrompt
+    from lorasmith.judging.rank import Ranking
     from lorasmith.judging.record import Evaluation
     from lorasmith.judging.scores import Judge, Judged
     from lorasmith.rendering.prompt import Renderer
@@ -84,12 +85,7 @@ def evaluate(
     judged = _judged(bench, choosing)
     scored = {cell: score_cell(cell.epoch, cell.weight, judged[cell], bench.judge) for cell in (base, *cells)}
     ranking = rank([scored[cell] for cell in cells], scored[base])
-    if ranking.best is None:
-        raise TaggerError(
-            f"{ranking.advice} Choose a tagger that knows them (tag.tagger), or name others (tag.core_tags)."
-        )
-    chosen = (ranking.best.epoch, ranking.best.weight)
-    best = next(cell for cell in cells if (cell.epoch, cell.weight) == chosen)
+    best = recommended(cells, ranking)
     telling = wanted([base, best], bench.prompts, settings.report_seeds, told=True)
     made += _render(bench, telling)
     judged_told = _judged(bench, telling)
@@ -105,6 +101,14 @@ def evaluate(
     _sidecars(bench, best, record)
     report(Progress("evaluate", 1, 1, "done"))
     return _result(bench, made, best, record, page)
+
+
+def recommended(cells: Sequence[Cell], ranking: "Ranking") -> Cell:
+    """Gives the cell that the ranking put first; where nothing could be judged, the last epoch nearest to full weight."""
+    if ranking.best is None:
+        return max(cells, key=lambda cell: (cell.epoch or 0, -abs(cell.weight - 1.0)))
+    chosen = (ranking.best.epoch, ranking.best.weight)
+    return next(cell for cell in cells if (cell.epoch, cell.weight) == chosen)
 
 
 def last_finished_run(project: Project) -> Path:
@@ -138,7 +142,9 @@ def _bench(
 
     tag_settings = project.settings(TagSettings)
     if tag_settings.tagger == NO_TAGGER:
-        raise UsageError("Renders are judged by a tagger, and tag.tagger is 'none': name one in lorasmith.toml under [tag].")
+        raise UsageError(
+            "Renders are judged by a tagger, and tag.tagger is 'none': name one in lorasmith.toml under [tag]."
+        )
     tagger = open_tagger(tag_settings.tagger, models_folder=None, providers=tuple(tag_settings.providers))
     core = tuple(project.fact("core_tags") or ())
     prompts = tuple(evaluation_prompts(project.trigger, core, habits(project), set(tagger.index), settings.prompts))
