@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,11 +42,26 @@ def write_atomic(path: Path, content: bytes | str) -> None:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(temporary, path)
+            move_into_place(temporary, path)
         except OSError:
             with suppress(OSError):  # where the folder itself is the trouble, its own error is the one to tell
                 temporary.unlink(missing_ok=True)
             raise
+
+
+def move_into_place(temporary: Path, path: Path) -> None:
+    """Renames a finished file over `path`, trying again for a second where somebody holds it for a moment.
+
+    Windows' virus scanners and indexers open new files at once; a rename meanwhile is a `PermissionError`.
+    """
+    for wait in (0.05, 0.1, 0.25, 0.6):
+        try:
+            os.replace(temporary, path)
+        except PermissionError:
+            time.sleep(wait)
+        else:
+            return
+    os.replace(temporary, path)
 
 
 def sha256_of(path: Path) -> str:

@@ -32,6 +32,20 @@ def test_the_digests_are_those_of_hashlib(tmp_path: Path) -> None:
     assert md5_of(tmp_path / "f") == hashlib.md5(data).hexdigest()
 
 
+def test_a_rename_waits_for_whoever_holds_the_file_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = iter([True, True, False])
+    rename = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        if next(held):
+            raise PermissionError(13, "held by a scanner")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    write_atomic(tmp_path / "f", b"whole")
+    assert (tmp_path / "f").read_bytes() == b"whole" and list(tmp_path.iterdir()) == [tmp_path / "f"]
+
+
 _WRITER = """
 import sys
 from pathlib import Path

@@ -12,7 +12,7 @@ from lorasmith.boorus.client import Client
 from lorasmith.boorus.faults import DamagedFileError, MissingFileError, NotFoundError
 from lorasmith.boorus.post import Post
 from lorasmith.errors import RefusedError, SiteBlocked
-from lorasmith.files import disk_full_is_a_sentence, md5_of
+from lorasmith.files import disk_full_is_a_sentence, md5_of, move_into_place
 from lorasmith.imaging.signatures import HEAD_BYTES, true_extension
 from lorasmith.safety import any_refused
 
@@ -142,5 +142,5 @@ def _finish(post: Post, part: Path) -> Path:
     with part.open("rb") as stream:
         ext = true_extension(stream.read(HEAD_BYTES))
     path = part.with_name(f"{post.name}.{ext}")
-    part.replace(path)
+    move_into_place(part, path)
     return path

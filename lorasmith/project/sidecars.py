@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lorasmith.files import disk_full_is_a_sentence, write_atomic
+from lorasmith.files import disk_full_is_a_sentence, move_into_place, write_atomic
 from lorasmith.project.pictures import Caption, Picture
 from lorasmith.project.project import Project
 from lorasmith.safety import demand_safe_text
@@ -122,7 +122,7 @@ def _put_picture(project: Project, picture: Picture, folder: Path) -> None:
     temporary = target.with_name(target.name + ".tmp")
     with disk_full_is_a_sentence(target):
         shutil.copyfile(source, temporary)
-        temporary.replace(target)
+        move_into_place(temporary, target)
 
 
 def _sweep(project: Project, caption_set: str, folder: Path, names: set[str]) -> None:
