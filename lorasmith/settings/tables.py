@@ -7,6 +7,7 @@ from pydantic import model_validator
 from lorasmith.settings.stage import StageSettings, setting
 
 Rating = Literal["s", "q", "e"]
+NO_TAGGER = "none"  # the tagger's name that stands for none
 FileType = Literal["png", "jpg", "webp", "gif"]
 
 

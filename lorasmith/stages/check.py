@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lorasmith.errors import CheckpointError, LorasmithError
+from lorasmith.errors import CheckpointError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings, TrainSettings
 from lorasmith.settings.toml import FILE_NAME
@@ -122,10 +122,3 @@ def plan_of(project: Project, settings: TrainSettings, pictures: "list[TrainingP
 
     sizes = {picture.name: (picture.width, picture.height) for picture in project.pictures.all()}
     return plan(settings, pictures, {picture.name: sizes[picture.name] for picture in pictures})
-
-
-def demand_trainable(project: Project, settings: TrainSettings) -> None:
-    """Raises with every error that check finds."""
-    found = check(project, settings)
-    if found.errors:
-        raise LorasmithError(" ".join(found.errors))

@@ -14,7 +14,7 @@ from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
 from lorasmith.safety import SEEN, is_refused
-from lorasmith.settings.tables import EvaluateSettings, TagSettings, TrainSettings
+from lorasmith.settings.tables import NO_TAGGER, EvaluateSettings, TagSettings, TrainSettings
 from lorasmith.stages.check import checkpoint_faults
 from lorasmith.stages.renders import Cell, Wanted, common_prompt, render_missing, scores_of, wanted
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _PLAN = "evaluation.json"  # what the folder is an evaluation of
 _SCORES = "scores.json"
 _GRID = "grid.png"
-NO_TAGGER = "none"
+Scores = Mapping[str, "np.ndarray"]  # render name -> the tagger's score of each label
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,13 @@ def evaluate(
     record = _record(
         bench, (scored[base], tuple(scored[cell] for cell in cells), ranking), (told[best], told[base]), best
     )
-    shown = without_refused(bench, [*choosing, *telling])
-    record = _with_renders(bench, record, shown)
+    renders = [*choosing, *telling]
+    scores = scores_of(project, bench.tagger, bench.folder, renders, report)
+    shown = without_refused(bench, renders, scores)
+    record = _with_renders(bench, record, shown, scores)
     _grid(bench, [base, *cells], [render for render in shown if not render.told])
     page = write_report(bench.folder, record)
-    _add_own_scores(bench, shown)
+    _add_own_scores(bench, shown, scores)
     _sidecars(bench, best, record)
     report(Progress("evaluate", 1, 1, "done"))
     return _result(bench, made, best, record, page)
@@ -238,13 +240,12 @@ def _record(bench: Bench, choice: Any, told: Any, best: Cell) -> "Evaluation":
     )
 
 
-def _with_renders(bench: Bench, record: "Evaluation", renders: Sequence[Wanted]) -> "Evaluation":
+def _with_renders(bench: Bench, record: "Evaluation", renders: Sequence[Wanted], scores: Scores) -> "Evaluation":
     from dataclasses import replace
 
     from lorasmith.judging.record import RenderRow
     from lorasmith.judging.scores import Judged, followed, likeness
 
-    scores = scores_of(bench.project, bench.tagger, bench.folder, renders, bench.report)
     rows = []
     for render in renders:
         judged = Judged(render.prompt, render.seed, scores[render.name])
@@ -263,12 +264,11 @@ def _with_renders(bench: Bench, record: "Evaluation", renders: Sequence[Wanted])
     return replace(record, renders=tuple(rows))
 
 
-def without_refused(bench: Bench, renders: Sequence[Wanted]) -> list[Wanted]:
+def without_refused(bench: Bench, renders: Sequence[Wanted], scores: Scores) -> list[Wanted]:
     """Leaves out, and removes, the renders on which the tagger sees what marks minors: nobody is shown them."""
     places = [index for index, label in enumerate(bench.tagger.labels) if is_refused(label.name)]
     if not places:
         return list(renders)
-    scores = scores_of(bench.project, bench.tagger, bench.folder, renders, bench.report)
     refused = {name for name, vector in scores.items() if vector[places].max() >= SEEN}
     for render in renders:
         if render.name in refused:
@@ -276,11 +276,10 @@ def without_refused(bench: Bench, renders: Sequence[Wanted]) -> list[Wanted]:
     return [render for render in renders if render.name not in refused]
 
 
-def _add_own_scores(bench: Bench, renders: Sequence[Wanted]) -> None:
+def _add_own_scores(bench: Bench, renders: Sequence[Wanted], scores: Scores) -> None:
     """Adds to scores.json what later stages read: each render's name, LoRA, and the score of each own tag."""
     path = bench.folder / _SCORES
     content = json.loads(path.read_text(encoding="utf-8"))
-    scores = scores_of(bench.project, bench.tagger, bench.folder, renders, bench.report)
     for row, render in zip(content["renders"], renders, strict=True):
         row["name"] = render.name
         row["lora"] = "" if render.cell.lora is None else render.cell.lora.name

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lorasmith.errors import TaggerError
@@ -11,15 +10,13 @@ from lorasmith.project.pictures import NOT_THERE, PERSON, REFUSED, TAGGER, Decis
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import announce_captions, outside_edits, write_dataset
 from lorasmith.safety import SEEN, fold, is_refused, text_is_refused
-from lorasmith.settings.tables import TagSettings, TrainSettings
+from lorasmith.settings.tables import NO_TAGGER, TagSettings, TrainSettings
 
 if TYPE_CHECKING:
     import numpy as np
 
     from lorasmith.taggers.onnx import Tagger
     from lorasmith.tags.merge import MergedTag
-
-NO_TAGGER = "none"
 
 
 @dataclass(frozen=True)
@@ -230,8 +227,3 @@ def _keep_tagger_tags(project: Project, name: str, tagger: "Tagger | None", tags
     source = f"{TAGGER}{tagger.name}"
     rows = [Tag(tag.tag, tag.category, source, round(tag.score or 0.0, 3)) for tag in tags if "tagger" in tag.sources]
     project.pictures.set_tags(name, source, rows)
-
-
-def dataset_folder(project: Project, settings: TagSettings) -> Path:
-    """The folder that other trainers are pointed at."""
-    return project.dataset(settings.caption_set)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lorasmith.errors import LorasmithError, UsageError
+from lorasmith.errors import LorasmithError
 from lorasmith.files import sha256_of
 from lorasmith.progress import Report, silent
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import folder_word
 from lorasmith.settings.tables import TrainSettings
-from lorasmith.stages.check import check, plan_of, training_pictures
+from lorasmith.stages.check import check, training_pictures
 
 if TYPE_CHECKING:
     from lorasmith.training.dataset import TrainingPicture
@@ -53,11 +53,11 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
     )
     trained = train_lora(request, report)
     project.remember("run", request.run_folder.name)
-    plan = plan_of(project, settings, pictures)
+    assert found.unet_lr is not None and found.text_encoder_lr is not None  # check makes a plan where it finds no error
     files = tuple(saved.path.relative_to(project.folder).as_posix() for saved in trained.files)
     return Trained(
-        request.run_folder.relative_to(project.folder).as_posix(), files, len(pictures), trained.steps, plan.unet_lr,
-        plan.text_encoder_lr, trained.loss, trained.resumed_from, tuple(found.warnings),
+        request.run_folder.relative_to(project.folder).as_posix(), files, len(pictures), trained.steps, found.unet_lr,
+        found.text_encoder_lr, trained.loss, trained.resumed_from, tuple(found.warnings),
     )  # fmt: skip
 
 
@@ -82,11 +82,3 @@ def _run_folder(project: Project, settings: TrainSettings, pictures: "list[Train
 def _unused(folders: list[Path]) -> Path | None:
     """Gives the last run folder when a process was killed before it wrote anything that says what the run is."""
     return folders[-1] if folders and not (folders[-1] / "run.toml").exists() else None
-
-
-def latest_run(project: Project) -> Path:
-    """Gives the newest run folder; raises when nothing was trained yet."""
-    runs = project.numbered(project.runs)
-    if not runs:
-        raise UsageError("Nothing was trained yet; run `lorasmith train` first.")
-    return runs[-1]
