@@ -23,11 +23,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits: 0 done, 1 it could not be done, 2 it was asked wrongly, 130 stopped by Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
-    words = [word for word in words if word != "--json"]
+    if "--events" in words:  # for a program that watches: progress as JSON lines, and the end of its input means stop
+        _start_events()
+    words = [word for word in words if word not in ("--json", "--events")]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     sys.exit(_run(words, as_json))
+
+
+_bar: Callable[[], Any] | None = None  # what shows progress where it is not the terminal's bar
+
+
+def _start_events() -> None:
+    global _bar
+    from lorasmith.terminal import Events, stop_when_input_ends
+
+    _bar = Events
+    stop_when_input_ends()
+
+
+def _shown() -> Any:
+    """Gives what shows progress, as a context manager."""
+    from lorasmith.terminal import Bar
+
+    return Bar() if _bar is None else _bar()
 
 
 def _run(words: list[str], as_json: bool) -> int:
@@ -107,9 +127,8 @@ def _stage_command(name: str, full: bool) -> Callable[..., Any]:
 def _run_stage(folder: Path, name: str, flags: dict[str, Any]) -> Any:
     from lorasmith.project.project import Project
     from lorasmith.stages.run import run_stage
-    from lorasmith.terminal import Bar
 
-    with Project.open(folder) as project, Bar() as bar:
+    with Project.open(folder) as project, _shown() as bar:
         return run_stage(project, name, bar, _absolute(flags))
 
 
@@ -178,9 +197,8 @@ def add(
     """Add one's own pictures to a project."""
     from lorasmith.project.project import Project
     from lorasmith.stages.add import add_folder
-    from lorasmith.terminal import Bar
 
-    with Project.open(folder) as project, Bar() as bar:
+    with Project.open(folder) as project, _shown() as bar:
         return add_folder(project, source, bar)
 
 
@@ -200,14 +218,13 @@ def run(  # noqa: PLR0913 - one parameter per flag
     """Run all stages in order; what is finished is not repeated. With --trigger the project is made where there is none."""
     from lorasmith.settings.toml import FILE_NAME
     from lorasmith.stages.run import run_all
-    from lorasmith.terminal import Bar
 
     wishes = {"query": query, "site_url": site_url, "checkpoint": checkpoint, "tagger": tagger}
     if trigger and not (folder / FILE_NAME).exists():
         opened = _create(folder, trigger, preset or "character_sd15", wishes)
     else:
         opened = _reopen(folder, {"trigger": trigger, "preset": preset}, wishes)
-    with opened as project, Bar() as bar:
+    with opened as project, _shown() as bar:
         return run_all(project, bar, start=start, end=end, again=again)
 
 
@@ -308,7 +325,6 @@ def demo(
 ) -> Any:
     """Prove the installation: a drawn world, all eight stages, no network, no GPU, no downloads."""
     from lorasmith.demo.demo import run_demo
-    from lorasmith.terminal import Bar
 
-    with Bar() as bar:
+    with _shown() as bar:
         return run_demo(folder, bar, seed=seed)

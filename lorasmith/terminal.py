@@ -1,18 +1,26 @@
-"""What a person sees in a terminal: a bar while it works, the result as lines, or one JSON object."""
+"""What a person sees in a terminal: a bar while it works, the result as lines, or one JSON object.
 
-import dataclasses
+And what another program hears on standard output when it asks for events.
+"""
+
+import _thread
 import json
-import math
+import os
 import sys
+import threading
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from lorasmith.progress import Progress
+from lorasmith.results import in_short, plain
 
 _LONG = 100  # characters from which a list is written one below the other
 _QUIET_SECONDS = 15.0  # between two lines where the output is no terminal
+_BETWEEN_EVENTS = 0.2  # seconds
+_GRACE = 15.0  # seconds from the end of standard input until the process goes whatever it does
+_STOPPED = 130
 
 
 class Bar:
@@ -63,29 +71,52 @@ class Bar:
         sys.stderr.flush()
 
 
+class Events:
+    """Writes progress on standard output, one JSON object a line: `{"progress": {"stage", "done", "total", "note"}}`."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, int | None, float] = ("", None, 0.0)
+
+    def __enter__(self) -> "Events":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Has nothing to put away."""
+
+    def __call__(self, progress: Progress) -> None:
+        stage, total, at = self._last
+        same = (progress.stage, progress.total) == (stage, total) and progress.done != progress.total
+        if same and time.monotonic() - at < _BETWEEN_EVENTS:
+            return
+        self._last = (progress.stage, progress.total, time.monotonic())
+        with suppress(OSError):  # nobody listens any more: the end of standard input says so too
+            sys.stdout.write(json.dumps({"progress": asdict(progress)}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
+
+def stop_when_input_ends() -> None:
+    """Interrupts the work, as Ctrl-C does, when standard input ends: asked by whoever started it, or because that one died."""
+
+    def listen() -> None:
+        with suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(1):
+                pass
+        _thread.interrupt_main()
+        time.sleep(_GRACE)
+        os._exit(_STOPPED)  # it sits in a library that does not hear; every stage outlives being killed
+
+    threading.Thread(target=listen, name="end of input", daemon=True).start()
+
+
 def as_json(result: Any) -> str:
     """Writes a result as one JSON object."""
-    value = _plain(result)
+    value = plain(result)
     return json.dumps(value if isinstance(value, dict) else {"result": value}, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted((_plain(item) for item in value), key=str)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None  # JSON has no word for it
-    return value.as_posix() if isinstance(value, Path) else value
 
 
 def as_lines(result: Any, indent: str = "") -> str:
     """Writes a result as lines for a person: names and values, rows of one kind as a table, results of stages one by one."""
-    value = _plain(result)
+    value = plain(result)
     if isinstance(value, list):
         return _table(value, indent)
     if not isinstance(value, dict):
@@ -96,10 +127,10 @@ def as_lines(result: Any, indent: str = "") -> str:
         word = str(key).replace("_", " ")
         if isinstance(item, dict) and any(isinstance(part, dict | list) for part in item.values()):
             lines += [f"{indent}{word}:", as_lines(item, indent + "  ")]
-        elif isinstance(item, list) and item and (isinstance(item[0], dict) or len(_short(item)) > _LONG):
+        elif isinstance(item, list) and item and (isinstance(item[0], dict) or len(in_short(item)) > _LONG):
             lines += [f"{indent}{word}:", _table(item, indent + "  ")]
         else:
-            lines.append(f"{indent}{word:<{width}}  {_short(item)}")
+            lines.append(f"{indent}{word:<{width}}  {in_short(item)}")
     return "\n".join(lines)
 
 
@@ -107,22 +138,8 @@ def _table(rows: list[Any], indent: str) -> str:
     """Writes rows of the same names as a table with a head, any others as a line each."""
     names = list(rows[0]) if rows and isinstance(rows[0], dict) else []
     if not names or any(not isinstance(row, dict) or list(row) != names for row in rows):
-        return "\n".join(f"{indent}{_short(row)}" for row in rows) or f"{indent}-"
-    cells = [[name.replace("_", " ") for name in names], *([_short(row[name]) for name in names] for row in rows)]
+        return "\n".join(f"{indent}{in_short(row)}" for row in rows) or f"{indent}-"
+    cells = [[name.replace("_", " ") for name in names], *([in_short(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(names))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells]
     return "\n".join(f"{indent}{line.rstrip()}" for line in lines)
-
-
-def _short(value: Any) -> str:
-    if value is None or value == [] or value == "" or value == {}:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{str(key).replace('_', ' ')} {_short(item)}" for key, item in value.items())
-    if isinstance(value, list):
-        return ", ".join(" ".join(map(_short, item)) if isinstance(item, list) else _short(item) for item in value)
-    return str(value)

@@ -14,7 +14,7 @@ PACKAGE = REPOSITORY / "lorasmith"
 
 FRONT_ENDS = {"cli", "flags", "terminal", "ui", "__main__"}  # flags and terminal are the hands of cli
 STAGES = {"research", "download", "prune", "prepare", "tag", "train", "evaluate", "refine"}
-GROUND = {"project", "settings", "safety", "errors", "progress", "files", "presets"}
+GROUND = {"project", "settings", "safety", "errors", "progress", "files", "folders", "results", "presets"}
 SHARED_ROOMS = {"imaging", "tags", "checkpoints"}  # every room may use them
 OTHER_ROOMS_USED = {"judging": {"taggers"}}
 # The heavy libraries that a room may import at the top of its modules. Ground, stages and the command line: none.
@@ -27,7 +27,7 @@ HEAVY = {
     "training": {"torch", "diffusers", "transformers", "peft", "accelerate", "safetensors", "PIL", "numpy"},
     "rendering": {"torch", "diffusers", "transformers", "peft", "safetensors", "PIL", "numpy", "requests"},
     "judging": {"torch", "PIL", "numpy"},
-    "jobs": set(),
+    "jobs": {"psutil"},
     "ui": {"gradio"},
 }  # fmt: skip
 ROOMS = HEAVY.keys() - FRONT_ENDS

@@ -2,15 +2,9 @@
 
 import os
 import tomllib
-from pathlib import Path
 
 from lorasmith.errors import UsageError
-
-
-def config_folder() -> Path:
-    """Gives the folder of a person's own configuration: %APPDATA%/lorasmith, or ~/.config/lorasmith."""
-    base = os.environ.get("APPDATA") or os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "lorasmith"
+from lorasmith.folders import config_folder
 
 
 def account_for(site: str) -> tuple[str, str]:

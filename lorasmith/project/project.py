@@ -20,6 +20,7 @@ from lorasmith.settings.tables import TABLES
 from lorasmith.settings.toml import FILE_NAME, new_document, read_tables, resolve
 
 S = TypeVar("S", bound=StageSettings)
+RESULT = "result:"  # how the facts begin that hold what each stage gave last; the stage's name follows
 _FOLDERS = ("images", "edits", "dataset", "runs", "loras", "evaluations")
 _LONGEST_TRIGGER = 100  # a caption's 75 tokens must have room for more than the trigger
 
@@ -121,18 +122,19 @@ class Project:
         """Takes the last change of the record back; what stages remember of their work is forgotten, so that they look again."""
         with self.transaction():
             entry = self.journal.undo()
-            self._forget_finished_work()
+            self._forget_finished_work(entry.stage)
         return entry
 
     def redo(self) -> Entry:
         """Does the change that was last taken back again."""
         with self.transaction():
             entry = self.journal.redo()
-            self._forget_finished_work()
+            self._forget_finished_work(entry.stage)
         return entry
 
-    def _forget_finished_work(self) -> None:
-        self._connection.execute("DELETE FROM facts WHERE name LIKE 'prepared:%' OR name LIKE 'done:%'")
+    def _forget_finished_work(self, stage: str) -> None:
+        forgotten = "name LIKE 'prepared:%' OR name LIKE 'done:%' OR name = ?"
+        self._connection.execute(f"DELETE FROM facts WHERE {forgotten}", (f"{RESULT}{stage}",))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

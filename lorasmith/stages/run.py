@@ -1,15 +1,17 @@
 """run: the whole road, stage after stage; what is finished is not repeated."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.progress import Report, silent
-from lorasmith.project.project import Project
+from lorasmith.project.project import RESULT, Project
+from lorasmith.results import plain
 from lorasmith.safety import demand_safe_query
 from lorasmith.settings.stage import unknown_name
 from lorasmith.settings.tables import TABLES, SiteSettings, TrainSettings
-from lorasmith.settings.toml import FILE_NAME, SITE, keep_choice
+from lorasmith.settings.toml import FILE_NAME, SITE, keep_choice, read_tables, resolve
 from lorasmith.stages.check import checkpoint_faults
 from lorasmith.stages.site import query_of
 from lorasmith.stages.table import STAGES, Stage
@@ -25,18 +27,23 @@ def run_stage(project: Project, name: str, report: Report = silent, flags: Mappi
     if isinstance(settings, SiteSettings):
         demand_safe_query(settings.query)
     if flags:
-        _keep(project, name, {key: value for key, value in flags.items() if key not in _ONCE})
+        keep_settings(project.folder, name, {key: value for key, value in flags.items() if key not in _ONCE})
     result = stage.function()(project, settings, report)
+    project.remember(f"{RESULT}{name}", plain(result))
     if name in _ASKING:
         assert isinstance(settings, SiteSettings)
         project.remember(f"done:{name}", _asked(project, settings))
     return result
 
 
-def _keep(project: Project, name: str, flags: Mapping[str, Any]) -> None:
-    """Writes typed flags to the stage's table; what is said of the site goes to [site], which research and download share."""
+def keep_settings(folder: Path, name: str, flags: Mapping[str, Any]) -> None:
+    """Writes what a person typed to the stage's table, None for unset; what is said of the site goes to [site].
+
+    Nothing is written when a value cannot be (`UsageError`).
+    """
     shared = SiteSettings.model_fields if name in _ASKING else {}
-    file = project.folder / FILE_NAME
+    file = folder / FILE_NAME
+    resolve(name, read_tables(file), flags)
     for table, mine in ((SITE, True), (name, False)):
         values = {key: value for key, value in flags.items() if (key in shared) is mine}
         if values:

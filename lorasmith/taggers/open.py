@@ -8,6 +8,7 @@ import huggingface_hub
 
 from lorasmith.errors import TaggerError
 from lorasmith.files import demand_space
+from lorasmith.folders import cache_folder
 from lorasmith.settings.stage import unknown_name
 from lorasmith.taggers.models import LABEL_FILES, MODEL_FILE, TAGGERS, TaggerRow
 from lorasmith.taggers.onnx import Tagger, first_line
@@ -48,7 +49,7 @@ def open_tagger(
 
 def default_models_folder() -> Path:
     """Gives the place of fetched taggers when nobody named one."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lorasmith" / "taggers"
+    return cache_folder() / "taggers"
 
 
 def is_complete(folder: Path) -> bool:
