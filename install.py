@@ -3,6 +3,7 @@
     python install.py demo                  set up once, then `lorasmith demo`
     python install.py test [WORDS…]         set up once, then the tests (pytest)
     python install.py COMMAND [WORDS…]      set up once, then `lorasmith COMMAND`
+    python install.py setup                 set up and do nothing else
     python install.py --torch-index URL …   the same with another build of torch (or the variable TORCH_INDEX_URL);
                                             remembered, so later calls need not repeat it
     python install.py                       the hook that a Stable Diffusion WebUI calls at every start: says one line
@@ -363,7 +364,7 @@ def run(command: list[str]) -> int:
 def hook() -> int:
     """Says one line and never fails: the host runs this at every start, before anything else."""
     try:
-        state = "is set up" if STAMP.is_file() else f"is not set up: run `python3.11 install.py demo` in {HERE}"
+        state = "is set up" if STAMP.is_file() else "is not set up yet: its tab in the WebUI does that at a click"
     except OSError:
         state = "cannot read its own folder"
     print("LoRA Smith " + state)
@@ -381,7 +382,7 @@ def main(words: list[str]) -> int:
             with take_lock():
                 if not is_ready(choose_torch_index(asked_index)):
                     set_up(asked_index)
-        return run(command_for(words)) if words else 0
+        return run(command_for(words)) if words not in ([], ["setup"]) else 0
     except SetupError as error:
         say(str(error))
         return 1
