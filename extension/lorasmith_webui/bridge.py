@@ -117,18 +117,29 @@ def _drawing(token: Callable[[], str], inpainting: bool) -> Any:
 async def _drawn(request: Request, asked: Asked, task: Task) -> dict[str, Any]:
     """Waits for a picture; calls it off when the client has gone, or has waited longer than it would."""
     thread = _Thread(lambda: powers.draw(asked, task))
-    while not await thread.is_done(within=_LOOK_EVERY):
-        powers.keep_interrupting(task)
-        if await request.is_disconnected():
-            powers.interrupt(task.name)
-        waited = time.monotonic() - task.began_waiting
-        if task.state == WAITING and waited > asked.patience:
-            powers.interrupt(task.name)
-            if task.state == WAITING:
-                raise HostError(
-                    503, "busy", f"The WebUI has been busy for {waited:.0f} seconds; the picture was called off."
-                )
-    return await thread.result()
+    going = asyncio.ensure_future(_gone(request))
+    try:
+        while not await thread.is_done(within=_LOOK_EVERY):
+            if going.done() and not going.cancelled() and going.exception() is None:
+                powers.interrupt(task.name)
+            powers.keep_interrupting(task)
+            waited = time.monotonic() - task.began_waiting
+            if task.state == WAITING and waited > asked.patience and powers.interrupt(task.name):
+                sentence = f"The WebUI has been busy for {waited:.0f} seconds; the picture was called off."
+                raise HostError(503, "busy", sentence)
+    finally:
+        going.cancel()
+    result: dict[str, Any] = await thread.result()
+    return result
+
+
+async def _gone(request: Request) -> None:
+    """Waits until the client has closed the connection.
+
+    `request.is_disconnected()` never says so on Starlette 0.26 behind a middleware like that of the host's `--api`.
+    """
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 class _Thread:

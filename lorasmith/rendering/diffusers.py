@@ -12,11 +12,18 @@ from PIL import Image
 from lorasmith.checkpoints import emphasis
 from lorasmith.checkpoints.load import Sd1, device_of, dtype_of, load_sd1
 from lorasmith.checkpoints.prompts import WeightedChunk, cut, encode_chunks
-from lorasmith.errors import UsageError
 from lorasmith.progress import Progress, Report
 from lorasmith.rendering.denoise import NAMES, Conditions, Sampler, denoise, noise_for, scheduler_for
 from lorasmith.rendering.lora_switch import LoraSwitch
-from lorasmith.rendering.prompt import STRENGTH, Prompt, RenderingError, demand_renderable, infotext
+from lorasmith.rendering.prompt import (
+    STRENGTH,
+    Edges,
+    Prompt,
+    RenderingError,
+    demand_inpaintable,
+    demand_renderable,
+    infotext,
+)
 from lorasmith.rendering.region import latent_mask, put_back, region_of
 
 _Chunks = tuple[WeightedChunk, ...]
@@ -60,18 +67,20 @@ class DiffusersRenderer:
         return [pictures[index] for index in range(len(prompts))]
 
     def inpaint(
-        self, picture: Image.Image, mask: Image.Image, prompt: Prompt, strength: float = STRENGTH
+        self,
+        picture: Image.Image,
+        mask: Image.Image,
+        prompt: Prompt,
+        strength: float = STRENGTH,
+        edges: Edges = Edges(),  # noqa: B008 - it is frozen
     ) -> Image.Image:
         """Draws anew what is white in `mask`; every pixel where the mask is black stays exactly as it was.
 
         The part round the mask is drawn at the prompt's size. `strength` in (0, 1] says how far it may go from it.
         """
         demand_renderable(prompt)
-        if mask.size != picture.size:
-            raise UsageError(f"The mask is {mask.size} and the picture {picture.size}; both must have one size.")
-        if not 0 < strength <= 1:
-            raise UsageError(f"The strength of an inpainting is {strength:g}; it must be above 0 and at most 1.")
-        box = region_of(mask, prompt.width, prompt.height)
+        demand_inpaintable(picture, mask, strength)
+        box = region_of(mask, prompt.width, prompt.height, edges.padding)
         if box is None:
             return picture.copy()
         size = (prompt.width, prompt.height)
@@ -80,7 +89,7 @@ class DiffusersRenderer:
             drawn = self._redraw(part, latent_mask(mask.crop(box), *size), prompt, strength)
         finally:
             self._give_back()
-        return put_back(picture, drawn, mask, box)
+        return put_back(picture, drawn, mask, box, edges.blur)
 
     def infotext(self, prompt: Prompt) -> str:
         """Writes the `parameters` text for a render of this renderer."""

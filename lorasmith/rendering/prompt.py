@@ -56,6 +56,14 @@ class Prompt:
         return " ".join([self.text, *(lora.tag for lora in self.loras)]).strip()
 
 
+@dataclass(frozen=True)
+class Edges:
+    """How an inpainting meets its surroundings, in pixels: how much of them the model sees, how softly it fades in."""
+
+    padding: int = 32
+    blur: int = 4
+
+
 class Renderer(Protocol):
     """Makes pictures of prompts; each picture depends on its prompt alone, not on the others asked with it."""
 
@@ -64,7 +72,12 @@ class Renderer(Protocol):
         ...
 
     def inpaint(
-        self, picture: "Image.Image", mask: "Image.Image", prompt: Prompt, strength: float = STRENGTH
+        self,
+        picture: "Image.Image",
+        mask: "Image.Image",
+        prompt: Prompt,
+        strength: float = STRENGTH,
+        edges: Edges = Edges(),  # noqa: B008 - it is frozen
     ) -> "Image.Image":
         """Draws anew what is white in `mask`; every pixel where the mask is black stays exactly as it was."""
         ...
@@ -84,6 +97,14 @@ def demand_renderable(prompt: Prompt) -> None:
             f"A render needs steps and guidance of 1 or more, a seed of 0 or more and clip_skip of 1 to 12, "
             f"not {prompt.steps}, {prompt.guidance:g}, {prompt.seed} and {prompt.clip_skip}."
         )
+
+
+def demand_inpaintable(picture: "Image.Image", mask: "Image.Image", strength: float) -> None:
+    """Refuses a mask of another size than the picture's, and a strength out of bounds (`UsageError`)."""
+    if mask.size != picture.size:
+        raise UsageError(f"The mask is {mask.size} and the picture {picture.size}; both must have one size.")
+    if not 0 < strength <= 1:
+        raise UsageError(f"The strength of an inpainting is {strength:g}; it must be above 0 and at most 1.")
 
 
 def infotext(prompt: Prompt, checkpoint: Path, sampler: str = "DDIM") -> str:

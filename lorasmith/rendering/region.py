@@ -3,13 +3,15 @@
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-PADDING = 32  # pixels of surroundings at least, seen by the model on each side
-FEATHER = 4  # pixels over which the new part fades in, inside the mask
+from lorasmith.rendering.prompt import Edges
+
+PADDING = Edges().padding  # pixels of surroundings at least, seen by the model on each side
+FEATHER = Edges().blur  # pixels over which the new part fades in, inside the mask
 
 Box = tuple[int, int, int, int]
 
 
-def region_of(mask: Image.Image, width: int, height: int) -> Box | None:
+def region_of(mask: Image.Image, width: int, height: int, padding: int = PADDING) -> Box | None:
     """Finds the box to work on: round the mask with padding, of the shape width x height as far as the picture allows.
 
     None when nothing is masked.
@@ -17,8 +19,8 @@ def region_of(mask: Image.Image, width: int, height: int) -> Box | None:
     found = mask.convert("L").getbbox()
     if found is None:
         return None
-    left, right = _stretch(found[0] - PADDING, found[2] + PADDING, mask.width)
-    top, bottom = _stretch(found[1] - PADDING, found[3] + PADDING, mask.height)
+    left, right = _stretch(found[0] - padding, found[2] + padding, mask.width)
+    top, bottom = _stretch(found[1] - padding, found[3] + padding, mask.height)
     wanted = width / height
     if (right - left) / (bottom - top) < wanted:
         left, right = _grow(left, right, round((bottom - top) * wanted), mask.width)
@@ -38,12 +40,14 @@ def _grow(low: int, high: int, length: int, end: int) -> tuple[int, int]:
     return low, low + length
 
 
-def put_back(picture: Image.Image, drawn: Image.Image, mask: Image.Image, box: Box) -> Image.Image:
+def put_back(
+    picture: Image.Image, drawn: Image.Image, mask: Image.Image, box: Box, feather: float = FEATHER
+) -> Image.Image:
     """Puts the drawn part into a copy of the picture, through the mask: black mask pixels keep their exact value.
 
-    A transparency channel of the picture stays.
+    It fades in over `feather` pixels inside the mask. A transparency channel of the picture stays.
     """
-    soft = mask.convert("L").filter(ImageFilter.GaussianBlur(FEATHER / 2))
+    soft = mask.convert("L").filter(ImageFilter.GaussianBlur(feather / 2))
     through = ImageChops.darker(mask.convert("L"), soft)
     size = (box[2] - box[0], box[3] - box[1])
     whole = picture.convert("RGB")
