@@ -179,6 +179,7 @@ class Exchange:
         self.not_running = not_running
         self.begun = False  # the reply's head has been sent
         self.sized = False  # the reply has announced its length
+        self.ended = False  # all of the reply has been sent
 
     async def run(self, scope: Any, receive: Receive, send: Send, down: asyncio.Event | None) -> None:
         answer = asyncio.ensure_future(self.answer(scope, receive, send))
@@ -194,22 +195,22 @@ class Exchange:
             ends = await asyncio.gather(answer, *others, return_exceptions=True)
         if isinstance(ends[0], Exception):
             raise ends[0]
-        if isinstance(ends[0], asyncio.CancelledError) and down is not None and down.is_set():
-            await self.end_with_host(scope, receive, send)
-
-    async def end_with_host(self, scope: Any, receive: Receive, send: Send) -> None:
-        """Ends a reply that the host's stop has cut; one of announced length cannot end well and just breaks."""
-        if not self.begun:
-            await self.not_running()(scope, receive, send)
-        elif not self.sized:
+        if not self.begun:  # nobody may be there to read it, but layers of the host take silence for a fault
+            await self.say_not_running(scope, receive, send)
+        elif down is not None and down.is_set() and not self.ended and not self.sized:
+            # The host stops. A reply of announced length cannot end well and just breaks.
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def say_not_running(self, scope: Any, receive: Receive, send: Send) -> None:
+        self.begun = self.ended = True
+        await self.not_running()(scope, receive, send)
 
     async def answer(self, scope: Any, receive: Receive, send: Send) -> None:
         try:
             response = await self.client.send(self.request, stream=True)
         except httpx.TransportError:
             self.body.over()
-            await self.not_running()(scope, receive, send)
+            await self.say_not_running(scope, receive, send)
             return
         self.body.over()
         try:
@@ -219,6 +220,7 @@ class Exchange:
             await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
             async for chunk in response.aiter_raw():
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            self.ended = True
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except httpx.TransportError as error:
             raise ChildGone("lorasmith's UI ended in the middle of a reply") from error

@@ -158,16 +158,16 @@ class Webui:
         status = self.status()
         return status if status["child"]["state"] == "running" else None
 
-    def visitor(self, **words: Any) -> httpx.Client:
+    def visitor(self) -> httpx.Client:
         """Returns a browser that came through the tab and has its cookie."""
-        browser = httpx.Client(base_url=self.address, trust_env=False, timeout=60, **words)
-        reply = browser.get("/lorasmith/", params={"t": self.token, "b": self.address + "/lorasmith/"})
-        assert reply.status_code == 303, reply.text
-        return browser
+        return httpx.Client(base_url=self.address, headers={"Cookie": self.cookie()}, trust_env=False, timeout=60)
 
     def cookie(self) -> str:
-        with self.visitor() as browser:
-            return "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        """Returns the cookie that the token buys."""
+        query = {"t": self.token, "b": self.address + "/lorasmith/"}
+        reply = httpx.get(self.address + "/lorasmith/", params=query, trust_env=False)
+        assert reply.status_code == 303, reply.text
+        return reply.headers["set-cookie"].split(";")[0]
 
     def raw(self, text: bytes, wait: float = 5.0) -> bytes:
         """Sends bytes as they are, and returns what comes back until the connection ends or falls silent."""
