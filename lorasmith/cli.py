@@ -91,7 +91,7 @@ def build_app(wanted: str = "") -> App:
     app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
-    first: tuple[Callable[..., Any], ...] = (demo, new, add, run)
+    first: tuple[Callable[..., Any], ...] = (demo, ui, new, add, run)
     last: tuple[Callable[..., Any], ...] = (keep, drop, undo, redo, history, check, inspect, doctor)
     for command in first:
         app.command(command, sort_key=next(place))
@@ -314,6 +314,30 @@ def doctor() -> Any:
     from lorasmith.stages.doctor import doctor as look
 
     return look()
+
+
+def ui(
+    folder: Annotated[Path | None, Parameter(help="a project to show first")] = None,
+    *,
+    port: Annotated[int, Parameter(help="the port; left out: 7870, or the next that is free")] = 0,
+    listen: Annotated[bool, Parameter(help="let the network reach the page; needs a password", negative="")] = False,
+    password: Annotated[str, Parameter(env_var="LORASMITH_PASSWORD", help="asked of everyone with --listen")] = "",
+    browser: Annotated[bool, Parameter(help="open a browser")] = True,
+    child: Annotated[bool, Parameter(show=False, negative="")] = False,
+) -> None:
+    """Open the page in a browser: projects, a form and a picture for each stage, jobs that outlive a closed page."""
+    import json
+
+    from lorasmith.ui.server import Serving, child_serving, serve
+
+    if child:  # inside a WebUI: the first line of input says how
+        try:
+            wish = child_serving(json.loads(sys.stdin.buffer.readline()))
+        except ValueError as error:
+            raise UsageError("`ui --child` is for the WebUI's tab: it sends a line of JSON first.") from error
+    else:
+        wish = Serving(folder, port, listen, password, browser)
+    serve(wish, lambda words: print(words, flush=True))
 
 
 def demo(

@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lorasmith.errors import UsageError
 
 
-def setting(default: Any, help: str, *, unit: str = "", advanced: bool = False, **bounds: Any) -> Any:
-    """Declares one setting: its default, its help, its unit, pydantic's bounds (ge, le, gt, lt), and whether forms fold it away.
+def setting(default: Any, help: str, *, unit: str = "", advanced: bool = False, lines: bool = False, **bounds: Any) -> Any:
+    """Declares one setting: its default, its help, its unit, pydantic's bounds (ge, le, gt, lt), and how forms show it.
+
+    `advanced` ones are folded away; the entries of a list with `lines` may hold commas, and stand one on a line.
 
     A list or other mutable default is given as a function (`list`) and becomes the field's factory.
     """
-    extra: dict[str, Any] = {"unit": unit, "advanced": advanced}
+    extra: dict[str, Any] = {"unit": unit, "advanced": advanced, "lines": lines}
     if callable(default):
         return Field(default_factory=default, description=help, json_schema_extra=extra, **bounds)
     return Field(default=default, description=help, json_schema_extra=extra, **bounds)

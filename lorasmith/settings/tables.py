@@ -161,7 +161,7 @@ class TrainSettings(StageSettings):
         50, "steps between the states a killed run goes on from", unit="steps", ge=1, advanced=True
     )
     sample_every: int = setting(1, "epochs between sample pictures; 0 draws none", unit="epochs", ge=0)
-    sample_prompts: list[str] = setting(list, "prompts of the samples; empty means the trigger alone")
+    sample_prompts: list[str] = setting(list, "prompts of the samples; empty means the trigger alone", lines=True)
     sample_steps: int = setting(20, "denoising steps of a sample", ge=1, le=200, advanced=True)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
         "auto", "compute precision; auto is bf16 or fp16 on a GPU, fp32 on a CPU", advanced=True
@@ -183,7 +183,7 @@ class EvaluateSettings(StageSettings):
     checkpoint: str = setting("", "the base model to render with; empty means the one trained on")
     weights: list[float] = setting(lambda: [0.7, 1.0], "LoRA weights compared", min_length=1)
     epochs: int = setting(3, "saved epochs compared, the last and others evenly before it", ge=1, le=100)
-    prompts: list[str] = setting(list, "further prompts; {trigger} stands for the trigger")
+    prompts: list[str] = setting(list, "further prompts; {trigger} stands for the trigger", lines=True)
     seeds: list[int] = setting(lambda: [11, 12], "render seeds that choose epoch and weight", min_length=1)
     report_seeds: list[int] = setting(lambda: [101, 102], "render seeds that choose nothing; the told scores come from these", min_length=1)
     negative: str = setting("", "negative prompt")

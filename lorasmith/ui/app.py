@@ -1,0 +1,38 @@
+"""The web application: our own routes, Gradio mounted below them, and one gate before both."""
+
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from lorasmith.ui.access import Access, Gate
+from lorasmith.ui.context import Context
+from lorasmith.ui.pages import build
+from lorasmith.ui.routes import routes
+
+# Relative to the page's address, which ends with a slash also behind a WebUI's own address.
+_HEAD = """<link rel="stylesheet" href="api/static/lorasmith.css">
+<script src="api/static/lorasmith.js" defer></script><script src="api/static/erase.js" defer></script>"""
+
+
+def make_app(context: Context, gate: Gate, root_path: str = "") -> Any:
+    """Builds the application; `root_path` is where a WebUI shows it (`/sd/lorasmith`)."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.routes.extend(routes(context))
+    blocks = build(context)
+    gr.mount_gradio_app(
+        app, blocks, path="/", root_path=root_path or None, ssr_mode=False, show_error=True, head=_HEAD,
+        theme=_theme(), footer_links=[], enable_monitoring=False, pwa=False, mcp_server=False,
+    )  # fmt: skip
+    # A page that is left open must not hold a connection for ever: a browser has six for one address, and inside a
+    # WebUI that page's own are among them. Every state of ours lies on disk, so nobody needs to know that a page has gone.
+    # Gradio makes the setting when it is mounted; it has no public option for it.
+    blocks.config["connect_heartbeat"] = False
+    return Access(app, gate)
+
+
+def _theme() -> gr.themes.Base:
+    """Gives the look, with fonts that every machine has: the default theme asks a font server."""
+    fonts = ("ui-sans-serif", "system-ui", "Segoe UI", "sans-serif")
+    mono = ("ui-monospace", "Consolas", "monospace")
+    return gr.themes.Default(primary_hue="orange", font=fonts, font_mono=mono)

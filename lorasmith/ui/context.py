@@ -1,0 +1,78 @@
+"""What the pages and the routes work with: one object made at the start of the server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.store import Job, Lane
+from lorasmith.project.project import Project
+from lorasmith.stages.status import Status, status
+from lorasmith.ui.projects import Projects
+from lorasmith.ui.thumbs import Thumbs
+
+if TYPE_CHECKING:
+    from lorasmith.ui.host import Host
+
+LIGHT = {"research", "download", "prune", "prepare", "refine", "add"}  # jobs that leave the GPU alone
+
+
+@dataclass
+class Context:
+    """The list of projects, the queue, the small pictures, and whether a WebUI stands round the page."""
+
+    projects: Projects
+    queue: Queue
+    thumbs: Thumbs
+    new_projects: Path  # where a new project goes when only its trigger is given
+    in_host: bool = False
+    host: "Host | None" = None  # the WebUI that lends its model: the tab's, or one named by LORASMITH_WEBUI_URL
+    _statuses: dict[str, tuple[str, Status]] = field(default_factory=dict)
+
+    def start(self, folder: Path, words: list[str]) -> Job:
+        """Puts a command for a project in the line."""
+        lane: Lane = "light" if words[0] in LIGHT else "gpu"
+        return self.queue.add(folder, words, lane)
+
+    def status_of(self, project: str) -> tuple[str, Status]:
+        """Gives a version of all that a project's page shows, and the status, read again only when the version changed."""
+        folder = self.projects.folder_of(project)
+        version = version_of(folder)
+        known = self._statuses.get(project)
+        if known is None or known[0] != version:
+            with Project.open(folder, writing=False) as opened:
+                known = (version, status(opened))
+            self._statuses[project] = known
+        return known
+
+    def describe(self, job: Job) -> dict[str, Any]:
+        """Gives what a page shows of a job."""
+        progress = self.queue.progress(job.id)
+        facts: Mapping[str, Any] = {
+            "id": job.id, "words": " ".join(job.words), "command": job.stage, "folder": str(job.folder), "state": job.state,
+            "stopping": self.queue.is_stopping(job.id), "started": job.started, "ended": job.ended, "error": job.error,
+            "stage": progress.stage if progress else job.stage, "done": progress.done if progress else 0,
+            "total": progress.total if progress else None, "note": progress.note if progress else "",
+        }  # fmt: skip
+        return dict(facts)
+
+
+def version_of(folder: Path) -> str:
+    """Gives a word that changes when anything that a page shows of a project changes."""
+    parts = []
+    for name in ("project.db", "project.db-wal", "lorasmith.toml", "info.md", "runs", "evaluations", "loras", *_newest(folder)):
+        try:
+            facts = (folder / name).stat()
+        except OSError:
+            continue
+        parts.append(f"{facts.st_mtime_ns:x}.{facts.st_size:x}")
+    return "-".join(parts)
+
+
+def _newest(folder: Path) -> list[str]:
+    """Names what grows inside the newest run."""
+    runs = folder / "runs"
+    numbers = sorted(entry.name for entry in runs.iterdir() if entry.name.isdigit()) if runs.is_dir() else []
+    inside = ("events.jsonl", "samples", "grids", "trained.json")
+    return [f"runs/{numbers[-1]}/{name}" for name in inside] if numbers else []

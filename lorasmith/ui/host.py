@@ -1,0 +1,89 @@
+"""The WebUI that lends its model: gives back the GPU for a training, gets each finished LoRA, draws its test grid."""
+
+import sys
+import threading
+from pathlib import Path
+from typing import Self
+
+from lorasmith.errors import LorasmithError
+from lorasmith.jobs.queue import Queue
+from lorasmith.project.project import Project
+from lorasmith.rendering.webui import Webui, WebuiRenderer
+from lorasmith.stages.publish import publish
+from lorasmith.stages.test_grid import test_grid
+from lorasmith.ui.views.train import read_lines
+
+_LOOK_EVERY = 1.0  # seconds
+_TRAINS = ("train", "run")
+
+
+class Host:
+    """One WebUI, named by the environment."""
+
+    def __init__(self, webui: Webui) -> None:
+        self._webui = webui
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._brought: set[Path] = set()  # files that were published and whose grid was tried
+        self._given_back = threading.Event()  # set while the GPU is the training's
+        self.word = ""  # what last went wrong or well, for the page
+
+    @classmethod
+    def from_environment(cls) -> Self | None:
+        """Gives the WebUI that LORASMITH_WEBUI_URL names, or None."""
+        webui = Webui.from_environment()
+        return None if webui is None else cls(webui)
+
+    def release_gpu(self) -> None:
+        """Asks the WebUI to give back the GPU."""
+        self._given_back.set()
+        self._webui.release_gpu()
+
+    def restore_gpu(self) -> None:
+        """Gives the WebUI its GPU again."""
+        self._webui.restore_gpu()
+        self._given_back.clear()
+
+    def follow(self, queue: Queue) -> None:
+        """Begins to look for finished LoRAs of the trainings in the queue."""
+        self._thread = threading.Thread(target=self._go, args=(queue,), name="LoRAs for the WebUI", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stops looking."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _go(self, queue: Queue) -> None:
+        """Looks into the projects that were trained while this server runs: their files come one by one, the last at the end."""
+        followed: set[Path] = set()
+        while not self._closing.wait(_LOOK_EVERY):
+            followed |= {job.folder for job in queue.store.open() if job.stage in _TRAINS and job.state == "running"}
+            for folder in followed:
+                try:
+                    self._bring(folder)
+                except (LorasmithError, OSError) as error:
+                    self._say(str(error))
+
+    def _bring(self, folder: Path) -> None:
+        with Project.open(folder, writing=False) as project:
+            runs = project.numbered(project.runs)
+            saved = [row for row in read_lines(runs[-1] / "events.jsonl") if row.get("event") == "saved"] if runs else []
+            for file in (project.loras / str(row["file"]) for row in saved):
+                if file in self._brought or not file.is_file() or self._closing.is_set():
+                    continue
+                published = publish(project, file, Path(str(self._webui.status()["lora_dir"])))
+                if self._given_back.is_set():
+                    continue  # the grid is drawn when the WebUI has its model again
+                self._brought.add(file)
+                if not (runs[-1] / "grids" / f"{published.stem}.png").exists():
+                    self._webui.refresh_loras()
+                    drawn = test_grid(project, published, WebuiRenderer(self._webui))
+                    self._say(f"{published.name} is in the WebUI's list; its test grid took {drawn.seconds:.0f} s.")
+
+    def _say(self, words: str) -> None:
+        if words != self.word:
+            self.word = words
+            sys.stderr.write(f"{words}\n")
+            sys.stderr.flush()

@@ -1,0 +1,137 @@
+"""The Projects page: make one, open one, the recent ones, how far the open one is, and the whole road in one click."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from lorasmith.errors import LorasmithError
+from lorasmith.project.project import Project
+from lorasmith.settings.toml import preset_names, preset_note
+from lorasmith.stages.check import checkpoint_faults
+from lorasmith.ui import html
+from lorasmith.ui.context import Context
+
+_GO = "(id) => { if (id) window.lorasmith.open(id) }"
+
+
+@dataclass(frozen=True)
+class ProjectsPage:
+    """The parts of the page that others fill."""
+
+    recent: Any
+    run_all: Any
+    context: Context
+
+    def attach(self, project: Any) -> None:
+        """Binds the button that runs the whole road to the page's project."""
+        self.run_all.click(_run_all(self.context), inputs=[project], show_progress="hidden")
+
+
+def build(context: Context) -> ProjectsPage:
+    """Draws the page into the Blocks that are being built."""
+    gone = gr.Textbox(visible="hidden")
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=3, min_width=340):
+            gr.HTML('<div data-ls="overview"></div>')
+            run_all = gr.Button("Run all stages", elem_id="ls-run-all", elem_classes=["ls-needs-project"])
+            recent = gr.HTML(recent_html(context, ""))
+            with gr.Accordion("Open another folder", open=False):
+                folder = gr.Textbox(label="folder", info="a folder with a lorasmith.toml in it", elem_id="ls-open-folder")
+                gr.Button("Open", elem_id="ls-open").click(_open(context), [folder], [gone]).then(None, [gone], js=_GO)
+        with gr.Column(scale=2, min_width=340):
+            _new_project(context, gone)
+    return ProjectsPage(recent, run_all, context)
+
+
+def _new_project(context: Context, gone: Any) -> None:
+    gr.HTML("<h3>New project</h3>")
+    names = preset_names()
+    trigger = gr.Textbox(label="trigger", info="the word that calls the character, such as zorvex", elem_id="ls-new-trigger")
+    query = gr.Textbox(label="query", info="the search on the site; empty means '<trigger> solo'", elem_id="ls-new-query")
+    checkpoint = gr.Textbox(label="base model", info="one .safetensors file; can be given later", elem_id="ls-new-checkpoint")
+    preset = gr.Dropdown(
+        [(f"{name}: {preset_note(name)}", name) for name in names], value="character_sd15", label="preset",
+        elem_id="ls-new-preset",
+    )  # fmt: skip
+    with gr.Accordion("More", open=False, elem_id="ls-new-more"):
+        folder = gr.Textbox(label="folder", info=f"empty: a folder named after the trigger in {context.new_projects}",
+                            elem_id="ls-new-folder")  # fmt: skip
+        site_url = gr.Textbox(label="site address", info="a mirror or a test server", elem_id="ls-new-site")
+        tagger = gr.Textbox(label="tagger", info="a known name, or a folder with model.onnx and selected_tags.csv",
+                            elem_id="ls-new-tagger")  # fmt: skip
+    fields = [trigger, query, checkpoint, preset, folder, site_url, tagger]
+    gr.Button("Create", variant="primary", elem_id="ls-create").click(_create(context), fields, [gone]).then(
+        None, [gone], js=_GO
+    )
+
+
+def _create(context: Context) -> Any:
+    def create(trigger: str, query: str, checkpoint: str, preset: str, folder: str, site_url: str, tagger: str) -> str:  # noqa: PLR0913 - one per field
+        trigger, wishes = trigger.strip(), {"query": query.strip(), "site_url": site_url.strip()}
+        chosen: dict[str, dict[str, Any]] = {"site": {name: value for name, value in wishes.items() if value}}
+        try:
+            if checkpoint.strip():
+                chosen["train"] = {"checkpoint": _usable_checkpoint(checkpoint)}
+            if tagger.strip():
+                chosen["tag"] = {"tagger": tagger.strip()}
+            place = Path(folder.strip()).expanduser() if folder.strip() else context.new_projects / _folder_name(trigger)
+            Project.create(place, trigger, preset=preset, chosen=chosen).close()
+            return context.projects.remember(place).id
+        except LorasmithError as error:
+            raise gr.Error(str(error), duration=None, print_exception=False) from error
+
+    return create
+
+
+def _usable_checkpoint(typed: str) -> str:
+    """Gives the full path of a base model; raises with what is wrong with it."""
+    path = str(Path(typed.strip().strip('"')).expanduser().resolve())  # Windows' "copy as path" puts quotes round it
+    if faults := checkpoint_faults(path):
+        raise LorasmithError(" ".join(faults))
+    return path
+
+
+def _folder_name(trigger: str) -> str:
+    """Gives a folder's name for a trigger: only letters, digits, '-' and '_', which every disk takes."""
+    return re.sub(r"[^\w-]+", "_", trigger).strip("_") or "project"
+
+
+def _open(context: Context) -> Any:
+    def opened(folder: str) -> str:
+        try:
+            return context.projects.remember(Path(folder.strip().strip('"')).expanduser()).id
+        except LorasmithError as error:
+            raise gr.Error(str(error), duration=None, print_exception=False) from error
+
+    return opened
+
+
+def _run_all(context: Context) -> Any:
+    def run(project: str) -> None:
+        try:
+            if not project:
+                raise LorasmithError("Open or create a project first.")
+            folder = context.projects.folder_of(project)
+            job = context.start(folder, ["run", str(folder)])
+        except LorasmithError as error:
+            raise gr.Error(str(error), duration=None, print_exception=False) from error
+        gr.Info(f"The whole road is in the line as job {job.id}.", duration=3)
+
+    return run
+
+
+def recent_html(context: Context, shown: str) -> str:
+    """Writes the list of recent projects."""
+    lines = []
+    for known in context.projects.known()[:12]:
+        name = html.text("b", known.folder.name)
+        where = html.text("span", known.folder if known.is_there else f"{known.folder} (gone)")
+        link = html.element("a", name, where, href=f"?project={known.id}", data_open=known.id) if known.is_there else name + where
+        button = html.text("button", "×", data_forget=known.id, title="take off this list; the folder stays")
+        lines.append(html.element("li", link, button, class_="ls-chosen" if known.id == shown else None))
+    if not lines:
+        return html.note("No projects yet: make one on the right.")
+    return html.section("Recent projects", html.element("ul", *lines, class_="ls-recent"))

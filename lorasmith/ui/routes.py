@@ -1,0 +1,209 @@
+"""The page's own routes: small pictures, files, views, how far everything is, and a person's keep and drop."""
+
+import base64
+import binascii
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from lorasmith import __version__
+from lorasmith.errors import LorasmithError, PictureError, UsageError
+from lorasmith.files import write_atomic
+from lorasmith.project.project import Project
+from lorasmith.stages.prune import decide_by_hand
+from lorasmith.stages.table import STAGES
+from lorasmith.ui.context import Context
+from lorasmith.ui.views.ask import Ask
+from lorasmith.ui.views.table import draw
+
+_FOLDERS = ("images", "edits", "dataset", "runs", "loras", "evaluations")  # what a page may fetch of a project
+_TYPES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".html", ".json", ".txt", ".safetensors"}
+_SANDBOX = "sandbox; default-src 'self' data: 'unsafe-inline'; script-src 'none'"  # a project's page runs no script of its own
+_KEPT = {"cache-control": "private, max-age=31536000, immutable"}
+_ASKED_AGAIN = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+_LARGEST_MASK = 30_000_000  # bytes
+_STATIC = Path(__file__).parent / "static"
+Answer = Callable[[Request], Response]
+
+
+def routes(context: Context) -> list[Route]:
+    """Gives the routes over a context; their paths are relative to the page's address."""
+    table: list[tuple[str, str, Callable[[Context, Request, Any], Response]]] = [
+        ("GET", "/api/health", _health),
+        ("GET", "/api/static/{name}", _static),
+        ("GET", "/api/state", _state),
+        ("GET", "/api/view/{stage}", _view),
+        ("GET", "/api/thumb/{project}/{file:path}", _thumb),
+        ("GET", "/api/file/{project}/{file:path}", _file),
+        ("GET", "/api/log/{job:int}", _log),
+        ("POST", "/api/decide", _decide),
+        ("POST", "/api/history", _history),
+        ("POST", "/api/stop", _stop),
+        ("POST", "/api/erase", _erase),
+        ("POST", "/api/forget", _forget),
+    ]
+    return [Route(path, _bound(context, answer), methods=[method]) for method, path, answer in table]
+
+
+def _bound(context: Context, answer: Callable[[Context, Request, Any], Response]) -> Any:
+    """Makes an endpoint: bodies are JSON, errors are sentences, and the work is done outside the event loop."""
+
+    async def endpoint(request: Request) -> Response:
+        body: Any = {}
+        if request.method == "POST":
+            if not request.headers.get("content-type", "").startswith("application/json"):
+                return JSONResponse({"error": "Send JSON."}, 415)
+            try:
+                body = await request.json()
+            except ValueError:
+                return JSONResponse({"error": "This is not JSON."}, 400)
+            if not isinstance(body, dict):
+                return JSONResponse({"error": "Send a JSON object."}, 400)
+        try:
+            return await run_in_threadpool(answer, context, request, body)
+        except FileNotFoundError:
+            return JSONResponse({"error": "There is no such file in the project."}, 404)
+        except LorasmithError as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return endpoint
+
+
+def _health(context: Context, request: Request, body: Any) -> Response:
+    jobs = [context.describe(job) for job in context.queue.store.open()]
+    return JSONResponse({"ok": True, "version": __version__, "pid": os.getpid(), "jobs": jobs})
+
+
+def _static(context: Context, request: Request, body: Any) -> Response:
+    name = request.path_params["name"]
+    if name not in ("lorasmith.js", "erase.js", "lorasmith.css"):
+        raise FileNotFoundError(name)
+    return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
+
+
+def _state(context: Context, request: Request, body: Any) -> Response:
+    """How far everything is: the open jobs, the project's stages, and a version by which a page knows that it must look."""
+    project = request.query_params.get("project", "")
+    open_jobs = context.queue.store.open()
+    content: dict[str, Any] = {"in_host": context.in_host, "has_webui": context.host is not None}
+    if context.host is not None:
+        content["webui"] = context.host.word
+    if project:
+        folder = context.projects.folder_of(project)
+        version, status = context.status_of(project)
+        latest = context.queue.store.latest(folder, 8)
+        content |= {
+            "version": version,
+            "folder": str(folder),
+            "trigger": status.trigger,
+            "next": status.next,
+            "advice": status.advice,
+            "stages": [{"name": one.name, "state": one.state, "words": one.words} for one in status.stages],
+            "last": [context.describe(job) for job in latest if job.state not in ("waiting", "running")],
+        }
+    content["jobs"] = [context.describe(job) for job in open_jobs]
+    return JSONResponse(content, headers={"cache-control": "no-store"})
+
+
+def _view(context: Context, request: Request, body: Any) -> Response:
+    stage = request.path_params["stage"]
+    if stage not in {one.name for one in STAGES}:
+        raise UsageError(f"There is no stage '{stage}'.")
+    asked = request.query_params
+    page = asked.get("page", "1")
+    ask = Ask(
+        asked.get("project", ""), int(page) if page.isdigit() else 1, asked.get("show", "all"), context.in_host
+    )
+    with Project.open(context.projects.folder_of(ask.id), writing=False) as project:
+        return HTMLResponse(draw(project, stage, ask), headers={"cache-control": "no-store"})
+
+
+def _inside(context: Context, request: Request) -> Path:
+    """Gives the asked file when it lies, links followed, in one of the project's folders and is of a kind that is shown."""
+    folder = context.projects.folder_of(request.path_params["project"]).resolve()
+    file = (folder / request.path_params["file"]).resolve()
+    if not any(file.is_relative_to(folder / name) for name in _FOLDERS) or file.suffix.lower() not in _TYPES:
+        raise FileNotFoundError(file)
+    if not file.is_file():
+        raise FileNotFoundError(file)
+    return file
+
+
+def _thumb(context: Context, request: Request, body: Any) -> Response:
+    side = request.query_params.get("side", "256")
+    try:
+        small = context.thumbs.get(_inside(context, request), int(side) if side.isdigit() else 256)
+    except PictureError as error:
+        return JSONResponse({"error": str(error)}, 415)
+    return FileResponse(small, media_type="image/webp", headers=_KEPT if "v" in request.query_params else _ASKED_AGAIN)
+
+
+def _file(context: Context, request: Request, body: Any) -> Response:
+    return FileResponse(_inside(context, request), headers=_ASKED_AGAIN | {"content-security-policy": _SANDBOX})
+
+
+def _log(context: Context, request: Request, body: Any) -> Response:
+    file = context.queue.log_of(request.path_params["job"])
+    words = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return Response(words[-100_000:], media_type="text/plain; charset=utf-8")
+
+
+def _decide(context: Context, request: Request, body: Any) -> Response:
+    names, verdict = body.get("names"), body.get("verdict")
+    if verdict not in ("keep", "drop") or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UsageError("Send names (a list) and verdict (keep or drop).")
+    with Project.open(_folder(context, body)) as project:
+        return JSONResponse({"changed": decide_by_hand(project, verdict, names)})
+
+
+def _history(context: Context, request: Request, body: Any) -> Response:
+    with Project.open(_folder(context, body)) as project:
+        entry = project.redo() if body.get("way") == "redo" else project.undo()
+    return JSONResponse({"stage": entry.stage, "what": entry.what})
+
+
+def _stop(context: Context, request: Request, body: Any) -> Response:
+    context.queue.stop(int(body.get("job") or 0))
+    return JSONResponse({"stopped": True})
+
+
+def _forget(context: Context, request: Request, body: Any) -> Response:
+    context.projects.forget(str(body.get("project", "")))
+    return JSONResponse({"forgotten": True})
+
+
+def _erase(context: Context, request: Request, body: Any) -> Response:
+    """Keeps the painted mask in the project and puts the erasing in the line."""
+    folder = _folder(context, body)
+    name = str(body.get("name", ""))
+    with Project.open(folder, writing=False) as project:
+        project.pictures.get(name)
+        masks = project.cache / "masks"
+    mask = masks / f"{name}-{len(list(masks.glob('*.png'))) if masks.is_dir() else 0}.png"
+    write_atomic(mask, _picture_data(str(body.get("mask", ""))))
+    words = ["erase", str(folder), name, "--mask", str(mask)]
+    if body.get("with") == "webui":
+        words += ["--webui", "--prompt", str(body.get("prompt", ""))]
+    job = context.start(folder, words)
+    return JSONResponse({"job": job.id})
+
+
+def _picture_data(address: str) -> bytes:
+    """Reads a `data:image/png;base64,...` address."""
+    head, _, data = address.partition(",")
+    if head != "data:image/png;base64" or len(data) > _LARGEST_MASK:
+        raise UsageError("The mask is no PNG, or too large.")
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise UsageError("The mask is no PNG.") from error
+
+
+def _folder(context: Context, body: Any) -> Path:
+    return context.projects.folder_of(str(body.get("project", "")))

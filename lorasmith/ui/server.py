@@ -1,0 +1,140 @@
+"""`lorasmith ui`: the server of the page, for a person at this machine, for a home network, or inside a WebUI's tab."""
+
+import json
+import os
+import secrets
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lorasmith import __version__
+from lorasmith.errors import LorasmithError, UsageError
+
+USUAL_PORT = 7870
+_TRIES = 20  # ports tried after the usual one
+READY = "LORASMITH-READY "
+_SHORTEST_PASSWORD = 8
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How the page is served."""
+
+    folder: Path | None = None  # the project shown first
+    port: int = 0  # 0: the usual one, or the next that is free
+    listen: bool = False
+    password: str = ""
+    browser: bool = True
+    key: str = ""  # inside a WebUI: what its pass-through shows
+    root_path: str = ""
+    new_projects: Path = field(default_factory=lambda: Path.home() / "lorasmith")
+    give_back_gpu: bool = True
+    child: bool = False
+
+
+def child_serving(config: Mapping[str, Any]) -> Serving:
+    """Reads what a WebUI's tab sends as the first line, and puts the bridge's address where jobs find it."""
+    key = str(config.get("key", ""))
+    if len(key) < 16:  # noqa: PLR2004 - a key that can be guessed is none
+        raise UsageError("The first line of input must be a JSON object with a `key` of 16 characters or more.")
+    bridge = config.get("bridge") or {}
+    if bridge:
+        os.environ["LORASMITH_WEBUI_URL"] = str(bridge["url"])
+        os.environ["LORASMITH_WEBUI_TOKEN"] = str(bridge["token"])
+        os.environ["LORASMITH_WEBUI_VERIFY"] = "1" if bridge.get("verify", True) else "0"
+    projects = str(config.get("projects") or "")
+    return Serving(
+        port=int(config.get("port") or 0),
+        key=key,
+        root_path=str(config.get("root_path", "")),
+        new_projects=Path(projects).expanduser() if projects else Path.home() / "lorasmith",
+        give_back_gpu=bool(config.get("give_back_gpu", True)),
+        browser=False,
+        child=True,
+    )
+
+
+def serve(wish: Serving, say: Callable[[str], None]) -> None:
+    """Serves the page until Ctrl-C, or, inside a WebUI, until standard input ends.
+
+    Raises `UsageError` for a network without a password, `LorasmithError` when the port is taken or a page runs already.
+    """
+    demand_password(wish)
+    listener = open_port(wish)
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
+    from lorasmith.ui.quick_import import import_gradio
+
+    import_gradio()
+    from lorasmith.ui.running import Running
+
+    with listener, Running(wish) as running:
+        port = listener.getsockname()[1]
+        first = running.remember(wish.folder) if wish.folder else ""
+        address = f"http://{_own_address() if wish.listen else '127.0.0.1'}:{port}/{first}"
+        server = running.server()
+        if wish.child:
+            _end_with_input(server)
+            say(READY + json.dumps({"port": port, "pid": os.getpid(), "version": __version__}))
+        else:
+            say(f"lorasmith is at {address}  (Ctrl-C ends it)")
+            if wish.browser:
+                threading.Timer(0.5, webbrowser.open, [address]).start()
+        server.run([listener])
+
+
+def demand_password(wish: Serving) -> None:
+    """Refuses to show a page to a network without a password, or with one that is soon guessed."""
+    if wish.listen and len(wish.password) < _SHORTEST_PASSWORD:
+        example = secrets.token_urlsafe(9)
+        raise UsageError(
+            f"--listen lets everyone in the network reach the page, so it needs a password of {_SHORTEST_PASSWORD} characters "
+            f"or more: set LORASMITH_PASSWORD={example} (or one of your own), or give --password."
+        )
+
+
+def open_port(wish: Serving) -> socket.socket:
+    """Opens the port asked for, or the usual one, or the next that is free; raises when the one asked for is taken."""
+    host = "0.0.0.0" if wish.listen else "127.0.0.1"
+    wanted = [wish.port] if wish.port else [0] if wish.child else [USUAL_PORT + step for step in range(_TRIES)] + [0]
+    if wish.child and wish.port:
+        wanted.append(0)  # the tab asks for the port it liked and learns which one it got
+    for port in wanted:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if sys.platform != "win32":  # there it would let two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(128)
+        except OSError:
+            listener.close()
+            continue
+        return listener
+    raise LorasmithError(f"Port {wish.port} is taken by another program; give another with --port, or leave --port out.")
+
+
+def _own_address() -> str:
+    """Gives the address by which others in the network reach this machine; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def _end_with_input(server: Any) -> None:
+    """Ends the server when standard input ends: the WebUI has gone, or wants it to go."""
+
+    def listen() -> None:
+        with suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(1):
+                pass
+        server.should_exit = True
+
+    threading.Thread(target=listen, name="end of input", daemon=True).start()

@@ -1,0 +1,81 @@
+"""What some stages' pages have beside the form: own pictures on Download, the loaded checkpoint on Train."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from lorasmith.errors import LorasmithError
+from lorasmith.ui.context import Context
+from lorasmith.ui.form import Form
+
+
+def build(context: Context, stage: str, project: Any, form: Form) -> None:
+    """Draws them into the Blocks that are being built; a stage that has none stays as it is."""
+    if stage == "download":
+        _own_pictures(context, project)
+    if stage == "train" and context.host is not None:
+        _loaded_checkpoint(form)
+
+
+def _own_pictures(context: Context, project: Any) -> None:
+    with gr.Accordion("Add your own pictures", open=False):
+        folder = gr.Textbox(label="folder", info="pictures with .txt, .caption or .json sidecars, or without",
+                            elem_id="ls-add-folder")  # fmt: skip
+        files = gr.File(label="or drop files here", file_count="multiple", elem_id="ls-add-files")
+        gr.Button("Add", elem_id="ls-add").click(_add(context), [project, folder, files], show_progress="hidden")
+
+
+def _add(context: Context) -> Any:
+    def add(project: str, folder: str, files: list[str] | None) -> None:
+        try:
+            if not project:
+                raise LorasmithError("Open or create a project first.")
+            place = context.projects.folder_of(project)
+            if not folder.strip() and not files:
+                raise LorasmithError("Name a folder, or drop some files.")
+            source = Path(folder.strip().strip('"')).expanduser() if folder.strip() else _together(place, files or [])
+            context.start(place, ["add", str(place), str(source)])
+        except LorasmithError as error:
+            raise gr.Error(str(error), duration=None, print_exception=False) from error
+
+    return add
+
+
+def _together(place: Path, files: list[str]) -> Path:
+    """Moves uploaded files into one folder of the project's cache, where the job finds them."""
+    uploads = place / "cache" / "uploads"
+    uploads.mkdir(parents=True, exist_ok=True)
+    target = Path(tempfile.mkdtemp(dir=uploads))
+    for file in files:
+        shutil.move(file, target / Path(file).name)
+    return target
+
+
+def _loaded_checkpoint(form: Form) -> None:
+    field = form.fields["checkpoint"]
+    gr.Button("Train on the WebUI's loaded checkpoint", elem_id="ls-loaded-checkpoint").click(
+        _checkpoint_path, outputs=[field], show_progress="hidden"
+    )
+
+
+def _checkpoint_path() -> str:
+    """Gives the path of what the WebUI has loaded; raises where it cannot be trained on."""
+    from lorasmith.rendering.webui import Webui
+
+    try:
+        webui = Webui.from_environment()
+        found = webui.status().get("checkpoint") if webui else None
+        if not found:
+            raise LorasmithError("The WebUI has no checkpoint loaded yet; make one picture there, then try again.")
+        if found["family"] != "sd1":
+            raise LorasmithError(
+                f"'{found['name']}' is of the family {found['family']}; lorasmith trains on Stable Diffusion 1.x so far."
+            )
+        if found["inpainting"]:
+            raise LorasmithError(f"'{found['name']}' is an inpainting model; train on the ordinary one it was made from.")
+    except LorasmithError as error:
+        raise gr.Error(str(error), duration=None, print_exception=False) from error
+    return str(found["path"])

@@ -1,0 +1,225 @@
+// The page's own script: asks the server each second how far everything is, and draws what Gradio does not.
+(function () {
+  "use strict";
+  const LOOK_EVERY = 1000; // milliseconds
+  const asked = new URLSearchParams(location.search);
+  let state = null;
+  let chosen = {}; // stage -> {page, show}
+  let drawn = {}; // stage -> what its view was drawn from
+  let lost = 0;
+
+  const $ = (selector, root) => (root || document).querySelector(selector);
+  const all = (selector, root) => Array.from((root || document).querySelectorAll(selector));
+
+  function make(tag, attributes, ...inside) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);
+    node.append(...inside);
+    return node;
+  }
+
+  function project() {
+    return asked.get("project") || "";
+  }
+
+  function open(id) {
+    asked.set("project", id);
+    asked.delete("page");
+    location.search = asked.toString();
+  }
+
+  async function post(path, body) {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ project: project(), ...body }),
+    });
+    const content = await answer.json().catch(() => ({ error: "The server did not answer." }));
+    if (!answer.ok) tell(content.error || "It could not be done.", "warn");
+    look();
+    return answer.ok ? content : null;
+  }
+
+  function tell(words, kind) {
+    const box = make("div", { class: "ls-toast " + (kind || ""), role: "status" }, words);
+    document.body.append(box);
+    setTimeout(() => box.remove(), kind === "warn" ? 12000 : 4000);
+  }
+
+  // ---- how far everything is
+
+  async function look() {
+    try {
+      const answer = await fetch("api/state?project=" + encodeURIComponent(project()));
+      const content = await answer.json();
+      if (!answer.ok) throw new Error(content.error || answer.statusText);
+      state = content;
+      lost = 0;
+    } catch (error) {
+      lost += 1;
+      if (lost > 2) drawLost(String(error.message || error));
+      return;
+    }
+    draw();
+  }
+
+  function fill(node, html) {
+    if (node.dataset.lsDrawn === html) return;
+    node.dataset.lsDrawn = html;
+    node.innerHTML = html;
+  }
+
+  function safe(words) {
+    const node = document.createElement("span");
+    node.textContent = words === null || words === undefined ? "" : String(words);
+    return node.innerHTML;
+  }
+
+  function drawLost(words) {
+    for (const node of all('[data-ls="head"]')) fill(node, `<div class="ls-head"><b>lorasmith</b><span class="ls-lost">No answer: ${safe(words)}. Trying again …</span></div>`);
+  }
+
+  function draw() {
+    for (const node of all('[data-ls="head"]')) fill(node, head());
+    for (const node of all('[data-ls="overview"]')) fill(node, overview());
+    for (const node of all('[data-ls="stage"]')) fill(node, stageLine(node.dataset.stage));
+    for (const button of all("[id^=ls-start-]")) label(button);
+    for (const node of all('[data-ls="view"]')) view(node);
+  }
+
+  function head() {
+    const name = state.trigger ? `<b>${safe(state.trigger)}</b><span class="ls-folder">${safe(state.folder)}</span>` : "<b>lorasmith</b>";
+    const jobs = state.jobs.map(job).join("");
+    const history = state.trigger ? '<span class="ls-history"><button data-history="undo">undo</button><button data-history="redo">redo</button></span>' : "";
+    const webui = state.webui ? `<p class="ls-note">${safe(state.webui)}</p>` : "";
+    return `<div class="ls-head">${name}${history}</div>${jobs}${webui}`;
+  }
+
+  function job(one) {
+    const share = one.total ? Math.min(100, (100 * one.done) / one.total) : 0;
+    const count = one.total ? `${one.done} of ${one.total}` : "";
+    const mine = state.folder === one.folder ? "" : ` · ${safe(one.folder)}`;
+    const word = one.stopping ? "stopping …" : one.state === "waiting" ? "waiting its turn" : `${safe(one.stage)} ${count} ${safe(one.note)}`;
+    const bar = `<span class="ls-progress${one.total ? "" : " ls-unknown"}"><i style="width:${share.toFixed(1)}%"></i></span>`;
+    return `<div class="ls-job" data-job="${one.id}"><b>${safe(one.command)}</b>${bar}<span class="ls-words">${word}${mine}</span>` +
+      `<a href="api/log/${one.id}" target="_blank">log</a><button data-stop="${one.id}"${one.stopping ? " disabled" : ""}>Stop</button></div>`;
+  }
+
+  function stateOf(stage) {
+    const active = state.jobs.find((one) => one.folder === state.folder && (one.stage === stage || one.command === stage) && one.state === "running");
+    if (active) return { state: "running", words: `${active.note || ""} ${active.total ? `${active.done} of ${active.total}` : ""}` };
+    return (state.stages || []).find((one) => one.name === stage) || { state: "waiting", words: "" };
+  }
+
+  function overview() {
+    if (!state.trigger) return '<p class="ls-note">Open a project below, or make a new one.</p>';
+    const rows = state.stages.map((one) => {
+      const now = stateOf(one.name);
+      return `<li class="ls-${now.state}"><a href="#" data-go="${safe(one.name)}"><i></i><b>${safe(one.name)}</b><span>${safe(now.words)}</span></a></li>`;
+    });
+    return `<section><h3>${safe(state.trigger)}</h3><p class="ls-next">${safe(state.advice)}</p><ol class="ls-stages">${rows.join("")}</ol></section>`;
+  }
+
+  function stageLine(stage) {
+    if (!state.trigger) return '<p class="ls-note warn">No project is open: choose one on the Projects page.</p>';
+    const now = stateOf(stage);
+    const last = (state.last || []).find((one) => one.command === stage || (one.command === "run" && one.stage === stage));
+    const busy = state.jobs.some((one) => one.folder === state.folder && one.command === stage);
+    const failed = last && last.state === "failed" && !busy ? `<p class="ls-note warn">${safe(last.error)} <a href="api/log/${last.id}" target="_blank">log</a></p>` : "";
+    const stopped = last && last.state === "stopped" && !busy && now.state !== "done" ? '<p class="ls-note">It was stopped. Start goes on where it was.</p>' : "";
+    return `<p class="ls-state ls-${now.state}"><i></i>${safe(now.words)}</p>${failed}${stopped}`;
+  }
+
+  function label(button) {
+    const stage = button.id.replace("ls-start-", "");
+    const now = stateOf(stage);
+    const words = now.state === "begun" ? `Go on with ${stage}` : now.state === "done" ? `Start ${stage} again` : `Start ${stage}`;
+    if (button.textContent.trim() !== words) button.textContent = words;
+  }
+
+  // ---- a stage's picture
+
+  async function view(node) {
+    const stage = node.dataset.stage;
+    if (!project() || !state.version || node.offsetParent === null || node.dataset.asking) return;
+    const mine = chosen[stage] || {};
+    const from = JSON.stringify([state.version, mine]);
+    if (node.dataset.from === from) return;
+    node.dataset.asking = "yes";
+    try {
+      const words = new URLSearchParams({ project: project(), page: mine.page || 1, show: mine.show || "all" });
+      const answer = await fetch(`api/view/${stage}?${words}`);
+      const content = answer.ok ? await answer.text() : `<p class="ls-note warn">${safe((await answer.json()).error)}</p>`;
+      fill(node, content);
+      node.dataset.from = from;
+    } catch (error) {
+      // the next look asks again
+    } finally {
+      delete node.dataset.asking;
+    }
+  }
+
+  // ---- clicks
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-send]");
+    if (!target) return;
+    const data = target.dataset;
+    const stage = (target.closest('[data-ls="view"]') || { dataset: {} }).dataset.stage;
+    event.preventDefault();
+    if ("decide" in data) decide(target);
+    else if ("page" in data) turn(stage, { page: Number(data.page) });
+    else if ("show" in data) turn(stage, { show: data.show, page: 1 });
+    else if ("stop" in data) post("api/stop", { job: Number(data.stop) });
+    else if ("history" in data) post("api/history", { way: data.history }).then((done) => done && tell(`${data.history}: ${done.what}`));
+    else if ("go" in data) go(data.go);
+    else if ("open" in data) open(data.open);
+    else if ("forget" in data) post("api/forget", { project: data.forget }).then(() => target.closest("li").remove());
+    else if ("erase" in data) window.lorasmith.erase(target.closest("[data-name]"));
+    else if ("send" in data) send(data.send, data.lora);
+    else if ("large" in data) large(target.href);
+  });
+
+  function turn(stage, change) {
+    chosen[stage] = { ...(chosen[stage] || {}), ...change };
+    draw();
+  }
+
+  async function decide(button) {
+    const tile = button.closest("[data-name]");
+    const done = await post("api/decide", { names: [tile.dataset.name], verdict: button.dataset.decide });
+    if (!done) return;
+    tile.classList.toggle("ls-dropped", button.dataset.decide === "drop");
+    for (const other of all("[data-decide]", tile)) other.setAttribute("aria-pressed", String(other === button));
+  }
+
+  function go(stage) {
+    const title = stage.charAt(0).toUpperCase() + stage.slice(1);
+    const tab = all("#ls-tabs button[role=tab]").find((one) => one.textContent.trim() === title);
+    if (tab) tab.click();
+  }
+
+  function large(address) {
+    const box = make("div", { class: "ls-large", role: "dialog" }, make("img", { src: address }));
+    const close = () => { box.remove(); document.removeEventListener("keydown", keys); };
+    const keys = (event) => { if (event.key === "Escape") close(); };
+    box.addEventListener("click", close);
+    document.addEventListener("keydown", keys);
+    document.body.append(box);
+  }
+
+  function send(trigger, lora) {
+    if (window.parent === window) return;
+    window.parent.postMessage({ lorasmith: "txt2img", prompt: `${trigger} <lora:${lora}:1>`, negative: "" }, location.origin);
+  }
+
+  window.addEventListener("message", (event) => {
+    if (event.source !== window.parent || event.origin !== location.origin || !event.data) return;
+    if (event.data.lorasmith === "theme") document.body.classList.toggle("dark", event.data.theme === "dark");
+  });
+
+  window.lorasmith = { open, post, tell, make, project, state: () => state };
+  setInterval(() => { if (!document.hidden) look(); }, LOOK_EVERY);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  look();
+})();
