@@ -241,6 +241,11 @@ def test_a_venv_that_lost_its_python_is_made_anew(scene: Scene) -> None:
     assert again.returncode == 0 and "anew" in again.stderr
 
 
+def test_setup_sets_up_and_runs_nothing(scene: Scene) -> None:
+    done = scene.install("setup")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_the_hook_says_one_line_and_succeeds_set_up_or_not(scene: Scene, tmp_path: Path) -> None:
     bare = tmp_path / "install.py"
     bare.write_text((REPOSITORY / "install.py").read_text(encoding="utf-8"), encoding="utf-8")

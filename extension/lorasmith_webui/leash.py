@@ -32,7 +32,8 @@ def main(command: list) -> int:
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=not WINDOWS)
 
     def wait_for_the_end_of_input() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held while this process ends
+            pass
         end(child)
 
     threading.Thread(target=wait_for_the_end_of_input, daemon=True).start()

@@ -37,6 +37,7 @@ class SettingUp:
         self.state = "idle"
         self.step: list[Any] = []  # [2, 4, "installing torch"]
         self.error = ""
+        self._last_sentence = ""  # install.py's own
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._cancelled = False
@@ -94,6 +95,7 @@ class SettingUp:
             if self._found is None:
                 return self._no_python
             self.state, self.step, self.error, self._cancelled = "running", [], "", False
+            self._last_sentence = ""
             self._began = time.monotonic()
             self.log.clear()
         threading.Thread(target=self._run, args=(torch_index,), name="lorasmith-set-up", daemon=True).start()
@@ -121,7 +123,7 @@ class SettingUp:
         elif self._cancelled:
             self.state = "cancelled"
         else:
-            self.error = "\n".join(self.log.last(3))
+            self.error = self._last_sentence or "\n".join(self.log.last(3))
             self.state = "failed"
 
     def _install(self, torch_index: str) -> int:
@@ -173,6 +175,8 @@ class SettingUp:
             self._process = None
 
     def _heard(self, line: str) -> None:
+        if line and not line.startswith(" "):  # indented: pip's words, quoted
+            self._last_sentence = line
         step = STEP.match(line)
         if step:
             self.step = [int(step[1]), int(step[2]), step[3]]

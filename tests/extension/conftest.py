@@ -26,12 +26,14 @@ def shared_host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts hosts of the test's own: start(kind, *words, ready=True, **environment)."""
+    """Starts hosts of the test's own: start(kind, [extension's folder,] *words, ready=True, **environment)."""
     started: list[Webui] = []
 
-    def start(kind: str, *words: str, ready: bool = True, **environment: str) -> Webui:
-        extension = tmp_path / f"extensions{len(started)}" / "lorasmith"
-        copy_extension(extension, ready)
+    def start(kind: str, *words: str | Path, ready: bool = True, **environment: str) -> Webui:
+        if words and isinstance(words[0], Path):
+            extension, *words = words
+        else:
+            extension = copy_extension(tmp_path / f"extensions{len(started)}" / "lorasmith", ready)
         started.append(Webui(kind, extension, *words, **environment))
         return started[-1]
 

@@ -71,6 +71,7 @@ class Webui:
     def __init__(self, kind: str, extension: Path, *words: str, **environment: str) -> None:
         self.kind, self.extension, self.port = kind, extension, free_port()
         self.lines: list[str] = []
+        self.seen_token = ""
         command = [str(host_python(kind)), "-u", str(HERE / "standin" / "launch.py"), "--kind", kind]
         command += ["--extension", str(extension), "--port", str(self.port), *words]
         self.process = subprocess.Popen(
@@ -140,7 +141,8 @@ class Webui:
 
     def tab(self, path: str, words: Any = None, token: str | None = None) -> httpx.Response:
         """Asks the tab's own routes, as its script does."""
-        headers = {"X-Lorasmith-Tab": self.token if token is None else token}
+        self.seen_token = self.seen_token or self.token
+        headers = {"X-Lorasmith-Tab": self.seen_token if token is None else token}
         method = "GET" if words is None else "POST"
         return httpx.request(
             method, f"{self.address}/lorasmith-tab/{path}", headers=headers, json=words, trust_env=False, timeout=30
