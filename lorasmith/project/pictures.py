@@ -17,6 +17,7 @@ Verdict = Literal["keep", "drop"]
 TAGGER = "tagger:"  # how the source of a tagger's tags begins; the tagger's name follows
 NOT_THERE = 0.0  # the score of a tag that a person took out
 PERSON = "person"  # the maker of decisions and the source of tags that a person set
+ERASE = "erase"  # the kind of edit that takes the place of the picture it was made from, crops and all
 REFUSED = "safety"  # the maker of decisions that no person's word overrules
 _SCORE_DIGITS = 6  # the journal keeps 15 digits of a number: what is stored must come back from it as it was
 
@@ -42,6 +43,11 @@ class Picture:
     def generated(self) -> bool:
         """Whether a model drew it: a render that came back."""
         return self.origin == "render" or bool(self.post.get("generated"))
+
+    @property
+    def kind(self) -> str:
+        """What kind of edit it is: crop, head, resize, erase; empty for an original."""
+        return str((self.operation or {}).get("kind", ""))
 
 
 @dataclass(frozen=True)
@@ -210,15 +216,34 @@ class Pictures:
         return [p for p in self.originals() if not _is_dropped(decisions.get(p.name))]
 
     def trained(self) -> list[Picture]:
-        """Lists what is trained on: of each kept original its edits, or itself where it has none that replaces it."""
-        chosen: list[Picture] = []
+        """Lists what is trained on: of each kept original its edits, or itself where it has none that replaces it.
+
+        An erased version stands for the picture it was made from: its own crops count, those of the older state do not.
+        """
         decisions = self.decisions()
-        for original in self.kept():
-            edits = [edit for edit in self.edits_of(original.name) if not _is_dropped(decisions.get(edit.name))]
-            if not any((edit.operation or {}).get("replaces_parent") for edit in edits):
-                chosen.append(original)
-            chosen.extend(edits)
-        return chosen
+        return [each for original in self.kept() for each in self._standing_for(original, decisions)]
+
+    def _standing_for(self, picture: Picture, decisions: Mapping[str, Decision]) -> list[Picture]:
+        edits = [edit for edit in self.edits_of(picture.name) if not _is_dropped(decisions.get(edit.name))]
+        if erased := [edit for edit in edits if edit.kind == ERASE]:
+            return self._standing_for(max(erased, key=_edit_number), decisions)
+        replaced = any((edit.operation or {}).get("replaces_parent") for edit in edits)
+        below = [each for edit in edits for each in self._standing_for(edit, decisions)]
+        return below if replaced else [picture, *below]
+
+    def newest_version(self, name: str) -> Picture:
+        """Gives the picture after all that was erased in it, or itself where nothing was."""
+        picture, decisions = self.get(name), self.decisions()
+        while True:
+            edits = [edit for edit in self.edits_of(picture.name) if not _is_dropped(decisions.get(edit.name))]
+            erased = [edit for edit in edits if edit.kind == ERASE]
+            if not erased:
+                return picture
+            picture = max(erased, key=_edit_number)
+
+    def all_edits_of(self, name: str) -> list[Picture]:
+        """Lists the edits of a picture, theirs, and so on."""
+        return [each for edit in self.edits_of(name) for each in (edit, *self.all_edits_of(edit.name))]
 
     # captions
 
@@ -240,6 +265,11 @@ class Pictures:
         """Gives the captions of one set by picture name."""
         rows = self._db.execute("SELECT * FROM captions WHERE caption_set = ? ORDER BY picture", (caption_set,))
         return {r["picture"]: Caption(r["picture"], r["text"], r["sidecar"], r["sidecar_sha256"]) for r in rows}
+
+
+def _edit_number(edit: Picture) -> int:
+    number = edit.name.rpartition(".")[2]
+    return int(number) if number.isdigit() else 0
 
 
 def _is_dropped(decision: Decision | None) -> bool:

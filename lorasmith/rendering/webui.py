@@ -1,156 +1,183 @@
-"""A running Stable Diffusion WebUI: asked through the tab's bridge, or through `--api` where it is another one."""
+"""The `Renderer` that asks a WebUI; what comes back is checked: the right checkpoint, every LoRA, only the mask."""
 
-import os
-from collections.abc import Callable
-from contextlib import suppress
-from threading import Event, Thread
-from typing import Self
-from uuid import uuid4
+from collections.abc import Sequence
+from pathlib import Path
 
-from lorasmith.errors import UsageError
-from lorasmith.rendering.webui_api import Api
-from lorasmith.rendering.webui_bridge import Bridge
-from lorasmith.rendering.webui_http import Connection, WebuiError
-from lorasmith.rendering.webui_order import Drawn, Order, Table, Under
+from PIL import Image
 
-__all__ = ["Webui", "WebuiError"]
+from lorasmith.checkpoints.hashes import lora_hash
+from lorasmith.progress import Progress, Report
+from lorasmith.rendering.prompt import (
+    STRENGTH,
+    Edges,
+    LoraUse,
+    Prompt,
+    RenderingError,
+    demand_inpaintable,
+    demand_renderable,
+)
+from lorasmith.rendering.region import put_back
+from lorasmith.rendering.webui_client import Webui, WebuiError
+from lorasmith.rendering.webui_order import (
+    Drawn,
+    Fill,
+    Inpainting,
+    Order,
+    Table,
+    Under,
+    infotext_name,
+    lora_hashes,
+    told,
+)
 
-_TOKEN = "X-Lorasmith-Token"
-_LOOK_EVERY = 0.5  # seconds
-URL, TOKEN, LOGIN, VERIFY = (f"LORASMITH_WEBUI_{name}" for name in ("URL", "TOKEN", "LOGIN", "VERIFY"))
+__all__ = ["Webui", "WebuiError", "WebuiRenderer"]
+
+_ATTEMPTS = 2
+_NATIVE = {"sdxl": 1024}  # the side of the squares that a family was trained on; others 512
+_BUSY = "the WebUI is busy with another picture; waiting"
 
 
-class Webui:
-    """One WebUI. What it tells comes as tables of the same words for both ways; every fault is a `WebuiError`."""
+class WebuiRenderer:
+    """Renders in a WebUI; LoRAs must lie in its LoRA folder and are named by their file's stem."""
 
     def __init__(
         self,
-        url: str,
-        *,
-        token: str | None = None,
-        login: tuple[str, str] | None = None,
-        verify: bool = True,
-        timeout: float = 900,
+        webui: Webui,
+        checkpoint: str | None = None,
+        sampler: str = "DDIM",
+        scheduler: str = "Automatic",
+        fill: Fill = 1,
     ) -> None:
-        """Takes the address; with a token it is the bridge's, else a WebUI's with its `--api-auth` login."""
-        headers = {_TOKEN: token} if token else {}
-        self.connection = Connection(url, login, headers, verify, timeout)
-        self._way: Bridge | Api = Bridge(self.connection) if token else Api(self.connection)
-
-    @classmethod
-    def from_environment(cls) -> Self | None:
-        """Gives the WebUI that the environment names: LORASMITH_WEBUI_URL, and _TOKEN, _LOGIN (user:password), _VERIFY."""
-        url = os.environ.get(URL, "").strip()
-        if not url:
-            return None
-        login = os.environ.get(LOGIN, "")
-        if login and ":" not in login:
-            raise UsageError(f"{LOGIN} must be written user:password.")
-        name, _, password = login.partition(":")
-        return cls(
-            url,
-            token=os.environ.get(TOKEN) or None,
-            login=(name, password) if login else None,
-            verify=os.environ.get(VERIFY, "1") != "0",
-        )
+        """Takes a checkpoint's title, if not the selected one; `fill` is what an inpainting starts from."""
+        self.webui = webui
+        self.checkpoint = checkpoint
+        self.sampler = sampler
+        self.scheduler = scheduler
+        self.fill = fill
+        self._infotexts: dict[Prompt, str] = {}
 
     @property
-    def url(self) -> str:
-        """Where it is."""
-        return self.connection.url
+    def side(self) -> int:
+        """The side, in pixels, of the squares that the model draws best."""
+        return _NATIVE.get(str((self._asked_for() or {}).get("family")), 512)
 
-    def status(self) -> Table:
-        """Tells host, version, busy, job, gpu ("here", "given back"), checkpoint, lora_dir, samplers, schedulers."""
-        return self._way.status()
+    def render(self, prompts: Sequence[Prompt], report: Report | None = None) -> list[Image.Image]:
+        """Renders one picture per prompt, one request each: the person's own jobs get their turn in between."""
+        for prompt in prompts:
+            demand_renderable(prompt)
+        checkpoint = self._asked_for() if prompts else None
+        pictures: list[Image.Image] = []
+        self._infotexts = {}
+        for prompt in prompts:
+            place = (len(pictures), len(prompts))
+            drawn = self._drawn(self._order(prompt, checkpoint), checkpoint, _Teller(report, prompt, place))
+            self._infotexts[prompt] = drawn.infotext
+            pictures.append(drawn.picture)
+            if report:
+                report(Progress("render", len(pictures), len(prompts), prompt.text))
+        return pictures
 
-    def checkpoint(self) -> Table | None:
-        """Gives the selected checkpoint: title, name, path, sha256, family, v_prediction, inpainting, loaded."""
-        return self._way.checkpoint()
+    def inpaint(
+        self,
+        picture: Image.Image,
+        mask: Image.Image,
+        prompt: Prompt,
+        strength: float = STRENGTH,
+        edges: Edges = Edges(),  # noqa: B008 - it is frozen
+    ) -> Image.Image:
+        """Draws anew what is white in `mask` ("only masked" of the WebUI); black mask pixels keep their exact value."""
+        demand_renderable(prompt)
+        demand_inpaintable(picture, mask, strength)
+        # WebUIs round a mask, and draw the whole picture anew where nothing of it is left.
+        hard = mask.convert("L").point(lambda value: 255 if value > 0 else 0)
+        if hard.getbbox() is None:
+            return picture.copy()
+        checkpoint = self._asked_for()
+        order = self._order(prompt, checkpoint, Inpainting(picture, hard, strength, edges, self.fill))
+        drawn = self._drawn(order, checkpoint, _Teller(None, prompt, (0, 1))).picture
+        if drawn.size != picture.size:
+            raise RenderingError(f"The WebUI gave {drawn.size} pixels back for {picture.size}; nothing was changed.")
+        return put_back(picture, drawn, mask, (0, 0, *picture.size), edges.blur)
 
-    def checkpoints(self) -> list[Table]:
-        """Lists the checkpoints: title, name, path, sha256."""
-        return self._way.checkpoints()
+    def infotext(self, prompt: Prompt) -> str:
+        """Gives the WebUI's own `parameters` text of a prompt's last render."""
+        return self._infotexts.get(prompt, prompt.text_with_loras)
 
-    def switch(self, title: str) -> Table:
-        """Selects a checkpoint by its title and gives what it is."""
-        return self._way.switch(title)
+    def _asked_for(self) -> Table | None:
+        """Gives the checkpoint to draw with: looked up once for all pictures of a call, so that none is of another."""
+        if self.checkpoint is None:
+            return self.webui.checkpoint()
+        for row in self.webui.checkpoints():
+            if self.checkpoint in (row["title"], row["name"]):
+                return row
+        raise WebuiError(f"The WebUI at {self.webui.url} has no checkpoint '{self.checkpoint}'.", "unknown")
 
-    def loras(self) -> Table:
-        """Gives `lora_dir`, and under `loras` each LoRA's name, alias, path and version."""
-        return self._way.loras()
+    def _order(self, prompt: Prompt, checkpoint: Table | None, inpainting: Inpainting | None = None) -> Order:
+        title = None if checkpoint is None else str(checkpoint["title"])
+        return Order(prompt, self.sampler, self.scheduler, title, inpainting)
 
-    def refresh_loras(self) -> Table:
-        """Has the LoRA folder looked through again, and gives what `loras` gives."""
-        return self._way.refresh_loras()
-
-    def release_gpu(self) -> None:
-        """Has the WebUI free its GPU for a training; a second call does nothing."""
-        self._way.release_gpu()
-
-    def restore_gpu(self) -> None:
-        """Has the WebUI take its GPU again; a second call does nothing."""
-        self._way.restore_gpu()
-
-    def interrupt(self, task: str) -> bool:
-        """Stops one of our own pictures; tells whether it could."""
-        return self._way.interrupt(task)
-
-    def draw(self, order: Order, tell: Callable[[Under], None] | None = None) -> Drawn:
-        """Has one picture drawn; `tell` hears twice a second how far it is, or that it waits for others.
-
-        Where this is stopped (Ctrl-C, a cancelled job, too long a wait), the WebUI is told to stop too.
-        """
-        task = f"task(lorasmith-{uuid4().hex})"
-        call = _Call(lambda: self._way.draw(order, task))
-        try:
-            while not call.is_done(within=_LOOK_EVERY):
-                if tell is not None:
-                    tell(self._under(task))
-            return call.result()
-        except WebuiError as error:
-            if error.kind == "timeout":
-                self._stop(task)
-            raise
-        except BaseException:
-            self._stop(task)
-            raise
-
-    def _under(self, task: str) -> Under:
-        """Asks how far a task is; where that cannot be told, the picture itself will tell."""
-        try:
-            return self._way.progress(task)
-        except WebuiError:
-            return Under("unknown")
-
-    def _stop(self, task: str) -> None:
-        with suppress(WebuiError):
-            self._way.interrupt(task)
+    def _drawn(self, order: Order, checkpoint: Table | None, teller: "_Teller") -> Drawn:
+        """Has a picture drawn; once more where the checkpoint was switched under way."""
+        used = ""
+        for _ in range(_ATTEMPTS):
+            drawn = self.webui.draw(order, teller.tell)
+            _demand_loras_used(order.prompt.loras, drawn.infotext, self.webui.url)
+            if _is_of(drawn.infotext, checkpoint):
+                return drawn
+            used = told(drawn.infotext, "Model") or told(drawn.infotext, "Model hash")
+        assert checkpoint is not None
+        raise WebuiError(
+            f"The WebUI at {self.webui.url} drew with the checkpoint '{used}' and not with '{checkpoint['title']}': it was "
+            "switched under way. Select it again, and leave it until the pictures are made.",
+            "checkpoint",
+        )
 
 
-class _Call:
-    """A request in a thread of its own, so that whoever waits for it can tell of it and be stopped."""
+class _Teller:
+    """Puts a WebUI's progress into the words of a report."""
 
-    def __init__(self, work: Callable[[], Drawn]) -> None:
-        self._work = work
-        self._done = Event()
-        self._drawn: Drawn | None = None
-        self._error: BaseException | None = None
-        Thread(target=self._run, daemon=True).start()
+    def __init__(self, report: Report | None, prompt: Prompt, place: tuple[int, int]) -> None:
+        self._report = report
+        self._prompt = prompt
+        self._done, self._total = place
 
-    def _run(self) -> None:
-        try:
-            self._drawn = self._work()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where it is waited for
-            self._error = error
-        self._done.set()
+    def tell(self, under: Under) -> None:
+        """Reports that a picture waits, or how far it is."""
+        if self._report is None or under.state not in ("waiting", "running"):
+            return
+        note = _BUSY
+        if under.state == "running":
+            share = f" ({under.step} of {under.steps})" if under.steps else ""
+            note = f"{self._prompt.text}{share}"
+        self._report(Progress("render", self._done, self._total, note))
 
-    def is_done(self, within: float) -> bool:
-        """Tells whether it is done, or gets done within so many seconds."""
-        return self._done.wait(within)
 
-    def result(self) -> Drawn:
-        """Gives the picture, or raises what went wrong."""
-        if self._error is not None:
-            raise self._error
-        assert self._drawn is not None
-        return self._drawn
+def _is_of(infotext: str, checkpoint: Table | None) -> bool:
+    """Tells whether a picture was drawn with that checkpoint, as far as its infotext and the list can say."""
+    if checkpoint is None:
+        return True
+    digits, sha = told(infotext, "Model hash").lower(), str(checkpoint.get("sha256") or "").lower()
+    if digits and sha:
+        return sha.startswith(digits) or digits.startswith(sha)
+    model = told(infotext, "Model")
+    path = str(checkpoint.get("path") or checkpoint.get("name") or "").replace("\\", "/")
+    return not model or not path or Path(path).stem == model or Path(path).name == model
+
+
+def _demand_loras_used(loras: Sequence[LoraUse], infotext: str, url: str) -> None:
+    """Refuses a picture that was drawn without one of its LoRAs, or with another file of the same name."""
+    used = lora_hashes(infotext)
+    for lora in loras:
+        digits = used.get(infotext_name(lora.path.stem), "").lower()
+        if not digits:
+            raise WebuiError(
+                f"The WebUI at {url} drew without the LoRA '{lora.path.stem}': it is not in its LoRA folder, or does not "
+                "fit the checkpoint.",
+                "missing_lora",
+            )
+        if lora.path.is_file() and not lora_hash(lora.path).startswith(digits):
+            raise WebuiError(
+                f"The WebUI at {url} has another file under the name of the LoRA '{lora.path.stem}'; give ours a name "
+                "of its own.",
+                "missing_lora",
+            )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import TAGGER, Picture, Tag, facts_of
+from lorasmith.project.pictures import PERSON, TAGGER, Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
 
@@ -40,7 +40,7 @@ def prepare(project: Project, settings: PrepareSettings, report: Report = silent
             report(Progress("prepare", done, len(originals), original.name))
             made_now += _prepare_one(project, original, settings, original.name in heads_wanted)
     report(Progress("prepare", len(originals), len(originals), "done"))
-    kinds = [[_kind(edit) for edit in project.pictures.edits_of(original.name)] for original in originals]
+    kinds = [[edit.kind for edit in project.pictures.edits_of(_source(project, each).name)] for each in originals]
     return Prepared(
         len(originals),
         crops=sum("crop" in of_one for of_one in kinds),
@@ -51,8 +51,9 @@ def prepare(project: Project, settings: PrepareSettings, report: Report = silent
     )
 
 
-def _kind(edit: Picture) -> str:
-    return str((edit.operation or {}).get("kind", ""))
+def _source(project: Project, original: Picture) -> Picture:
+    """Gives the picture that an original's edits are made from: its newest erased version, or itself."""
+    return project.pictures.newest_version(original.name)
 
 
 def _wants_head(project: Project, originals: list[Picture], settings: PrepareSettings) -> set[str]:
@@ -66,27 +67,42 @@ def _wants_head(project: Project, originals: list[Picture], settings: PrepareSet
 
 def _prepare_one(project: Project, original: Picture, settings: PrepareSettings, head: bool) -> int:
     """Brings one original's edits up to the settings; gives how many were made."""
+    source = _source(project, original)
     wish = {
         "crop": settings.crop, "margin": settings.margin, "min_gain": settings.min_gain,
-        "head": head, "max_side": settings.max_side, "of": original.sha256,
+        "head": head, "max_side": settings.max_side, "of": source.sha256,
     }  # fmt: skip
     existing = [
-        edit for edit in project.pictures.edits_of(original.name) if (edit.operation or {}).get("maker") == MAKER
+        edit for edit in project.pictures.all_edits_of(original.name) if (edit.operation or {}).get("maker") == MAKER
     ]
     if project.fact(f"prepared:{original.name}") == wish and all(project.file_of(edit).exists() for edit in existing):
         return 0
-    edits = _decide(project, original, settings, head)
+    edits = _decide(project, source, settings, head)
     # An edit that is wanted again stays what it is, with its name and what a person said of it.
-    same = [edit for edit in existing if any(_is_same(project, edit, *each) for each in edits)]
+    of_source = [edit for edit in existing if edit.parent == source.name]
+    same = [edit for edit in of_source if any(_is_same(project, edit, *each) for each in edits)]
     new = [each for each in edits if not any(_is_same(project, edit, *each) for edit in same)]
     with project.transaction():
         for edit in existing:
             if edit not in same:
                 project.pictures.trash(edit.name)
         for operation, image in new:
-            _add_edit(project, original, operation, image)
+            name = _add_edit(project, source, operation, image)
+            for edit in existing:
+                if edit.parent != source.name and edit.kind == operation["kind"]:
+                    _hand_over(project, edit, name)
         project.remember(f"prepared:{original.name}", wish)
     return len(new)
+
+
+def _hand_over(project: Project, old: Picture, name: str) -> None:
+    """Gives an edit that is made anew, from a version in which something was erased, what a person said of the old one."""
+    said = [tag for tag in project.pictures.tags(old.name) if tag.source == PERSON]
+    if said:
+        project.pictures.set_tags(name, PERSON, said)
+    decision = project.pictures.decisions().get(old.name)
+    if decision is not None and decision.maker == PERSON:
+        project.pictures.decide(name, decision, maker=PERSON)
 
 
 def _is_same(project: Project, edit: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image") -> bool:
@@ -94,15 +110,15 @@ def _is_same(project: Project, edit: Picture, operation: Mapping[str, Any], imag
 
 
 def _decide(
-    project: Project, original: Picture, settings: PrepareSettings, head: bool
+    project: Project, source: Picture, settings: PrepareSettings, head: bool
 ) -> "list[tuple[dict[str, Any], PIL.Image.Image]]":
-    """Gives the edits one original should have, as operations and pictures."""
+    """Gives the edits a picture should have, as operations and pictures."""
     from lorasmith.imaging.crop import character_box, cut, fit_within, worth_cropping
     from lorasmith.imaging.heads import head_box
     from lorasmith.imaging.masks import character_mask
     from lorasmith.imaging.read import open_picture
 
-    image = open_picture(project.file_of(original))
+    image = open_picture(project.file_of(source))
     mask = character_mask(image) if settings.crop or head else None
     edits: list[tuple[dict[str, Any], PIL.Image.Image]] = []
     box = character_box(mask, settings.margin) if mask is not None and settings.crop else None
@@ -132,29 +148,30 @@ def _operation(kind: str, box: "Box | None") -> dict[str, Any]:
     return operation
 
 
-def _add_edit(project: Project, original: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image") -> None:
-    """Writes one edit's file, its row, and the tags that are still on it."""
+def _add_edit(project: Project, source: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image") -> str:
+    """Writes one edit's file, its row, and the tags that are still on it; gives its name."""
     from lorasmith.imaging.read import save_png
     from lorasmith.tags.crops import visible
 
-    name = project.pictures.next_edit_name(original.name)
+    name = project.pictures.next_edit_name(source.name)
     path = project.edits / f"{name}.png"
     save_png(image, path)
     project.pictures.add(
         Picture(
             name,
             origin="edit",
-            parent=original.name,
+            parent=source.name,
             operation=operation,
-            post=original.post,
+            post=source.post,
             **facts_of(project.folder, path, image.size),
         )
     )
     by_source: dict[str, dict[str, Tag]] = {}
-    for tag in project.pictures.tags(original.name):
+    for tag in project.pictures.tags(source.name):
         if tag.source.startswith(TAGGER):
             continue  # it will look at the edit itself
         by_source.setdefault(tag.source, {})[tag.tag] = tag
-    for source, tags in by_source.items():
+    for said_by, tags in by_source.items():
         left = visible(tags, "head" if operation["kind"] == "head" else "body")
-        project.pictures.set_tags(name, source, [tags.get(tag, Tag(tag, "general", source)) for tag in left])
+        project.pictures.set_tags(name, said_by, [tags.get(tag, Tag(tag, "general", said_by)) for tag in left])
+    return name

@@ -13,8 +13,7 @@ from PIL import Image
 
 from lorasmith.progress import Progress
 from lorasmith.rendering.prompt import Edges, LoraUse, Prompt
-from lorasmith.rendering.webui import WebuiError
-from lorasmith.rendering.webui_renderer import WebuiRenderer
+from lorasmith.rendering.webui import WebuiError, WebuiRenderer
 from tests.extension_bridge.fake_host import write_lora
 from tests.extension_bridge.served import TOKEN, Served, until
 
@@ -107,7 +106,7 @@ def test_the_person_s_job_gets_its_turn_between_two_of_our_pictures(served: Serv
 
 
 def test_waiting_for_the_person_and_drawing_are_told_apart(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lorasmith.rendering.webui._LOOK_EVERY", 0.05)
+    monkeypatch.setattr("lorasmith.rendering.webui_client._LOOK_EVERY", 0.05)
     served.host.step_seconds = 0.1
     person = threading.Thread(target=served.host.person_draws)
     person.start()

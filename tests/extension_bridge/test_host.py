@@ -12,8 +12,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 
 from lorasmith.rendering.prompt import Prompt
-from lorasmith.rendering.webui import Webui, WebuiError
-from lorasmith.rendering.webui_renderer import WebuiRenderer
+from lorasmith.rendering.webui import Webui, WebuiError, WebuiRenderer
 from tests.extension_bridge.fake_host import Host, write_lora, write_model
 from tests.extension_bridge.served import TOKEN, Served, listening, serving, until
 

@@ -17,9 +17,8 @@ from lorasmith.checkpoints.hashes import lora_hash
 from lorasmith.errors import RefusedError, UsageError
 from lorasmith.progress import Progress
 from lorasmith.rendering.prompt import LoraUse, Prompt, RenderingError
-from lorasmith.rendering.webui import Webui, WebuiError
+from lorasmith.rendering.webui import Webui, WebuiError, WebuiRenderer
 from lorasmith.rendering.webui_order import lora_hashes, told
-from lorasmith.rendering.webui_renderer import WebuiRenderer
 from tests.rendering.fake_webui import FIRST, SECOND, FakeWebui, serving
 
 PROMPT = Prompt("a fox", negative="blurred", width=64, height=96, steps=5, guidance=6.5, seed=9, clip_skip=2)
@@ -46,7 +45,7 @@ def until(happens: object) -> None:
 
 
 def test_the_client_loads_neither_torch_nor_diffusers() -> None:
-    code = "import sys, lorasmith.rendering.webui_renderer; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import sys, lorasmith.rendering.webui; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "diffusers", "transformers", "peft"} & set(loaded)
 
@@ -186,7 +185,7 @@ def test_a_picture_of_another_size_changes_nothing(webui: FakeWebui, monkeypatch
 
 
 def test_waiting_for_others_and_being_drawn_are_told(webui: FakeWebui, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lorasmith.rendering.webui._LOOK_EVERY", 0.03)
+    monkeypatch.setattr("lorasmith.rendering.webui_client._LOOK_EVERY", 0.03)
     webui.seconds = 0.2
     seen: list[Progress] = []
     with webui.lock:
@@ -199,7 +198,7 @@ def test_waiting_for_others_and_being_drawn_are_told(webui: FakeWebui, monkeypat
 
 
 def test_whoever_is_stopped_stops_the_picture_too(webui: FakeWebui, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lorasmith.rendering.webui._LOOK_EVERY", 0.03)
+    monkeypatch.setattr("lorasmith.rendering.webui_client._LOOK_EVERY", 0.03)
     webui.seconds = 30
 
     def cancelled(progress: Progress) -> None:
