@@ -23,9 +23,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits: 0 done, 1 it could not be done, 2 it was asked wrongly, 130 stopped by Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
-    if "--events" in words:  # for a program that watches: progress as JSON lines, and the end of its input means stop
-        _start_events()
-    words = [word for word in words if word not in ("--json", "--events")]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
@@ -52,6 +49,9 @@ def _shown() -> Any:
 
 def _run(words: list[str], as_json: bool) -> int:
     try:
+        if "--events" in words:  # for a program that watches: progress as JSON lines, and the end of its input means stop
+            _start_events()
+        words = [word for word in words if word not in ("--json", "--events")]
         result = build_app(words[0] if words else "")(words or ["--help"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
         return _fail(f"{error} (`lorasmith {words[0] if words else ''} --help` shows how.)", 2, as_json)

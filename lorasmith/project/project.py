@@ -149,7 +149,7 @@ class Project:
 
     def remember(self, name: str, value: Any) -> None:
         """Stores a small value under a name."""
-        text = json.dumps(value, sort_keys=True)
+        text = json.dumps(value)
         self._connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, text))
 
     # paths

@@ -87,8 +87,7 @@ class Access:
         return hmac.new(self._secret, b"logged in", hashlib.sha256).hexdigest()
 
     async def _ask_password(self, scope: Any, receive: Any, send: Any, headers: Mapping[str, str]) -> None:
-        is_login = scope["method"] == "POST" and scope["path"].rstrip("/").endswith("/login") or scope["path"] == "/login"
-        if is_login and scope["method"] == "POST" and _same_site("POST", headers):
+        if (scope["method"], scope["path"]) == ("POST", "/login") and _same_site("POST", headers):
             if await self._is_right(receive):
                 cookie = f"{self._cookie_name(headers)}={self._token()}; Path=/; HttpOnly; SameSite=Strict"
                 await _start(send, 303, [(b"location", b"./"), (b"set-cookie", cookie.encode())])

@@ -6,7 +6,7 @@ from html import escape
 from lorasmith.ui.html import element
 
 _WIDTH, _LABEL, _ROW = 640, 190, 26
-_HEIGHT, _LEFT, _BOTTOM, _TOP = 240, 52, 26, 10
+_HEIGHT, _LEFT, _BOTTOM, _TOP = 240, 52, 26, 8
 
 
 def bars(rows: Sequence[tuple[str, float]]) -> str:
@@ -49,7 +49,7 @@ def curve(points: Sequence[tuple[float, float]], marks: Sequence[tuple[float, st
     drawn.append(f'<polyline class="ls-raw" points="{" ".join(at(x, y) for x, y in points)}"/>')
     smooth = zip(xs, smoothed(ys), strict=True)
     drawn.append(f'<polyline class="ls-line" points="{" ".join(at(x, y) for x, y in smooth)}"/>')
-    drawn.append(_words(_LEFT, _HEIGHT - 8, f"{y_name} over {x_name}", "start"))
+    drawn.append(_words(_WIDTH - 12, _TOP + 12, f"{y_name} over {x_name}", "end"))
     return _svg(_WIDTH, _HEIGHT, drawn)
 
 

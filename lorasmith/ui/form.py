@@ -1,6 +1,7 @@
 """A stage's form, made from its settings: the component that fits each, its help, unit and bounds, and values back."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -62,7 +63,7 @@ def _component(model: type[StageSettings], name: str) -> Any:
     kind = _without_none(info.annotation)
     words: dict[str, Any] = {
         "label": name.replace("_", " "),
-        "info": f"{info.description}{bounds_text(model, name)}",
+        "info": _unmarked(f"{info.description}{bounds_text(model, name)}"),
         "elem_classes": [f"ls-field-{name}"],
     }
     if kind is bool:
@@ -78,6 +79,11 @@ def _component(model: type[StageSettings], name: str) -> Any:
     if _extra(model, name, "lines"):
         return gr.Textbox(**words | {"info": f"{words['info']}; one on a line"}, lines=2, max_lines=8)
     return gr.Textbox(**words, max_lines=1 if kind is str else 4)
+
+
+def _unmarked(words: str) -> str:
+    """Keeps Gradio from reading a formula as Markdown."""
+    return re.sub(r"([*_`<>])", r"\\\1", words)
 
 
 def _to_field(model: type[StageSettings], name: str, value: Any) -> Any:

@@ -18,7 +18,7 @@ def view(project: Project, ask: Ask) -> str:
     advice = str(last_result(project, "evaluate").get("advice", ""))
     report = html.text("a", "open the full report", href=html.file_address(ask.id, f"{place}/report.html"), target="_blank")
     grid = html.element(
-        "a", html.image(html.thumbnail_address(ask.id, f"{place}/grid.png", 1024), "the grid", class_="ls-grid-picture"),
+        "a", html.image(html.file_address(ask.id, f"{place}/grid.png"), "the grid", **{"class": "ls-grid-picture"}),
         href=html.file_address(ask.id, f"{place}/grid.png"), data_large="",
     )  # fmt: skip
     head, rows = _scores(json.loads((folder / "scores.json").read_text(encoding="utf-8")))
