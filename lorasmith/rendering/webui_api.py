@@ -39,7 +39,7 @@ class Api:
     def status(self) -> Table:
         """Gives what can be found out about the WebUI from outside, in the words of the bridge."""
         samplers, schedulers = self._names()
-        job = str((self._optional("GET", "/progress?skip_current_image=true") or {}).get("state", {}).get("job", ""))
+        job = str((self._optional("/progress?skip_current_image=true") or {}).get("state", {}).get("job", ""))
         return {
             "host": "unknown",
             "version": "",
@@ -165,8 +165,8 @@ class Api:
 
     def _names(self) -> tuple[list[str], list[str]]:
         if self._samplers is None:
-            samplers = _rows(self._optional("GET", "/samplers"))
-            schedulers = _rows(self._optional("GET", "/schedulers"))
+            samplers = _rows(self._optional("/samplers"))
+            schedulers = _rows(self._optional("/schedulers"))
             self._samplers = (
                 [str(row.get("name")) for row in samplers],
                 [str(row.get("label") or row.get("name")) for row in schedulers],
@@ -178,14 +178,14 @@ class Api:
         return found if isinstance(found, dict) else {}
 
     def _lora_dir(self) -> str:
-        return str((self._optional("GET", "/cmd-flags") or {}).get("lora_dir") or "")
+        return str((self._optional("/cmd-flags") or {}).get("lora_dir") or "")
 
-    def _optional(self, method: str, path: str) -> Any:
-        """Asks for what older hosts have not; None there."""
+    def _optional(self, path: str) -> Any:
+        """Asks for what older hosts have not, and some fail at (Forge's `cmd-flags` with a --port); None there."""
         try:
-            return self.connection.get(_API + path) if method == "GET" else self.connection.post(_API + path)
+            return self.connection.get(_API + path)
         except WebuiError as error:
-            if error.kind == "old":
+            if error.kind in ("old", "failed"):
                 return None
             raise
 

@@ -33,9 +33,13 @@ class Webui:
         timeout: float = 900,
     ) -> None:
         """Takes the address; with a token it is the bridge's, else a WebUI's with its `--api-auth` login."""
-        headers = {_TOKEN: token} if token else {}
-        self.connection = Connection(url, login, headers, verify, timeout)
-        self._way: Bridge | Api = Bridge(self.connection) if token else Api(self.connection)
+        self._way: Bridge | Api
+        if token:
+            self.connection = Connection(url, login, {_TOKEN: token}, verify, timeout, "wait until it has started")
+            self._way = Bridge(self.connection)
+        else:
+            self.connection = Connection(url, login, {}, verify, timeout)
+            self._way = Api(self.connection)
 
     @classmethod
     def from_environment(cls) -> Self | None:

@@ -40,6 +40,7 @@ class Connection:
     headers: Mapping[str, str] = field(default_factory=dict)
     verify: bool = True
     timeout: float = 900
+    advice: str = "start it with --api"  # where nobody answers, or nobody knows the path
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -72,10 +73,10 @@ class Connection:
             ) from error
         except requests.RequestException as error:
             raise WebuiError(
-                f"No WebUI answers at {self.url}; start it with --api, or correct the address.", "unreachable"
+                f"No WebUI answers at {self.url}; {self.advice}, or correct the address.", "unreachable"
             ) from error
         if status != 200:
-            raise _fault(self.url, path, status, _Words.of(content, reason))
+            raise self._fault(path, status, _Words.of(content, reason))
         return self._parsed(content)
 
     def _answer(
@@ -101,6 +102,26 @@ class Connection:
         except ValueError as error:
             raise WebuiError(f"{self.url} did not answer as a WebUI does (no JSON); correct the address.") from error
 
+    def _fault(self, path: str, status: int, words: "_Words") -> WebuiError:
+        """Words an error status for a person."""
+        if words.sentence:
+            return WebuiError(words.said, words.kind, status)
+        if 300 <= status < 400:
+            return WebuiError(f"{self.url} sends on to another address; give that one instead.", "unreachable", status)
+        if status in (401, 403):
+            said = f"The WebUI at {self.url} wants a login; give the name and password of its --api-auth."
+            return WebuiError(said, "login", status)
+        if status == 404 and words.said in ("", "Not Found"):
+            return WebuiError(f"The WebUI at {self.url} has no {path}; {self.advice}, or update it.", "old", status)
+        if status in (502, 503, 504):
+            return WebuiError(
+                f"The WebUI at {self.url} is busy or starting ({status}); try again in a while.", "busy", status
+            )
+        if "OutOfMemory" in words.said or "out of memory" in words.said:
+            said = f"The WebUI at {self.url} is out of GPU memory; render smaller pictures, or close other programs."
+            return WebuiError(said, "memory", status)
+        return WebuiError(f"The WebUI at {self.url} failed with status {status}: {words.said[:300]}", "failed", status)
+
 
 @dataclass(frozen=True)
 class _Words:
@@ -121,25 +142,6 @@ class _Words:
         if isinstance(body.get("kind"), str) and isinstance(body.get("error"), str):
             return cls(body["error"], body["kind"], sentence=True)
         return cls(" ".join(str(body[name]) for name in ("error", "errors", "detail") if body.get(name)))
-
-
-def _fault(url: str, path: str, status: int, words: _Words) -> WebuiError:
-    """Words an error status for a person."""
-    if words.sentence:
-        return WebuiError(words.said, words.kind, status)
-    if 300 <= status < 400:
-        return WebuiError(f"{url} sends on to another address; give that one instead.", "unreachable", status)
-    if status in (401, 403):
-        said = f"The WebUI at {url} wants a login; give the name and password of its --api-auth."
-        return WebuiError(said, "login", status)
-    if status == 404 and words.said in ("", "Not Found"):
-        return WebuiError(f"The WebUI at {url} has no {path}; start it with --api, or update it.", "old", status)
-    if status in (502, 503, 504):
-        return WebuiError(f"The WebUI at {url} is busy or starting ({status}); try again in a while.", "busy", status)
-    if "OutOfMemory" in words.said or "out of memory" in words.said:
-        said = f"The WebUI at {url} is out of GPU memory; render smaller pictures, or close other programs."
-        return WebuiError(said, "memory", status)
-    return WebuiError(f"The WebUI at {url} failed with status {status}: {words.said[:300]}", "failed", status)
 
 
 def _is_here(url: str) -> bool:

@@ -26,7 +26,7 @@ def publish(project: Project, lora: Path, lora_dir: Path) -> Path:
 
     if identify(read_header(lora)).kind != "lora":
         raise CheckpointError(f"{lora} is no LoRA; only LoRAs are put into a WebUI's LoRA folder.")
-    if not lora_dir.is_dir():
+    if not lora_dir.is_absolute() or not lora_dir.is_dir():
         raise UsageError(f"{lora_dir} is no folder; the WebUI's LoRA folder must be on this machine.")
     sha = model_sha(lora)
     folder = lora_dir / FOLDER

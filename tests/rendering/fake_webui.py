@@ -17,6 +17,7 @@ from typing import Any
 from PIL import Image, ImageFilter
 
 FIRST, SECOND = "first.safetensors [1111111111]", "second.safetensors [2222222222]"
+LORA_DIR = "C:\\webui\\models\\Lora"
 _LORA = re.compile(r"<lora:([^:>]+):[^>]+>")
 
 
@@ -72,7 +73,8 @@ class FakeWebui:
         }
         if not self.old:
             routes["GET schedulers"] = lambda body: (200, [{"label": "Automatic"}, {"label": "Karras"}])
-            routes["GET cmd-flags"] = lambda body: (200, {"lora_dir": "C:\\webui\\models\\Lora"})
+            told = (500, {"error": "ResponseValidationError"}) if self.deferred else (200, {"lora_dir": LORA_DIR})
+            routes["GET cmd-flags"] = lambda body: told  # Forge fails at it where it has a --port
         route = routes.get(f"{method} {path.removeprefix('/sdapi/v1/')}") if path.startswith("/sdapi/v1/") else None
         return route(body) if route and self.api else (404, {"detail": "Not Found"})
 
@@ -161,7 +163,7 @@ class FakeWebui:
     def list_loras(self, body: dict[str, Any]) -> tuple[int, Any]:
         """Lists the LoRAs it knows."""
         entries = [
-            {"name": name, "alias": name, "path": f"C:\\webui\\models\\Lora\\{name}.safetensors", "metadata": {}}
+            {"name": name, "alias": name, "path": f"{LORA_DIR}\\{name}.safetensors", "metadata": {}}
             for name in self.loras
         ]
         return 200, entries

@@ -135,6 +135,7 @@ def test_a_switch_that_the_host_puts_off_is_right_with_the_first_picture() -> No
         assert WebuiRenderer(client).render([PROMPT])
         with pytest.raises(WebuiError, match="no checkpoint 'third'"):
             client.switch("third")
+        assert client.status()["lora_dir"] == ""
 
 
 def test_what_a_webui_tells_of_itself_has_the_words_of_the_bridge(webui: FakeWebui) -> None:
@@ -237,6 +238,11 @@ def test_a_webui_without_its_api_is_told() -> None:
 def test_nobody_at_the_address_is_told() -> None:
     with pytest.raises(RenderingError, match="No WebUI answers at http://127.0.0.1:9"):
         WebuiRenderer(Webui("http://127.0.0.1:9/")).render([PROMPT])
+
+
+def test_a_bridge_that_is_not_there_is_not_told_to_start_with_its_api() -> None:
+    with serving(FakeWebui()) as webui, pytest.raises(WebuiError, match="wait until it has started"):
+        Webui(webui.url, token="secret").status()
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:7860", "ftp://x", "http://", ""])

@@ -113,8 +113,9 @@ def test_what_is_no_lora_or_no_folder_is_told(project: Project, lora_dir: Path) 
     base = write_model(project.loras / "base.safetensors", {"model.diffusion_model.x": [2]})
     with pytest.raises(CheckpointError, match="is no LoRA"):
         publish(project, base, lora_dir)
-    with pytest.raises(UsageError, match="is no folder"):
-        publish(project, project.loras / f"{STEM}.safetensors", lora_dir / "none")
+    for folder in (lora_dir / "none", Path(), Path("C:\\webui\\models\\Lora")):  # told by nobody, or by another machine
+        with pytest.raises(UsageError, match="is no folder"):
+            publish(project, project.loras / f"{STEM}.safetensors", folder)
 
 
 def test_the_grid_shows_prompts_by_weights_and_the_base_alone(project: Project, lora_dir: Path) -> None:
