@@ -29,28 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_run(words, as_json))
 
 
-_bar: Callable[[], Any] | None = None  # what shows progress where it is not the terminal's bar
-
-
-def _start_events() -> None:
-    global _bar
-    from lorasmith.terminal import Events, stop_when_input_ends
-
-    _bar = Events
-    stop_when_input_ends()
-
-
-def _shown() -> Any:
-    """Gives what shows progress, as a context manager."""
-    from lorasmith.terminal import Bar
-
-    return Bar() if _bar is None else _bar()
-
-
 def _run(words: list[str], as_json: bool) -> int:
     try:
         if "--events" in words:  # for a program that watches: progress as JSON lines, and the end of its input means stop
-            _start_events()
+            from lorasmith.terminal import start_events
+
+            start_events()
         words = [word for word in words if word not in ("--json", "--events")]
         result = build_app(words[0] if words else "")(words or ["--help"], exit_on_error=False, print_error=False)
     except CycloptsError as error:
@@ -91,8 +75,10 @@ def build_app(wanted: str = "") -> App:
     app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
+    from lorasmith.webui_commands import erase, publish, test_grid
+
     first: tuple[Callable[..., Any], ...] = (demo, ui, new, add, run)
-    last: tuple[Callable[..., Any], ...] = (keep, drop, undo, redo, history, check, inspect, doctor)
+    last: tuple[Callable[..., Any], ...] = (erase, publish, test_grid, keep, drop, undo, redo, history, check, inspect, doctor)
     for command in first:
         app.command(command, sort_key=next(place))
     for stage in STAGES:
@@ -127,8 +113,9 @@ def _stage_command(name: str, full: bool) -> Callable[..., Any]:
 def _run_stage(folder: Path, name: str, flags: dict[str, Any]) -> Any:
     from lorasmith.project.project import Project
     from lorasmith.stages.run import run_stage
+    from lorasmith.terminal import shown
 
-    with Project.open(folder) as project, _shown() as bar:
+    with Project.open(folder) as project, shown() as bar:
         return run_stage(project, name, bar, _absolute(flags))
 
 
@@ -197,8 +184,9 @@ def add(
     """Add one's own pictures to a project."""
     from lorasmith.project.project import Project
     from lorasmith.stages.add import add_folder
+    from lorasmith.terminal import shown
 
-    with Project.open(folder) as project, _shown() as bar:
+    with Project.open(folder) as project, shown() as bar:
         return add_folder(project, source, bar)
 
 
@@ -218,13 +206,14 @@ def run(  # noqa: PLR0913 - one parameter per flag
     """Run all stages in order; what is finished is not repeated. With --trigger the project is made where there is none."""
     from lorasmith.settings.toml import FILE_NAME
     from lorasmith.stages.run import run_all
+    from lorasmith.terminal import shown
 
     wishes = {"query": query, "site_url": site_url, "checkpoint": checkpoint, "tagger": tagger}
     if trigger and not (folder / FILE_NAME).exists():
         opened = _create(folder, trigger, preset or "character_sd15", wishes)
     else:
         opened = _reopen(folder, {"trigger": trigger, "preset": preset}, wishes)
-    with opened as project, _shown() as bar:
+    with opened as project, shown() as bar:
         return run_all(project, bar, start=start, end=end, again=again)
 
 
@@ -349,6 +338,7 @@ def demo(
 ) -> Any:
     """Prove the installation: a drawn world, all eight stages, no network, no GPU, no downloads."""
     from lorasmith.demo.demo import run_demo
+    from lorasmith.terminal import shown
 
-    with _shown() as bar:
+    with shown() as bar:
         return run_demo(folder, bar, seed=seed)

@@ -94,6 +94,21 @@ class Events:
             sys.stdout.flush()
 
 
+_bar: "type[Bar] | type[Events]" = Bar
+
+
+def shown() -> "Bar | Events":
+    """Gives what shows progress to whoever asked, as a context manager."""
+    return _bar()
+
+
+def start_events() -> None:
+    """From now on progress goes to a program that watches, and the end of standard input means stop."""
+    global _bar
+    _bar = Events
+    stop_when_input_ends()
+
+
 def stop_when_input_ends() -> None:
     """Interrupts the work, as Ctrl-C does, when standard input ends: asked by whoever started it, or because that one died."""
 

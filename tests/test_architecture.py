@@ -12,7 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "lorasmith"
 
-FRONT_ENDS = {"cli", "flags", "terminal", "ui", "__main__"}  # flags and terminal are the hands of cli
+FRONT_ENDS = {"cli", "flags", "terminal", "webui_commands", "ui", "__main__"}  # the three after cli are its hands
 STAGES = {"research", "download", "prune", "prepare", "tag", "train", "evaluate", "refine"}
 GROUND = {"project", "settings", "safety", "errors", "progress", "files", "folders", "results", "presets"}
 SHARED_ROOMS = {"imaging", "tags", "checkpoints"}  # every room may use them

@@ -17,7 +17,10 @@ INTERRUPTED = 130  # the exit code of a command that was asked to stop
 class Work(Protocol):
     """A job that has been started somewhere."""
 
-    pid: int | None
+    @property
+    def pid(self) -> int | None:
+        """The number of its process, once there is one."""
+        ...
 
     def state(self) -> int | None:
         """Gives the exit code, or None while it works."""

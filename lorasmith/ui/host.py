@@ -24,7 +24,8 @@ class Host:
         self._webui = webui
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._brought: set[Path] = set()  # files that were published and whose grid was tried
+        self._published: dict[Path, Path] = {}
+        self._drawn: set[Path] = set()  # files whose grid was tried
         self._given_back = threading.Event()  # set while the GPU is the training's
         self.word = ""  # what last went wrong or well, for the page
 
@@ -71,16 +72,21 @@ class Host:
             runs = project.numbered(project.runs)
             saved = [row for row in read_lines(runs[-1] / "events.jsonl") if row.get("event") == "saved"] if runs else []
             for file in (project.loras / str(row["file"]) for row in saved):
-                if file in self._brought or not file.is_file() or self._closing.is_set():
+                if file in self._drawn or not file.is_file() or self._closing.is_set():
                     continue
-                published = publish(project, file, Path(str(self._webui.status()["lora_dir"])))
-                if self._given_back.is_set():
-                    continue  # the grid is drawn when the WebUI has its model again
-                self._brought.add(file)
-                if not (runs[-1] / "grids" / f"{published.stem}.png").exists():
-                    self._webui.refresh_loras()
-                    drawn = test_grid(project, published, WebuiRenderer(self._webui))
-                    self._say(f"{published.name} is in the WebUI's list; its test grid took {drawn.seconds:.0f} s.")
+                if file not in self._published:
+                    self._published[file] = publish(project, file, Path(str(self._webui.status()["lora_dir"])))
+                    self._say(f"{self._published[file].name} is in the WebUI's LoRA folder.")
+                if not self._given_back.is_set():  # else the grid is drawn when the WebUI has its model again
+                    self._drawn.add(file)
+                    self._draw(project, self._published[file], runs[-1])
+
+    def _draw(self, project: Project, published: Path, run: Path) -> None:
+        if (run / "grids" / f"{published.stem}.png").exists():
+            return
+        self._webui.refresh_loras()
+        drawn = test_grid(project, published, WebuiRenderer(self._webui))
+        self._say(f"The test grid of {published.name} took {drawn.seconds:.0f} s.")
 
     def _say(self, words: str) -> None:
         if words != self.word:

@@ -1,0 +1,75 @@
+"""The commands that talk to a Stable Diffusion WebUI: erase marks with its model, give it a LoRA, render a test grid.
+
+The WebUI is named by LORASMITH_WEBUI_URL; its login, where it has one, by LORASMITH_WEBUI_LOGIN.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from lorasmith.errors import UsageError
+
+Folder = Annotated[Path, Parameter(help="the project folder")]
+
+
+def erase(
+    folder: Folder,
+    name: Annotated[str, Parameter(help="the picture's name")],
+    *,
+    mask: Annotated[Path, Parameter(help="a picture of the same size: white is erased")],
+    webui: Annotated[bool, Parameter(help="let the WebUI named by LORASMITH_WEBUI_URL draw it anew", negative="")] = False,
+    prompt: Annotated[str, Parameter(help="what the WebUI draws there; may be empty")] = "",
+) -> Any:
+    """Erase marks from a picture: from their surroundings, or by a WebUI's model; the original stays."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.erase import erase as erase_in
+    from lorasmith.terminal import shown
+
+    with Project.open(folder) as project, shown() as bar:
+        renderer = _webui_renderer() if webui else None
+        return erase_in(project, name, mask, bar, renderer, prompt=prompt)
+
+
+def publish(
+    folder: Folder,
+    lora: Annotated[Path, Parameter(help="the LoRA's file")],
+    *,
+    lora_dir: Annotated[Path | None, Parameter(help="the WebUI's LoRA folder; left out, the WebUI is asked")] = None,
+) -> Any:
+    """Put a LoRA into a WebUI's LoRA folder: complete, with its sidecars, under a name never used before."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.publish import publish as publish_to
+
+    with Project.open(folder, writing=False) as project:
+        place = lora_dir or Path(str(_webui().status()["lora_dir"]))
+        return {"published": publish_to(project, lora, place)}
+
+
+def test_grid(folder: Folder, lora: Annotated[Path, Parameter(help="a LoRA that was published")]) -> Any:
+    """Render a published LoRA at once on the WebUI's loaded model: a few prompts and weights, and the base alone."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.test_grid import test_grid as draw
+    from lorasmith.terminal import shown
+
+    with Project.open(folder, writing=False) as project, shown() as bar:
+        return draw(project, lora, _webui_renderer(), bar)
+
+
+def _webui() -> Any:
+    """Gives the WebUI that the environment names."""
+    from lorasmith.rendering.webui import Webui
+
+    found = Webui.from_environment()
+    if found is None:
+        raise UsageError(
+            "No WebUI is named: set LORASMITH_WEBUI_URL to its address, such as http://127.0.0.1:7860 (started with --api; "
+            "its --api-auth goes into LORASMITH_WEBUI_LOGIN as user:password)."
+        )
+    return found
+
+
+def _webui_renderer() -> Any:
+    from lorasmith.rendering.webui import WebuiRenderer
+
+    return WebuiRenderer(_webui())
