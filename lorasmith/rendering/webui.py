@@ -26,6 +26,7 @@ from lorasmith.rendering.webui_order import (
     Table,
     Under,
     infotext_name,
+    is_named,
     lora_hashes,
     told,
 )
@@ -108,7 +109,7 @@ class WebuiRenderer:
         if self.checkpoint is None:
             return self.webui.checkpoint()
         for row in self.webui.checkpoints():
-            if self.checkpoint in (row["title"], row["name"]):
+            if is_named(row, self.checkpoint):
                 return row
         raise WebuiError(f"The WebUI at {self.webui.url} has no checkpoint '{self.checkpoint}'.", "unknown")
 

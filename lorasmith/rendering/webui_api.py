@@ -10,7 +10,7 @@ from lorasmith.checkpoints.header import read_header
 from lorasmith.errors import CheckpointError
 from lorasmith.rendering.prompt import LoraUse
 from lorasmith.rendering.webui_http import Connection, WebuiError, packed, unpacked
-from lorasmith.rendering.webui_order import Drawn, Inpainting, Order, Table, Under
+from lorasmith.rendering.webui_order import Drawn, Inpainting, Order, Table, Under, is_named
 
 _API = "/sdapi/v1"
 _AUTOMATIC = "Automatic"
@@ -55,8 +55,7 @@ class Api:
     def checkpoint(self) -> Table | None:
         """Gives the checkpoint that is selected; where its file lies on this machine, its family too."""
         title = str(self._options().get("sd_model_checkpoint") or "")
-        listed = self.checkpoints()
-        found = [row for row in listed if title in (row["title"], row["name"]) or row["title"].startswith(f"{title} [")]
+        found = [row for row in self.checkpoints() if title and is_named(row, title)]
         if not found:
             return None
         return {**found[0], **_facts(str(found[0]["path"])), "loaded": True}
@@ -76,9 +75,10 @@ class Api:
 
     def switch(self, title: str) -> Table:
         """Selects a checkpoint; some hosts load it only with the next picture."""
-        if title not in {row["title"] for row in self.checkpoints()}:
+        found = [row for row in self.checkpoints() if is_named(row, title)]
+        if not found:
             raise WebuiError(f"The WebUI at {self.connection.url} has no checkpoint '{title}'.", "unknown")
-        self.connection.post(f"{_API}/options", {"sd_model_checkpoint": title})
+        self.connection.post(f"{_API}/options", {"sd_model_checkpoint": found[0]["title"]})
         return self.checkpoint() or {}
 
     def loras(self) -> Table:

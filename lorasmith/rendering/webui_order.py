@@ -55,6 +55,18 @@ class Under:
     steps: int = 0
 
 
+def is_named(row: Table, asked: str) -> bool:
+    """Tells whether a row of the list of checkpoints is the one asked for.
+
+    WebUIs put the hash into a title, `name [0123456789]`, only when they have worked it out: both forms are taken.
+    """
+    return asked in (row["title"], row["name"]) or _without_hash(asked) == _without_hash(str(row["title"]))
+
+
+def _without_hash(title: str) -> str:
+    return re.sub(r"\s*\[[0-9a-fA-F]+\]$", "", title)
+
+
 def told(infotext: str, name: str) -> str:
     """Gives one value of an infotext's last line: `Model hash`, `Model`, `Lora hashes`; empty where it is not there."""
     found = re.search(rf"(?:^|, ){re.escape(name)}: {_VALUE}", infotext.rpartition("\n")[2])

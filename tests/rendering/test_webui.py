@@ -138,6 +138,13 @@ def test_a_switch_that_the_host_puts_off_is_right_with_the_first_picture() -> No
         assert client.status()["lora_dir"] == ""
 
 
+@pytest.mark.parametrize("title", ["second.safetensors", "second", SECOND])
+def test_a_checkpoint_is_found_by_its_title_from_before_its_hash_was_known(webui: FakeWebui, title: str) -> None:
+    assert Webui(webui.url).switch(title)["title"] == SECOND
+    renderer_of(webui, checkpoint=title).render([PROMPT])
+    assert webui.asked(TXT2IMG)[0]["override_settings"]["sd_model_checkpoint"] == SECOND
+
+
 def test_what_a_webui_tells_of_itself_has_the_words_of_the_bridge(webui: FakeWebui) -> None:
     client = Webui(webui.url)
     status = client.status()
