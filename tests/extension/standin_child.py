@@ -146,8 +146,7 @@ def with_gradio(app, words):
         sent = gr.File(label="Upload", elem_id="sent")
         size = gr.Textbox(label="Size", elem_id="size")
         sent.upload(lambda path: str(Path(path).stat().st_size), sent, size)
-        down = gr.DownloadButton("Download", elem_id="down")
-        gr.Button("Make", elem_id="make").click(lambda: str(ROOT / "file.bin"), None, down)
+        gr.DownloadButton("Download", value=str(ROOT / "file.bin"), elem_id="down")
         words_sent = "{lorasmith: 'txt2img', prompt: 'sam, <lora:sam:1>', negative: 'blurry'}"
         send = f"() => window.parent.postMessage({words_sent}, location.origin)"
         gr.Button("Send to txt2img", elem_id="send").click(None, None, None, js=send)

@@ -49,27 +49,32 @@ def until(fact: Callable[[], Any], words: str, patience: float = PATIENCE) -> An
     raise AssertionError(f"not within {patience:.0f} s: {words}")
 
 
-def copy_extension(folder: Path, ready: bool = True) -> Path:
+def copy_extension(folder: Path, ready: bool = True, real: bool = False) -> Path:
     """Makes a folder as a person has it in `extensions/`, with a quick installer and a small child in place of the real."""
     folder.mkdir(parents=True)
     for name in ("scripts", "javascript", "extension"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "style.css", folder)
     shutil.copy(HERE / "quick_install.py", folder / "install.py")
-    (folder / "lorasmith").mkdir()
-    (folder / "lorasmith" / "__init__.py").touch()  # else the real package, where it is installed, goes first
-    shutil.copy(HERE / "standin_child.py", folder / "lorasmith" / "__main__.py")
+    if not real:
+        put_small_child(folder / "lorasmith")
     if ready:
         interpreter = f"import install; install.make({sys.executable!r})"
         subprocess.run([sys.executable, "-c", interpreter], cwd=folder, check=True)
     return folder
 
 
+def put_small_child(package: Path) -> None:
+    package.mkdir()
+    (package / "__init__.py").touch()  # else the real package, where it is installed, goes first
+    shutil.copy(HERE / "standin_child.py", package / "__main__.py")
+
+
 class Webui:
     """A running stand-in host; its output is kept in `lines`."""
 
-    def __init__(self, kind: str, extension: Path, *words: str, **environment: str) -> None:
-        self.kind, self.extension, self.port = kind, extension, free_port()
+    def __init__(self, kind: str, extension: Path, *words: str, port: int = 0, **environment: str) -> None:
+        self.kind, self.extension, self.port = kind, extension, port or free_port()
         self.lines: list[str] = []
         self.seen_token = ""
         command = [str(host_python(kind)), "-u", str(HERE / "standin" / "launch.py"), "--kind", kind]
