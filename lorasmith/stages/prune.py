@@ -195,7 +195,7 @@ def decide_by_hand(project: Project, verdict: str, names: Sequence[str], reason:
                 f"{name} is refused: the tagger sees on it what marks minors. Nobody's word changes that."
             )
     shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
-    with project.change("prune", f"{verdict} {shown}"), project.transaction():
+    with project.change("by hand", f"{verdict} {shown}"), project.transaction():
         for name in names:
             word: Decision | None = Decision(
                 "keep" if verdict == "keep" else "drop", PERSON, reason or f"a person's {verdict}"
