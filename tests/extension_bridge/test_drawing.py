@@ -208,6 +208,28 @@ def test_a_lora_that_the_host_dropped_without_a_word_is_told(served: Served) -> 
         WebuiRenderer(served.webui).render([with_lora(served, "hero")])
 
 
+def test_the_bridge_itself_gives_no_picture_that_lacks_its_lora(served: Served) -> None:
+    served.host.forgets_loras = True
+    answer = ask(served, "render", body_of("t", loras=[{"name": "hero", "weight": 1.0}]))
+    assert answer.status_code == 422 and answer.json()["kind"] == "missing_lora" and "image" not in answer.json()
+
+
+def test_the_bridge_itself_changes_nothing_beyond_the_mask_and_its_blur(served: Served) -> None:
+    picture = random_picture()
+    answer = ask(served, "inpaint", body_of("t", image=packed(picture), mask=packed(square_mask((100, 80))), blur=2))
+    with Image.open(io.BytesIO(base64.b64decode(answer.json()["image"]))) as opened:
+        changed = np.abs(np.asarray(opened).astype(int) - np.asarray(picture).astype(int)).max(axis=2)
+    near = np.zeros_like(changed, dtype=bool)
+    near[20 - 10 : 60 + 10, 30 - 10 : 70 + 10] = True
+    assert changed[~near].max() == 0 and changed[40, 50] > 0
+
+
+def test_the_best_size_is_that_of_the_selected_checkpoint_s_family(served: Served) -> None:
+    assert WebuiRenderer(served.webui).side == 512
+    served.host.options.data["sd_model_checkpoint"] = served.host.info("big").title
+    assert WebuiRenderer(served.webui).side == 1024
+
+
 def test_a_lora_of_another_family_is_refused(served: Served) -> None:
     with pytest.raises(WebuiError, match="made for SDXL, and first.safetensors.* is SD1"):
         WebuiRenderer(served.webui).render([with_lora(served, "large")])
@@ -216,13 +238,9 @@ def test_a_lora_of_another_family_is_refused(served: Served) -> None:
 
 
 def test_another_file_under_the_name_of_our_lora_is_told(served: Served, tmp_path: Path) -> None:
-    ours = write_lora(tmp_path / "elsewhere" / "hero.safetensors", context=768)
-    data = ours.read_bytes().replace(b'"sshs_model_hash": "', b'"sshs_model_hash": "0')
-    ours.write_bytes(data[:8] + data[8:])
     theirs = served.host.loras / "hero.safetensors"
-    assert ours.read_bytes() != theirs.read_bytes()
-    other = ours.with_name("hero.safetensors")
-    other.write_bytes(theirs.read_bytes().replace(b'"sshs_model_hash": "', b'"sshs_model_hasX": "'))
+    other = tmp_path / "hero.safetensors"
+    other.write_bytes(theirs.read_bytes().replace(b'"sshs_model_hash"', b'"sshs_model_hasX"'))
     with pytest.raises(WebuiError, match="another file under the name of the LoRA 'hero'"):
         WebuiRenderer(served.webui).render([replace(PROMPT, loras=(LoraUse(other),))])
 

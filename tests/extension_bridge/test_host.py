@@ -1,5 +1,7 @@
 """Tests of the bridge's other powers: who is let in, checkpoints, LoRAs, and the GPU given back and restored."""
 
+import importlib
+import sys
 import threading
 from pathlib import Path
 from types import ModuleType
@@ -180,7 +182,7 @@ def test_new_loras_are_listed_after_a_refresh(served: Served) -> None:
 
 
 def test_a_host_without_the_lora_extension_lists_none(a1111: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(__import__("sys").modules, "networks")
+    monkeypatch.delitem(sys.modules, "networks")
     assert a1111.webui.refresh_loras()["loras"] == []
 
 
@@ -308,8 +310,6 @@ def test_a_busy_host_gets_its_gpu_back_as_soon_as_it_is_free_and_nobody_is_held_
 def test_a_reload_of_the_ui_does_not_forget_that_the_gpu_was_given_back(
     tmp_path: Path, bridge_module: ModuleType
 ) -> None:
-    import importlib
-
     with serving(Host(tmp_path), bridge_module) as served:
         served.host.person_draws()
         served.webui.release_gpu()
