@@ -173,7 +173,7 @@ def restore_gpu_if_given_back() -> None:
 
 def _demand_gpu() -> None:
     if hosts.gpu_is_given_back():
-        raise HostError(409, "gpu", "The WebUI has given its GPU back for a training; restore it first.")
+        raise HostError(409, "gpu", "The WebUI has given its GPU to a training; it draws again when that has ended or was stopped.")
 
 
 def _checkpoint(title: str) -> Any:

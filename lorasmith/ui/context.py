@@ -15,7 +15,7 @@ from lorasmith.ui.thumbs import Thumbs
 if TYPE_CHECKING:
     from lorasmith.ui.host import Host
 
-LIGHT = {"research", "download", "prune", "prepare", "refine", "add"}  # jobs that leave the GPU alone
+LIGHT = {"research", "download", "prune", "prepare", "refine", "add", "erase"}  # jobs that want no GPU of their own
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The WebUI that lends its model: gives back the GPU for a training, gets each finished LoRA, draws its test grid."""
 
+import json
 import sys
 import threading
 from pathlib import Path
@@ -45,6 +46,17 @@ class Host:
         self._webui.restore_gpu()
         self._given_back.clear()
 
+    def prompt_for(self, project: Project, lora: Path) -> str:
+        """Puts a LoRA into the WebUI's folder, if it is not there, and gives the prompt that uses it."""
+        published = publish(project, lora, self._lora_dir())
+        self._webui.refresh_loras()
+        facts = json.loads(published.with_suffix(".json").read_text(encoding="utf-8"))
+        words = str(facts.get("activation text") or project.trigger)
+        return f"{words} <lora:{published.stem}:{float(facts.get('preferred weight') or 1):g}>"
+
+    def _lora_dir(self) -> Path:
+        return Path(str(self._webui.status()["lora_dir"]))
+
     def follow(self, queue: Queue) -> None:
         """Begins to look for finished LoRAs of the trainings in the queue."""
         self._thread = threading.Thread(target=self._go, args=(queue,), name="LoRAs for the WebUI", daemon=True)
@@ -75,7 +87,7 @@ class Host:
                 if file in self._drawn or not file.is_file() or self._closing.is_set():
                     continue
                 if file not in self._published:
-                    self._published[file] = publish(project, file, Path(str(self._webui.status()["lora_dir"])))
+                    self._published[file] = publish(project, file, self._lora_dir())
                     self._say(f"{self._published[file].name} is in the WebUI's LoRA folder.")
                 if not self._given_back.is_set():  # else the grid is drawn when the WebUI has its model again
                     self._drawn.add(file)

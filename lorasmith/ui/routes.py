@@ -46,6 +46,7 @@ def routes(context: Context) -> list[Route]:
         ("POST", "/api/history", _history),
         ("POST", "/api/stop", _stop),
         ("POST", "/api/erase", _erase),
+        ("POST", "/api/send", _send),
         ("POST", "/api/forget", _forget),
     ]
     return [Route(path, _bound(context, answer), methods=[method]) for method, path, answer in table]
@@ -176,6 +177,17 @@ def _stop(context: Context, request: Request, body: Any) -> Response:
 def _forget(context: Context, request: Request, body: Any) -> Response:
     context.projects.forget(str(body.get("project", "")))
     return JSONResponse({"forgotten": True})
+
+
+def _send(context: Context, request: Request, body: Any) -> Response:
+    """Gives the prompt that uses a LoRA of the project in the WebUI, where it lies from now on."""
+    name = str(body.get("lora", ""))
+    if context.host is None:
+        raise UsageError("There is no WebUI round this page.")
+    with Project.open(_folder(context, body), writing=False) as project:
+        if name not in {file.name for file in project.loras.glob("*.safetensors")}:
+            raise FileNotFoundError(name)
+        return JSONResponse({"prompt": context.host.prompt_for(project, project.loras / name)})
 
 
 def _erase(context: Context, request: Request, body: Any) -> Response:

@@ -176,7 +176,7 @@
     else if ("open" in data) open(data.open);
     else if ("forget" in data) post("api/forget", { project: data.forget }).then(() => target.closest("li").remove());
     else if ("erase" in data) window.lorasmith.erase(target.closest("[data-name]"));
-    else if ("send" in data) send(data.send, data.lora);
+    else if ("send" in data) send(data.send);
     else if ("large" in data) large(target.href);
   });
 
@@ -208,9 +208,10 @@
     document.body.append(box);
   }
 
-  function send(trigger, lora) {
+  async function send(lora) {
     if (window.parent === window) return;
-    window.parent.postMessage({ lorasmith: "txt2img", prompt: `${trigger} <lora:${lora}:1>`, negative: "" }, location.origin);
+    const made = await post("api/send", { lora });
+    if (made) window.parent.postMessage({ lorasmith: "txt2img", prompt: made.prompt, negative: "" }, location.origin);
   }
 
   window.addEventListener("message", (event) => {

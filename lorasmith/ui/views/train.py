@@ -70,7 +70,7 @@ def _files(project: Project, ask: Ask, run: Path) -> str:
             continue
         address = html.file_address(ask.id, file.relative_to(project.folder).as_posix())
         link = html.text("a", file.name, href=address, download=file.name)
-        send = html.text("button", "send to txt2img", data_send=project.trigger, data_lora=file.stem) if ask.in_host else ""
+        send = html.text("button", "send to txt2img", data_send=file.name) if ask.in_host else ""
         size = html.text("span", f"epoch {row['epoch']}, {file.stat().st_size / 1e6:.1f} MB")
         lines.append(html.element("li", link, size, send))
     return html.element("ul", *lines, class_="ls-files")
