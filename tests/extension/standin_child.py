@@ -183,7 +183,11 @@ def main():
     app.router.routes[0:0] = routes(words)
     if os.environ.get("STANDIN_CHILD") == "gradio":
         app = with_gradio(app, words)
-    listener = socket.create_server(("127.0.0.1", words["port"]))
+    # Said to be TCP outright: else asyncio does not switch Nagle's delay off, and each small reply takes 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", words["port"]))
+    listener.listen()
     ready = {"port": listener.getsockname()[1], "pid": os.getpid(), "version": "0.0.1"}
     config = uvicorn.Config(guarded(app, words["key"]), log_level="warning")
     server = uvicorn.Server(config)

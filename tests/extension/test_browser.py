@@ -155,12 +155,13 @@ def test_reload_ui_twice_with_a_second_page_left_open(browser: Any, page: Any, h
     other.context.close()
 
 
-def test_a_killed_child_is_seen_in_the_bar_and_its_page_comes_back(page: Any, host: Webui) -> None:
+def test_the_page_of_a_killed_child_is_loaded_anew_from_the_next(page: Any, host: Webui) -> None:
     pid = host.status()["child"]["pid"]
     page.wait_for_selector(".ls-words:has-text('ready')")
+    frame_of(page).evaluate("window.of_the_old_process = true")
     os.kill(pid, signal.SIGKILL)
-    page.wait_for_selector(".ls-words:has-text('starts')", timeout=10_000)
-    page.wait_for_selector(".ls-words:has-text('ready')", timeout=30_000)
+    page.wait_for_function("!document.querySelector('#lorasmith_root iframe').contentWindow.of_the_old_process", timeout=40_000)
+    page.wait_for_selector(".ls-words:has-text('ready')", timeout=40_000)
     page.frame_locator(FRAME).locator("#start").wait_for()
     assert len(count_to_ten(page)) >= 8
     assert host.status()["child"]["pid"] != pid
