@@ -72,13 +72,14 @@ class Child:
         self._wake = threading.Event()
         self._asked_to_restart = False
         self._watcher: threading.Thread | None = None
+        self._reader: threading.Thread | None = None
 
     # What others ask of it
 
     def ensure(self) -> None:
-        """Starts the child unless it runs, is on its way, or has been given up."""
+        """Starts the child unless it runs, is on its way, has been given up, or is not set up."""
         with self._lock:
-            if self.state == "stopped":
+            if self.state == "stopped" and python_of(self.root).is_file():
                 self._crashes = 0
                 self._start()
 
@@ -100,6 +101,8 @@ class Child:
         if process:
             self._end(process, patience)
             self._tell_ended()
+            if self._reader:
+                self._reader.join(2)  # its last words; after them the file must be let go of
         self.log.close()
 
     @property
@@ -137,7 +140,8 @@ class Child:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self._process, self.pid = process, process.pid
-        threading.Thread(target=self._read, args=(process,), name="lorasmith-log", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(process,), name="lorasmith-log", daemon=True)
+        self._reader.start()
         with suppress(OSError):  # it died at once: the watcher sees that, and its output says why
             process.stdin.write(json.dumps(words).encode() + b"\n")  # type: ignore[union-attr]
             process.stdin.flush()  # type: ignore[union-attr]
@@ -225,4 +229,5 @@ class Child:
             process.stdin.close()  # type: ignore[union-attr]
 
     def _tell_ended(self) -> None:
-        threading.Thread(target=self.ended, name="lorasmith-ended", daemon=True).start()
+        with suppress(RuntimeError):  # this process is ending: nothing is left to be told
+            threading.Thread(target=self.ended, name="lorasmith-ended", daemon=True).start()

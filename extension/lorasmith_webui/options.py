@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import gradio as gr  # noqa: TID253  (the host has it loaded already)
 from modules import shared
 
@@ -10,9 +12,12 @@ SECTION = ("lorasmith", "LoRA Smith")
 
 def add() -> None:
     """Adds the section; all of it applies from the next start of lorasmith's own process on."""
+    # Whoever may use the host's API need not be one who may change how programs are started.
+    known = inspect.signature(shared.OptionInfo.__init__).parameters
+    hidden_from_api = {"restrict_api": True} if "restrict_api" in known else {}
 
     def one(name: str, default: object, label: str, component: object = None, **words: object) -> None:
-        info = shared.OptionInfo(default, label, component, words or None, section=SECTION)
+        info = shared.OptionInfo(default, label, component, words or None, section=SECTION, **hidden_from_api)
         shared.opts.add_option("lorasmith_" + name, info)
 
     one("autostart", False, "Start LoRA Smith together with the WebUI (else when its tab is first opened)", gr.Checkbox)

@@ -57,11 +57,10 @@ def test_nothing_of_gradio_or_the_callbacks_is_used_that_some_host_lacks() -> No
 
 
 def test_the_script_that_the_host_loads_defines_nothing() -> None:
-    (script,) = (REPOSITORY / "scripts").iterdir() if not (REPOSITORY / "scripts" / "__pycache__").exists() else [
-        path for path in (REPOSITORY / "scripts").iterdir() if path.name != "__pycache__"
-    ]
-    body = ast.parse(script.read_text(encoding="utf-8")).body
-    assert script.name == "lorasmith_tab.py"  # and so there is no scripts/__init__.py, which would hide other extensions'
+    folder = REPOSITORY / "scripts"
+    # Nothing else, and so no __init__.py: it would hide what other extensions keep in their scripts/.
+    assert {path.name for path in folder.iterdir()} - {"__pycache__"} == {"lorasmith_tab.py"}
+    body = ast.parse((folder / "lorasmith_tab.py").read_text(encoding="utf-8")).body
     assert not [node for node in body if not isinstance(node, ast.Expr | ast.Import | ast.ImportFrom)]
 
 

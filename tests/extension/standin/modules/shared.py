@@ -9,9 +9,9 @@ ui_is_being_built = False
 
 
 class OptionInfo:
-    def __init__(self, default=None, label="", component=None, component_args=None, onchange=None, section=None):
+    def __init__(self, default=None, label="", component=None, component_args=None, onchange=None, section=None, restrict_api=False):
         self.default, self.label, self.component = default, label, component
-        self.component_args, self.section = component_args or {}, section
+        self.component_args, self.section, self.restrict_api = component_args or {}, section, restrict_api
 
 
 class Options:
