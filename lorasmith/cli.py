@@ -321,7 +321,7 @@ def ui(
 
     if child:  # inside a WebUI: the first line of input says how
         try:
-            wish = child_serving(json.loads(sys.stdin.buffer.readline()))
+            wish = child_serving(json.loads(sys.stdin.buffer.readline()), folder)
         except ValueError as error:
             raise UsageError("`ui --child` is for the WebUI's tab: it sends a line of JSON first.") from error
     else:

@@ -131,7 +131,7 @@ class Child:
             self.log.add(f"Port {words['port']} is taken by another program: another port is used.")
             words["port"] = 0
         process = subprocess.Popen(
-            [str(python_of(self.root)), "-m", "lorasmith", "ui", "--child"],
+            [str(python_of(self.root)), "-m", "lorasmith", "ui", "--child", *words.pop("arguments", ())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

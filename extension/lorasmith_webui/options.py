@@ -24,4 +24,4 @@ def add() -> None:
     one("give_back_gpu", True, "Take the WebUI's model off the GPU while a LoRA is trained", gr.Checkbox)
     one("projects", "", "Folder for new projects (empty: lorasmith's own choice)", gr.Textbox)
     one("port", 0, "Port on this machine for LoRA Smith's own process (0: any that is free)", gr.Number, precision=0)
-    one("arguments", "", "Extra arguments for `lorasmith ui`", gr.Textbox)
+    one("arguments", "", "Extra arguments for `lorasmith ui`, such as the folder of a project to show first", gr.Textbox)

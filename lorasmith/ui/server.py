@@ -38,7 +38,7 @@ class Serving:
     child: bool = False
 
 
-def child_serving(config: Mapping[str, Any]) -> Serving:
+def child_serving(config: Mapping[str, Any], folder: Path | None = None) -> Serving:
     """Reads what a WebUI's tab sends as the first line, and puts the bridge's address where jobs find it."""
     key = str(config.get("key", ""))
     if len(key) < 16:  # noqa: PLR2004 - a key that can be guessed is none
@@ -50,6 +50,7 @@ def child_serving(config: Mapping[str, Any]) -> Serving:
         os.environ["LORASMITH_WEBUI_VERIFY"] = "1" if bridge.get("verify", True) else "0"
     projects = str(config.get("projects") or "")
     return Serving(
+        folder,
         port=int(config.get("port") or 0),
         key=key,
         root_path=str(config.get("root_path", "")),
@@ -105,7 +106,8 @@ def open_port(wish: Serving) -> socket.socket:
     if wish.child and wish.port:
         wanted.append(0)  # the tab asks for the port it liked and learns which one it got
     for port in wanted:
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # named, because asyncio sends small answers at once only where the protocol is named TCP
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if sys.platform != "win32":  # there it would let two programs share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
