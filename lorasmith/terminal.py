@@ -7,7 +7,6 @@ import _thread
 import json
 import os
 import sys
-import threading
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -112,15 +111,14 @@ def start_events() -> None:
 def stop_when_input_ends() -> None:
     """Interrupts the work, as Ctrl-C does, when standard input ends: asked by whoever started it, or because that one died."""
 
-    def listen() -> None:
-        with suppress(OSError, ValueError):
-            while sys.stdin.buffer.read(1):
-                pass
+    from lorasmith.jobs.processes import when_input_ends
+
+    def stop() -> None:
         _thread.interrupt_main()
         time.sleep(_GRACE)
         os._exit(_STOPPED)  # it sits in a library that does not hear; every stage outlives being killed
 
-    threading.Thread(target=listen, name="end of input", daemon=True).start()
+    when_input_ends(stop)
 
 
 def as_json(result: Any) -> str:

@@ -7,7 +7,8 @@ whoever started it was killed.
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,18 @@ def ask_to_stop(child: "subprocess.Popen[str]") -> None:
     if child.stdin is not None and not child.stdin.closed:
         with suppress(OSError):  # it has gone already
             child.stdin.close()
+
+
+def when_input_ends(act: Callable[[], None]) -> None:
+    """Does something, in a thread of its own, when this process's standard input ends: the other side of `ask_to_stop`."""
+
+    def listen() -> None:
+        with suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(1):
+                pass
+        act()
+
+    threading.Thread(target=listen, name="end of input", daemon=True).start()
 
 
 def kill(child: "subprocess.Popen[Any]") -> None:

@@ -8,13 +8,13 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lorasmith import __version__
 from lorasmith.errors import LorasmithError, UsageError
+from lorasmith.jobs import processes
 
 USUAL_PORT = 7870
 _TRIES = 20  # ports tried after the usual one
@@ -80,7 +80,7 @@ def serve(wish: Serving, say: Callable[[str], None]) -> None:
         address = f"http://{_own_address() if wish.listen else '127.0.0.1'}:{port}/{first}"
         server = running.server()
         if wish.child:
-            _end_with_input(server)
+            processes.when_input_ends(lambda: setattr(server, "should_exit", True))  # the WebUI has gone, or wants it to go
             say(READY + json.dumps({"port": port, "pid": os.getpid(), "version": __version__}))
         else:
             say(f"lorasmith is at {address}  (Ctrl-C ends it)")
@@ -128,15 +128,3 @@ def _own_address() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
-
-
-def _end_with_input(server: Any) -> None:
-    """Ends the server when standard input ends: the WebUI has gone, or wants it to go."""
-
-    def listen() -> None:
-        with suppress(OSError, ValueError):
-            while sys.stdin.buffer.read(1):
-                pass
-        server.should_exit = True
-
-    threading.Thread(target=listen, name="end of input", daemon=True).start()

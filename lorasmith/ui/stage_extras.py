@@ -74,6 +74,8 @@ def _checkpoint_path() -> str:
             raise LorasmithError(
                 f"'{found['name']}' is of the family {found['family']}; lorasmith trains on Stable Diffusion 1.x so far."
             )
+        if found["v_prediction"]:
+            raise LorasmithError(f"'{found['name']}' predicts v; lorasmith trains on models that predict noise so far.")
         if found["inpainting"]:
             raise LorasmithError(f"'{found['name']}' is an inpainting model; train on the ordinary one it was made from.")
     except LorasmithError as error:
