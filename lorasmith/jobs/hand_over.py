@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lorasmith.jobs.store import Job
 from lorasmith.progress import Progress
 
 _LOOK_EVERY = 0.2  # seconds
+_RESTORING = 8.0  # seconds that a job waits at its end for the other one to have the GPU again
 
 
 class WithRoom:
@@ -44,24 +46,41 @@ class _RoomFirst:
 
     def _go(self) -> None:
         try:
-            self._try(self._release)
+            self._in_background(self._release, wait_for=None)
             if not self._stopped.is_set():
                 self._work = self._start()
-                while self._work.state() is None:
-                    time.sleep(_LOOK_EVERY)
-                    if self._stopped.is_set():
-                        self._work.ask_to_stop()
-        except OSError as error:
-            self._fault = f"It could not be started: {error}."
+                self._see_through(self._work)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the job must end and say so
+            self._fault = f"It could not be started: {error}"
         finally:
-            self._try(self._restore)
+            self._in_background(self._restore, wait_for=_RESTORING)
+
+    def _see_through(self, work: Work) -> None:
+        while work.state() is None:
+            time.sleep(_LOOK_EVERY)
+            if self._stopped.is_set():
+                work.ask_to_stop()
+
+    def _in_background(self, act: Callable[[], None], wait_for: float | None) -> None:
+        """Asks the other one, and waits: for `wait_for` seconds, or until the job is stopped.
+
+        It may be in the middle of a long picture. What was asked stands in its line then, and what is asked later stands
+        behind that, so the order is right without anybody waiting here.
+        """
+        asking = threading.Thread(target=self._try, args=(act,), name=f"asks for the GPU of {self._stage}", daemon=True)
+        asking.start()
+        until = time.monotonic() + (wait_for or 0)
+        while asking.is_alive():
+            asking.join(_LOOK_EVERY)
+            if time.monotonic() > until if wait_for is not None else self._stopped.is_set():
+                return
 
     def _try(self, act: Callable[[], None]) -> None:
         """Does it; a host that does not answer costs a line in the log, never the training."""
         try:
             act()
         except LorasmithError as error:
-            with self._log.open("a", encoding="utf-8") as log:
+            with suppress(OSError), self._log.open("a", encoding="utf-8") as log:
                 log.write(f"{error}\n")
 
     @property

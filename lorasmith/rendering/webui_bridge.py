@@ -7,6 +7,9 @@ from lorasmith.rendering.webui_http import Connection, WebuiError, packed, unpac
 from lorasmith.rendering.webui_order import Drawn, Order, State, Table, Under
 
 
+_PATIENCE = 2 / 3  # of the timeout, in the host's line; the rest is for the drawing
+
+
 class Bridge:
     """The WebUI that lorasmith runs inside."""
 
@@ -57,7 +60,7 @@ class Bridge:
     def draw(self, order: Order, task: str) -> Drawn:
         """Has one picture drawn; a missing LoRA is refused by the bridge, before and after."""
         path = "/render" if order.inpainting is None else "/inpaint"
-        answer = _table(self.connection.post(path, _payload(order, task) | {"patience": self.connection.timeout}))
+        answer = _table(self.connection.post(path, _payload(order, task) | {"patience": _PATIENCE * self.connection.timeout}))
         return Drawn(
             unpacked(str(answer.get("image", "")), self.connection.url), str(answer.get("infotext", ""))
         )  # fmt: skip

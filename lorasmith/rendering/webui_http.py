@@ -83,8 +83,9 @@ class Connection:
         self, method: str, path: str, words: Mapping[str, str] | None, payload: Mapping[str, Any] | None
     ) -> tuple[int, str, bytes]:
         with requests.Session() as session:
-            # A proxy that the environment names for the web is not to be asked for this machine's own address.
-            session.trust_env = not _is_here(self.url)
+            # A proxy that the environment names for the web is not to be asked for this machine's own address, nor told
+            # the bridge's token.
+            session.trust_env = not _is_here(self.url) and not self.headers
             answer = session.request(
                 method, self.url + path, params=words, json=payload, auth=self.login, headers=dict(self.headers),
                 timeout=(_CONNECT, self.timeout), verify=self.verify, stream=True, allow_redirects=False,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lorasmith.rendering.prompt import Renderer
 
+_CROPS = ("crop", "head")  # edits that are a part of their parent, at its box
 _STEP = 64  # renders of other sides are drawn worse by some hosts
 _LONGEST = 2.0  # of one side to the other; longer parts are drawn with more of their surroundings
 
@@ -103,15 +104,16 @@ def _base(project: Project, name: str, mask: Path) -> "tuple[Picture, PIL.Image.
     image = open_picture(project.file_of(base))
     if base.name == picture.name:
         return base, image, painted
-    left, top, right, bottom = (picture.operation or {}).get("box") or (0, 0, *image.size)
+    whole = (0, 0, *image.size)
+    left, top, right, bottom = (picture.operation or {}).get("box", whole) if picture.kind in _CROPS else whole
     hole = Image.new("L", image.size)
     hole.paste(painted.resize((right - left, bottom - top), Image.Resampling.NEAREST), (left, top))
     return base, image, hole
 
 
 def _newest(project: Project, picture: Picture) -> Picture:
-    """Gives what is erased in: of an original or a crop of it the newest erased version, else the picture itself."""
-    if picture.parent is not None and picture.kind not in ("crop", "head", "resize"):
+    """Gives what is erased in: the newest erased version, also where an older one or a crop was shown; else the picture."""
+    if picture.parent is not None and picture.kind not in (*_CROPS, "resize", ERASE):
         return picture
     return project.pictures.newest_version(picture.name.split(".")[0])
 

@@ -89,10 +89,14 @@ def _prepare_one(project: Project, original: Picture, settings: PrepareSettings,
         for operation, image in new:
             name = _add_edit(project, source, operation, image)
             for edit in existing:
-                if edit.parent != source.name and edit.kind == operation["kind"]:
+                if edit.parent != source.name and _replaces(edit.operation) is _replaces(operation):
                     _hand_over(project, edit, name)
         project.remember(f"prepared:{original.name}", wish)
     return len(new)
+
+
+def _replaces(operation: Mapping[str, Any] | None) -> bool:
+    return bool((operation or {}).get("replaces_parent"))
 
 
 def _hand_over(project: Project, old: Picture, name: str) -> None:

@@ -15,6 +15,8 @@ from lorasmith.stages.test_grid import test_grid
 from lorasmith.ui.views.train import read_lines
 
 _LOOK_EVERY = 1.0  # seconds
+_AFTER_TROUBLE = 15.0  # seconds until what failed is tried again
+_PASSING = ("busy", "gpu", "timeout", "interrupted", "unreachable")  # kinds of trouble that pass
 _TRAINS = ("train", "run")
 
 
@@ -26,8 +28,10 @@ class Host:
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._published: dict[Path, Path] = {}
-        self._drawn: set[Path] = set()  # files whose grid was tried
-        self._given_back = threading.Event()  # set while the GPU is the training's
+        self._drawn: set[Path] = set()  # files whose grid is there, or cannot be
+        self._counting = threading.Lock()
+        self._holders = 0  # jobs that have the GPU, or wait for it
+        self._owed = False  # a restore that failed and must be tried again
         self.word = ""  # what last went wrong or well, for the page
 
     @classmethod
@@ -38,13 +42,21 @@ class Host:
 
     def release_gpu(self) -> None:
         """Asks the WebUI to give back the GPU."""
-        self._given_back.set()
+        with self._counting:
+            self._holders += 1
+            self._owed = False
         self._webui.release_gpu()
 
     def restore_gpu(self) -> None:
-        """Gives the WebUI its GPU again."""
-        self._webui.restore_gpu()
-        self._given_back.clear()
+        """Gives the WebUI its GPU again; where it cannot be reached now, `_go` tries again."""
+        try:
+            self._webui.restore_gpu()
+        except LorasmithError:
+            self._owed = True
+            raise
+        finally:
+            with self._counting:
+                self._holders = max(0, self._holders - 1)
 
     def prompt_for(self, project: Project, lora: Path) -> str:
         """Puts a LoRA into the WebUI's folder, if it is not there, and gives the prompt that uses it."""
@@ -71,13 +83,19 @@ class Host:
     def _go(self, queue: Queue) -> None:
         """Looks into the projects that were trained while this server runs: their files come one by one, the last at the end."""
         followed: set[Path] = set()
-        while not self._closing.wait(_LOOK_EVERY):
-            followed |= {job.folder for job in queue.store.open() if job.stage in _TRAINS and job.state == "running"}
-            for folder in followed:
-                try:
+        pause = _LOOK_EVERY
+        while not self._closing.wait(pause):
+            pause = _LOOK_EVERY
+            try:
+                if self._owed and not self._holders:
+                    self._webui.restore_gpu()
+                    self._owed = False
+                followed |= {job.folder for job in queue.store.open() if job.stage in _TRAINS and job.state == "running"}
+                for folder in followed:
                     self._bring(folder)
-                except (LorasmithError, OSError) as error:
-                    self._say(str(error))
+            except Exception as error:  # noqa: BLE001 - a thread that dies tells nobody
+                self._say(str(error))
+                pause = _AFTER_TROUBLE
 
     def _bring(self, folder: Path) -> None:
         with Project.open(folder, writing=False) as project:
@@ -89,16 +107,22 @@ class Host:
                 if file not in self._published:
                     self._published[file] = publish(project, file, self._lora_dir())
                     self._say(f"{self._published[file].name} is in the WebUI's LoRA folder.")
-                if not self._given_back.is_set():  # else the grid is drawn when the WebUI has its model again
-                    self._drawn.add(file)
+                if not self._holders and not self._owed:  # else the grid is drawn when the WebUI has its model again
                     self._draw(project, self._published[file], runs[-1])
+                    self._drawn.add(file)
 
     def _draw(self, project: Project, published: Path, run: Path) -> None:
         if (run / "grids" / f"{published.stem}.png").exists():
             return
-        self._webui.refresh_loras()
-        drawn = test_grid(project, published, WebuiRenderer(self._webui))
-        self._say(f"The test grid of {published.name} took {drawn.seconds:.0f} s.")
+        try:
+            self._webui.refresh_loras()
+            drawn = test_grid(project, published, WebuiRenderer(self._webui))
+        except LorasmithError as error:
+            if getattr(error, "kind", "") in _PASSING:
+                raise
+            self._say(f"No test grid of {published.name}: {error}")  # a wrong family stays wrong
+        else:
+            self._say(f"The test grid of {published.name} took {drawn.seconds:.0f} s.")
 
     def _say(self, words: str) -> None:
         if words != self.word:
