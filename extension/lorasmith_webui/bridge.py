@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -38,14 +38,27 @@ _log = logging.getLogger("lorasmith")
 Work = Callable[["dict[str, Any]"], "dict[str, Any]"]
 
 
-def routes(token: Callable[[], str]) -> list[Route]:
-    """Gives the routes, to stand before the host's own; `token()` is asked at every request."""
+class _Guard(NamedTuple):
+    """Who may ask (whoever knows the token, which is looked up at each request), and until when (the host stops)."""
+
+    token: Callable[[], str]
+    host_stops: Callable[[], bool]
+
+    def demand_open(self) -> None:
+        """Refuses while the host stops or reloads: it waits for every request under way, for as long as that takes."""
+        if self.host_stops():
+            raise HostError(409, "closing", "The WebUI is stopping or reloading; try again when it is back.")
+
+
+def routes(token: Callable[[], str], host_stops: Callable[[], bool] = lambda: False) -> list[Route]:
+    """Gives the routes, to stand before the host's own; both questions are asked again and again."""
     made: list[Route] = []
+    guard = _Guard(token, host_stops)
     for path, (method, work) in _table().items():
-        made += _route(path, method, _short(token, work))
-    made += _route("progress", "GET", _short(token, lambda body: powers.progress(str(body.get("task", "")))))
-    made += _route("render", "POST", _drawing(token, inpainting=False))
-    made += _route("inpaint", "POST", _drawing(token, inpainting=True))
+        made += _route(path, method, _short(guard, work))
+    made += _route("progress", "GET", _short(guard, lambda body: powers.progress(str(body.get("task", "")))))
+    made += _route("render", "POST", _drawing(guard, inpainting=False))
+    made += _route("inpaint", "POST", _drawing(guard, inpainting=True))
 
     async def unknown(request: Request) -> Response:
         refused = _refusal(request, token())
@@ -82,46 +95,59 @@ def _route(path: str, method: str, endpoint: Any) -> list[Route]:
     return [Route(f"{start}{_PREFIX}{path}", endpoint, methods=[method]) for start in ("", "/{before:path}")]
 
 
-def _short(token: Callable[[], str], work: Work) -> Any:
+def _short(guard: _Guard, work: Work) -> Any:
     async def endpoint(request: Request) -> Response:
-        refused = _refusal(request, token())
+        refused = _refusal(request, guard.token())
         if refused is not None:
             return refused
         try:
             body = await _body(request)
-            return JSONResponse(await _Thread(lambda: work(body)).result())
+            guard.demand_open()
+            thread = _Thread(lambda: work(body))
+            while not await thread.is_done(within=_LOOK_EVERY):
+                guard.demand_open()
+            return JSONResponse(await thread.result())
         except HostError as error:
             return _error(error)
 
     return endpoint
 
 
-def _drawing(token: Callable[[], str], inpainting: bool) -> Any:
+def _drawing(guard: _Guard, inpainting: bool) -> Any:
     async def endpoint(request: Request) -> Response:
-        refused = _refusal(request, token())
+        refused = _refusal(request, guard.token())
         if refused is not None:
             return refused
         try:
             body = await _body(request)
-            asked = await _Thread(lambda: Asked(body, inpainting)).result()
+            asked = await _Thread(lambda: _understood(body, inpainting)).result()
+            guard.demand_open()
             task = powers.tasks.add(asked.task, asked.steps)
             if task is None:
                 raise HostError(400, "bad", f"A task named '{asked.task}' is under way; choose another name.")
-            return JSONResponse(await _drawn(request, asked, task))
+            return JSONResponse(await _drawn(request, asked, task, guard))
         except HostError as error:
             return _error(error)
 
     return endpoint
 
 
-async def _drawn(request: Request, asked: Asked, task: Task) -> dict[str, Any]:
-    """Waits for a picture; calls it off when the client has gone, or has waited longer than it would."""
+def _understood(body: dict[str, Any], inpainting: bool) -> Asked:
+    try:
+        return Asked(body, inpainting)
+    except (TypeError, ValueError, AttributeError) as error:  # the request's fault and not the host's
+        raise HostError(400, "bad", f"The request cannot be understood: {error}") from error
+
+
+async def _drawn(request: Request, asked: Asked, task: Task, guard: _Guard) -> dict[str, Any]:
+    """Waits for a picture; calls it off when the host stops, or the client has gone or has waited longer than it would."""
     thread = _Thread(lambda: powers.draw(asked, task))
     going = asyncio.ensure_future(_gone(request))
     try:
         while not await thread.is_done(within=_LOOK_EVERY):
-            if going.done() and not going.cancelled() and going.exception() is None:
+            if guard.host_stops() or (going.done() and not going.cancelled() and going.exception() is None):
                 powers.interrupt(task.name)
+            guard.demand_open()
             powers.keep_interrupting(task)
             waited = time.monotonic() - task.began_waiting
             if task.state == WAITING and waited > asked.patience and powers.interrupt(task.name):
@@ -150,19 +176,22 @@ class _Thread:
         self._done = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._value: Any = None
-        self._error: HostError | None = None
+        ended = HostError(500, "failed", "The WebUI ended the work without a word; its console may say why.")
+        self._error: HostError | None = ended  # until something else is known
         threading.Thread(target=self._run, name="lorasmith: bridge", daemon=True).start()
 
     def _run(self) -> None:
         try:
             self._value = self._work()
+            self._error = None
         except HostError as error:
             self._error = error
         except Exception as error:  # noqa: BLE001 - the host's own faults are of any kind
             _log.exception("lorasmith asked the host for something, and it failed")
             self._error = _host_failed(error)
-        with suppress(RuntimeError):  # the host's loop has ended meanwhile: nobody waits any more
-            self._loop.call_soon_threadsafe(self._done.set)
+        finally:  # also after what is no Exception, such as SystemExit: else the request would wait for ever
+            with suppress(RuntimeError):  # the host's loop has ended meanwhile: nobody waits any more
+                self._loop.call_soon_threadsafe(self._done.set)
 
     async def is_done(self, within: float) -> bool:
         """Tells whether the work is done, or has got done within so many seconds."""

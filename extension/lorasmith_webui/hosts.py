@@ -60,12 +60,6 @@ def queue_lock() -> Any:
     return importlib.import_module("modules.call_queue").queue_lock
 
 
-def is_closing() -> bool:
-    """Tells whether the host was asked to stop or restart."""
-    shared = importlib.import_module("modules.shared")
-    return getattr(shared.state, "server_command", None) in ("stop", "restart")
-
-
 # checkpoints
 
 

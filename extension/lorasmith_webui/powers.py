@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib
 import io
+import logging
 import re
 import threading
 import time
@@ -33,6 +34,10 @@ _SETTINGS: dict[str, Any] = {
 }
 _LORA_HASHES = re.compile(r'Lora hashes: ("(?:[^"\\]|\\.)*"|[^,\n]*)')
 _take_off_watch: list[Callable[[], None]] = []
+_gpu_orders = [0]  # how many orders there were for the GPU to go or to come back; the newest holds
+_counting = threading.Lock()
+_PAUSES = (1.0, 3.0, 10.0, 30.0)  # seconds before the next tries to bring the model back
+_log = logging.getLogger("lorasmith")
 
 
 # what there is
@@ -107,8 +112,6 @@ def _in_line(task: Task | None = None) -> Iterator[None]:
     with hosts.queue_lock():
         if task is not None and task.called_off:
             raise HostError(409, "interrupted", "The picture was called off while it waited for its turn.")
-        if hosts.is_closing():
-            raise HostError(409, "closing", "The WebUI is stopping or reloading; try again when it is back.")
         yield
 
 
@@ -131,21 +134,42 @@ def switch(title: str) -> dict[str, Any]:
 
 
 def release_gpu() -> str:
-    """Moves the model off the GPU for a training; a second call does nothing."""
+    """Moves the model off the GPU for a training; a second call does nothing.
+
+    The asker may stop or die while this waits for its turn, and nobody can call the waiting off: so it is void when a
+    newer order has come, as whoever wants the GPU back gives one.
+    """
+    is_newest = _gpu_order()
     with _in_line():
-        if not hosts.gpu_is_given_back():
-            hosts.move_off_gpu()
-            hosts.note_gpu(True)
-            _take_off_watch.append(hosts.when_the_person_draws(_bring_back))
+        before = hosts.gpu_is_given_back()
+        hosts.note_gpu(True)  # before the look: an order that comes from now on finds something to bring back
+        try:
+            if not is_newest():
+                raise HostError(409, "gpu", "The WebUI keeps its GPU: it was wanted back before its turn had come.")
+            if not before:
+                hosts.move_off_gpu()
+                _take_off_watch.append(hosts.when_the_person_draws(_bring_back))
+        except BaseException:
+            hosts.note_gpu(before)
+            raise
     return "given back"
 
 
 def restore_gpu() -> str:
-    """Brings the model back; a second call does nothing."""
-    with hosts.queue_lock():  # also while the host is stopping
-        if hosts.gpu_is_given_back():
+    """Brings the model back; a second call does nothing, nor does one that a newer order has overtaken."""
+    is_newest = _gpu_order()
+    with hosts.queue_lock():
+        if hosts.gpu_is_given_back() and is_newest():
             _bring_back()
-    return "here"
+        return "given back" if hosts.gpu_is_given_back() else "here"
+
+
+def _gpu_order() -> Callable[[], bool]:
+    """Counts an order, and gives what tells whether it is still the newest."""
+    with _counting:
+        _gpu_orders[0] += 1
+        mine = _gpu_orders[0]
+    return lambda: _gpu_orders[0] == mine
 
 
 def _bring_back() -> None:
@@ -157,18 +181,38 @@ def _bring_back() -> None:
 
 
 def restore_gpu_if_given_back() -> None:
-    """Brings the model back where the training side died; where the host is busy, as soon as it is not."""
+    """Brings the model back where the training side died; where the host is busy or it fails, later and in a thread."""
+    is_newest = _gpu_order()  # also where there is nothing to bring back: a release may be waiting
     if not hosts.gpu_is_given_back():
         return
     lock = hosts.queue_lock()
-    if not lock.acquire(blocking=False):
-        threading.Thread(target=restore_gpu, name="lorasmith: GPU back", daemon=True).start()
-        return
+    if lock.acquire(blocking=False):
+        try:
+            if _brought_back(is_newest):
+                return
+        finally:
+            lock.release()
+    threading.Thread(target=_keep_bringing_back, args=(is_newest,), name="lorasmith: GPU back", daemon=True).start()
+
+
+def _keep_bringing_back(is_newest: Callable[[], bool]) -> None:
+    for pause in (0.0, *_PAUSES):
+        time.sleep(pause)
+        with hosts.queue_lock():
+            if _brought_back(is_newest):
+                return
+
+
+def _brought_back(is_newest: Callable[[], bool]) -> bool:
+    """Tries to bring the model back, and tells whether nothing is left to do; a dying training may still fill the GPU."""
+    if not hosts.gpu_is_given_back() or not is_newest():
+        return True
     try:
-        if hosts.gpu_is_given_back():
-            _bring_back()
-    finally:
-        lock.release()
+        _bring_back()
+    except Exception:  # noqa: BLE001 - the host's own faults are of any kind
+        _log.exception("lorasmith could not bring the WebUI's model back to the GPU")
+        return False
+    return True
 
 
 def _demand_gpu() -> None:
@@ -194,15 +238,19 @@ def draw(asked: Asked, task: Task) -> dict[str, Any]:
             _demand_gpu()
             settings = _settings(asked)
             fields = _fields(asked)
-            if not tasks.begin(task, shared.state):
-                raise HostError(409, "interrupted", "The picture was called off while it waited for its turn.")
             began = time.monotonic()
+            begun = True  # also where the host fails half-way through beginning
             try:
+                begun = tasks.begin(task, shared.state)
+                if not begun:
+                    raise HostError(409, "interrupted", "The picture was called off while it waited for its turn.")
                 with hosts.settings_as_before(list(settings)):
                     done = _process(asked, {**fields, "override_settings": settings})
                 was_interrupted = task.called_off or shared.state.interrupted or shared.state.skipped
             finally:
-                shared.state.end()
+                tasks.end(task)  # with the lock still held: an interrupt that comes from now on would hit the next job
+                if begun:
+                    shared.state.end()
     finally:
         tasks.end(task)
     if was_interrupted:

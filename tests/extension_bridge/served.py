@@ -24,6 +24,7 @@ class Served:
     url: str
     webui: Webui
     powers: ModuleType
+    stopping: threading.Event  # set: the host stops or reloads
 
 
 @contextmanager
@@ -52,6 +53,7 @@ def until(happens: Callable[[], object], seconds: float = 10) -> None:
 def serving(host: Host, bridge: ModuleType) -> Iterator[Served]:
     """Serves the bridge over a host."""
     app = Starlette()
-    app.router.routes[:0] = bridge.routes(lambda: TOKEN)
+    stopping = threading.Event()
+    app.router.routes[:0] = bridge.routes(lambda: TOKEN, stopping.is_set)
     with host.installed(), listening(app) as url:
-        yield Served(host, url, Webui(f"{url}/lorasmith-host", token=TOKEN, timeout=20), bridge.powers)
+        yield Served(host, url, Webui(f"{url}/lorasmith-host", token=TOKEN, timeout=20), bridge.powers, stopping)

@@ -160,6 +160,46 @@ def test_a_running_picture_is_interrupted_though_the_host_clears_the_flag_once(s
     assert answers[0].json()["kind"] == "interrupted"
 
 
+def test_our_task_is_over_before_the_host_s_job_is(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, seen = served.host.state, []
+    end = state.end
+
+    def look() -> None:
+        seen.append((served.powers.tasks.find("t").state, served.host.lock.acquire(blocking=False)))
+        end()
+
+    monkeypatch.setattr(state, "end", look)
+    assert ask(served, "render", body_of("t")).status_code == 200
+    assert seen == [("done", False)]  # else a late interrupt of ours could hit the person's next job
+
+
+def test_a_job_that_fails_while_it_begins_is_ended(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = served.host.state
+
+    def begin(job: str) -> None:
+        state.job = job
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(state, "begin", begin)
+    assert ask(served, "render", body_of("t")).status_code == 500
+    assert state.job == "" and ask(served, "render", body_of("t")).status_code == 500
+
+
+def test_a_job_that_never_began_is_not_ended(a1111: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(a1111.host.state, "end", lambda: ended.append("x"))
+    monkeypatch.setattr(a1111.powers.tasks, "begin", lambda task, state: False)  # called off at the last moment
+    assert ask(a1111, "render", body_of("t")).json()["kind"] == "interrupted"
+    assert ended == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_host_that_ends_the_work_like_a_program_is_answered_for(a1111: Served) -> None:
+    a1111.host.fault = SystemExit()  # type: ignore[assignment]
+    answer = ask(a1111, "render", body_of("t"))
+    assert answer.status_code == 500 and "without a word" in answer.json()["error"]
+
+
 def test_a_picture_that_the_person_interrupted_is_not_taken_for_a_finished_one(served: Served) -> None:
     served.host.step_seconds = 0.05
     until_running = threading.Timer(0.15, served.host.state.interrupt)
@@ -310,6 +350,7 @@ def test_a_faint_mask_of_a_person_is_drawn_and_not_taken_for_blank(served: Serve
         ({"prompt": 3}, "'prompt' must be a text"),
         ({"loras": ["hero"]}, "list of {name, weight}"),
         ({"loras": [{"name": "a>b"}]}, "cannot be named"),
+        ({"loras": 5}, "cannot be understood"),
         ({"task": ""}, "'task' must be a text"),
     ],
 )

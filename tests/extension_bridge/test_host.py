@@ -1,8 +1,6 @@
-"""Tests of the bridge's other powers: who is let in, checkpoints, LoRAs, and the GPU given back and restored."""
+"""Tests of the bridge's other powers: who is let in, checkpoints and LoRAs."""
 
-import importlib
 import sys
-import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +14,7 @@ from starlette.requests import Request
 from lorasmith.rendering.prompt import Prompt
 from lorasmith.rendering.webui import Webui, WebuiError, WebuiRenderer
 from tests.extension_bridge.fake_host import Host, write_lora, write_model
-from tests.extension_bridge.served import TOKEN, Served, listening, serving, until
+from tests.extension_bridge.served import TOKEN, Served, listening, until
 
 PROMPT = Prompt("a fox", width=64, height=64, steps=3)
 ROUTES = [("GET", "status"), ("POST", "render"), ("POST", "gpu/release"), ("GET", "no/such"), ("PUT", "status")]
@@ -219,107 +217,3 @@ def test_a_file_that_is_no_model_is_of_no_known_family(
             (tmp_path / name).write_bytes(content)
         assert model_files.lora_family(str(tmp_path / name)) == "unknown"
         assert model_files.checkpoint_facts(str(tmp_path / name)) == ("unknown", False, False)
-
-
-# the GPU
-
-
-def test_the_gpu_is_given_back_and_restored_and_twice_is_once(served: Served) -> None:
-    WebuiRenderer(served.webui).render([PROMPT])
-    for _ in range(2):
-        served.webui.release_gpu()
-        assert served.host.model.device == "cpu"
-        assert served.webui.status()["gpu"] == "given back"
-    for _ in range(2):
-        served.webui.restore_gpu()
-        assert served.webui.status()["gpu"] == "here"
-    served.host.person_draws()
-    assert WebuiRenderer(served.webui).render([PROMPT])
-
-
-def test_nothing_is_drawn_or_switched_while_the_gpu_is_given_back(served: Served) -> None:
-    served.webui.release_gpu()
-    with pytest.raises(WebuiError, match="given its GPU back") as caught:
-        WebuiRenderer(served.webui).render([PROMPT])
-    assert (caught.value.kind, caught.value.status) == ("gpu", 409)
-    with pytest.raises(WebuiError, match="given its GPU back"):
-        served.webui.switch(served.host.info("second").title)
-    assert served.host.drawn == [] and served.host.state.begun == []
-
-
-def test_the_gpu_is_given_back_after_the_picture_that_is_being_drawn(served: Served) -> None:
-    served.host.step_seconds = 0.05
-    person = threading.Thread(target=served.host.person_draws)
-    person.start()
-    until(lambda: served.host.state.job)
-    served.webui.release_gpu()
-    assert not served.host.state.job and served.host.model.device == "cpu"
-    person.join()
-
-
-def test_the_person_s_own_picture_brings_the_model_back(served: Served) -> None:
-    served.host.person_draws()
-    sd_models = served.host.modules["modules.sd_models"]
-    untouched = sd_models.reload_model_weights
-    served.webui.release_gpu()
-    served.host.person_draws()
-    assert served.host.model.device == "cuda" and len(served.host.drawn) == 2
-    served.webui.restore_gpu()
-    assert sd_models.reload_model_weights is untouched
-    served.host.person_draws()
-
-
-def test_a_model_that_was_never_loaded_is_not_loaded_to_be_given_back(served: Served) -> None:
-    served.webui.release_gpu()
-    assert served.host.loads == []
-    served.webui.restore_gpu()
-    assert served.host.loads == []
-
-
-def test_a_model_that_is_just_loading_is_given_back_when_it_is_there(a1111: Served) -> None:
-    sd_models = a1111.host.modules["modules.sd_models"]
-    sd_models.model_data.lock.acquire()
-    giving = threading.Thread(target=a1111.webui.release_gpu)
-    giving.start()
-    giving.join(0.3)
-    assert giving.is_alive()
-    sd_models.reload_model_weights()
-    sd_models.model_data.lock.release()
-    giving.join(5)
-    assert a1111.host.model.device == "cpu"
-
-
-def test_the_gpu_is_restored_when_the_training_side_died(served: Served) -> None:
-    WebuiRenderer(served.webui).render([PROMPT])
-    served.webui.release_gpu()
-    served.powers.restore_gpu_if_given_back()
-    assert served.webui.status()["gpu"] == "here"
-    if not served.host.forge:
-        assert served.host.model.device == "cuda"
-    served.powers.restore_gpu_if_given_back()
-
-
-def test_a_busy_host_gets_its_gpu_back_as_soon_as_it_is_free_and_nobody_is_held_up(served: Served) -> None:
-    served.webui.release_gpu()
-    with served.host.lock:
-        served.powers.restore_gpu_if_given_back()
-        assert served.webui.status()["gpu"] == "given back"
-    until(lambda: served.webui.status()["gpu"] == "here")
-
-
-def test_a_reload_of_the_ui_does_not_forget_that_the_gpu_was_given_back(
-    tmp_path: Path, bridge_module: ModuleType
-) -> None:
-    with serving(Host(tmp_path), bridge_module) as served:
-        served.host.person_draws()
-        served.webui.release_gpu()
-        fresh = importlib.reload(bridge_module.powers)
-        fresh.restore_gpu_if_given_back()
-        assert served.host.model.device == "cuda" and served.webui.status()["gpu"] == "here"
-        served.host.person_draws()
-
-
-def test_a_host_that_is_stopping_takes_no_new_pictures(served: Served) -> None:
-    served.host.state.server_command = "stop"
-    with pytest.raises(WebuiError, match="stopping or reloading"):
-        WebuiRenderer(served.webui).render([PROMPT])
