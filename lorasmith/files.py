@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,7 +35,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     Raises `DiskFull` when there is no room.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    temporary = path.with_name(path.name + ".tmp")
+    # a name of its own: two threads or processes may write the same file, and each must end with a whole one
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     with disk_full_is_a_sentence(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

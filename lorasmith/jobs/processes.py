@@ -5,6 +5,7 @@ whoever started it was killed.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 
 _NO_WINDOW = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+_DYING = 5.0  # seconds that a killed process has to go
 _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__")
 
 
@@ -32,7 +34,8 @@ def start(words: Sequence[str], log: Path, surroundings: Mapping[str, str] | Non
             text=True,
             encoding="utf-8",
             errors="replace",
-            env=kept | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"} | dict(surroundings or {}),
+            # safe path: a torch.py in the folder where somebody started the page is none of ours
+            env=kept | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "PYTHONSAFEPATH": "1"} | dict(surroundings or {}),
             creationflags=_NO_WINDOW,
         )
 
@@ -45,37 +48,49 @@ def ask_to_stop(child: "subprocess.Popen[str]") -> None:
 
 
 def when_input_ends(act: Callable[[], None]) -> None:
-    """Does something, in a thread of its own, when this process's standard input ends: the other side of `ask_to_stop`."""
+    """Does something, in a thread of its own, when this process's standard input ends: the other side of `ask_to_stop`.
+
+    The thread has the input for itself from now on, unbuffered: a thread inside Python's own buffer at the end of the
+    process would abort it, and on Windows a child that inherits a pipe somebody reads from may hang at its start.
+    """
+    mine = os.dup(sys.stdin.fileno())
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.close(nothing)
 
     def listen() -> None:
-        with suppress(OSError, ValueError):
-            while sys.stdin.buffer.read(1):
+        with suppress(OSError):
+            while os.read(mine, 1):
                 pass
         act()
 
     threading.Thread(target=listen, name="end of input", daemon=True).start()
 
 
+def end_in_order() -> None:
+    """Lets a request to end (SIGTERM: logging out, a service manager) be what a library made of it, and not a sudden death."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: None)
+
+
 def kill(child: "subprocess.Popen[Any]") -> None:
-    """Ends a process and everything below it at once."""
-    try:
+    """Ends a process and everything below it at once; one that hangs in a driver may outlive this call."""
+    family = []
+    with suppress(psutil.Error):
         family = psutil.Process(child.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        family = []
     for process in family:
-        try:
+        with suppress(psutil.Error):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
     child.kill()
-    child.wait()
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_DYING)
 
 
 def birth_of(pid: int) -> float | None:
-    """Gives when the process of that number was created (seconds since 1970), or None when there is none."""
+    """Gives when the process of that number was created (seconds since 1970), or None when there is none of ours."""
     try:
         return float(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
+    except psutil.Error:
         return None
 
 

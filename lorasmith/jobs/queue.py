@@ -7,6 +7,7 @@ stays stopped until that person says go on.
 
 import threading
 import time
+import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from lorasmith.progress import Progress
 
 ROOM: dict[Lane, int] = {"gpu": 1, "light": 2}  # jobs of each kind at once
 _LOOK_EVERY = 0.25  # seconds
+_AFTER_TROUBLE = 2.0  # seconds
 _PATIENCE = 20.0  # seconds that a job asked to stop has for what must not be broken off
 
 
@@ -28,7 +30,7 @@ class Queue:
     """Runs the jobs of one data folder; a second process on the same folder is refused."""
 
     def __init__(self, folder: Path, place: Place) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(folder / "queue.lock")
         try:
             self._lock.acquire(timeout=0)
@@ -113,8 +115,12 @@ class Queue:
     def _go(self) -> None:
         while not self._closing.wait(_LOOK_EVERY):
             with self._changed:
-                self._look_after()
-                self._start_what_fits()
+                try:
+                    self._look_after()
+                    self._start_what_fits()
+                except Exception:  # noqa: BLE001 - a full disk, a list that somebody holds: the next round tries again
+                    traceback.print_exc()
+                    self._closing.wait(_AFTER_TROUBLE)
 
     def _look_after(self) -> None:
         for number, work in list(self._working.items()):
@@ -139,7 +145,7 @@ class Queue:
     def _start(self, job: Job) -> Job:
         try:
             work = self._place.start(job, self.log_of(job.id))
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - one job that cannot be started must not keep the others
             return self.store.change(job.id, state="failed", ended=now(), error=f"It could not be started: {error}.")
         self._working[job.id] = work
         return self._name_process(self.store.change(job.id, state="running", started=now()), work)

@@ -42,6 +42,7 @@ CREATE TABLE pictures (
     post TEXT NOT NULL,             -- JSON: provenance (site, post id, rating, score, sources, ...)
     trashed INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE INDEX pictures_of_parent ON pictures(parent);
 CREATE TABLE tags (
     picture TEXT NOT NULL, source TEXT NOT NULL, tag TEXT NOT NULL, category TEXT NOT NULL, score REAL NOT NULL,
     PRIMARY KEY (picture, source, tag)
@@ -121,6 +122,19 @@ def _opened(path: Path, writing: bool) -> Connection:
     return connection
 
 
+# file -> its state when this process found it sound: the check reads every page, and a page that watches opens it often
+_sound: dict[Path, tuple[int, int]] = {}
+
+
+def _state_of(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_mtime_ns, facts.st_size
+
+
+def _was_sound(path: Path) -> bool:
+    return path in _sound and _sound[path] == _state_of(path)
+
+
 def _prepare(connection: Connection, path: Path, writing: bool) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > FORMAT:
@@ -128,9 +142,10 @@ def _prepare(connection: Connection, path: Path, writing: bool) -> None:
             f"{path} was written by a newer lorasmith (format {version}, this one knows {FORMAT}). "
             "Update lorasmith to open this project; nothing was changed."
         )
-    fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    fault = "ok" if not writing and _was_sound(path) else connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if fault != "ok":
         raise ProjectError(f"{path} is damaged ({' '.join(fault.split())}). Restore it from a copy of the project.")
+    _sound[path] = _state_of(path)
     if version == 0 and not writing:
         raise ProjectError(f"{path} holds nothing yet; run a stage first.")
     if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():

@@ -107,7 +107,7 @@ class Pictures:
         """Lists the pictures that are not in the trash, by name."""
         wanted = None if origins is None else set(origins)
         rows = self._db.execute("SELECT * FROM pictures WHERE trashed = 0 ORDER BY name")
-        return [picture for picture in map(_picture, rows) if wanted is None or picture.origin in wanted]
+        return [_picture(row) for row in rows if wanted is None or row["origin"] in wanted]
 
     def every_name(self) -> set[str]:
         """Names all pictures, those in the trash included."""
@@ -221,25 +221,22 @@ class Pictures:
         An erased version stands for the picture it was made from: its own crops count, those of the older state do not.
         """
         decisions = self.decisions()
-        return [each for original in self.kept() for each in self._standing_for(original, decisions)]
-
-    def _standing_for(self, picture: Picture, decisions: Mapping[str, Decision]) -> list[Picture]:
-        edits = [edit for edit in self.edits_of(picture.name) if not _is_dropped(decisions.get(edit.name))]
-        if erased := [edit for edit in edits if edit.kind == ERASE]:
-            return self._standing_for(max(erased, key=_edit_number), decisions)
-        replaced = any((edit.operation or {}).get("replaces_parent") for edit in edits)
-        below = [each for edit in edits for each in self._standing_for(edit, decisions)]
-        return below if replaced else [picture, *below]
+        edits: dict[str, list[Picture]] = {}
+        for edit in self.all(origins=("edit",)):
+            if edit.parent is not None and not _is_dropped(decisions.get(edit.name)):
+                edits.setdefault(edit.parent, []).append(edit)
+        return [each for original in self.kept() for each in _standing_for(original, edits)]
 
     def newest_version(self, name: str) -> Picture:
         """Gives the picture after all that was erased in it, or itself where nothing was."""
-        picture, decisions = self.get(name), self.decisions()
-        while True:
-            edits = [edit for edit in self.edits_of(picture.name) if not _is_dropped(decisions.get(edit.name))]
-            erased = [edit for edit in edits if edit.kind == ERASE]
-            if not erased:
-                return picture
-            picture = max(erased, key=_edit_number)
+        picture = self.get(name)
+        while erased := [edit for edit in self.edits_of(picture.name) if edit.kind == ERASE]:
+            decisions = self.decisions()
+            left = [edit for edit in erased if not _is_dropped(decisions.get(edit.name))]
+            if not left:
+                break
+            picture = max(left, key=_edit_number)
+        return picture
 
     def all_edits_of(self, name: str) -> list[Picture]:
         """Lists the edits of a picture, theirs, and so on."""
@@ -270,6 +267,16 @@ class Pictures:
 def _edit_number(edit: Picture) -> int:
     number = edit.name.rpartition(".")[2]
     return int(number) if number.isdigit() else 0
+
+
+def _standing_for(picture: Picture, edits: Mapping[str, list[Picture]]) -> list[Picture]:
+    """Gives what stands for a picture in the training set; `edits` has those that nobody dropped, by their parent."""
+    mine = edits.get(picture.name, [])
+    if erased := [edit for edit in mine if edit.kind == ERASE]:
+        return _standing_for(max(erased, key=_edit_number), edits)
+    replaced = any((edit.operation or {}).get("replaces_parent") for edit in mine)
+    below = [each for edit in mine for each in _standing_for(edit, edits)]
+    return below if replaced else [picture, *below]
 
 
 def _is_dropped(decision: Decision | None) -> bool:

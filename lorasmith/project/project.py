@@ -61,15 +61,16 @@ class Project:
         return cls.open(folder)
 
     @classmethod
-    def open(cls, folder: Path, *, writing: bool = True) -> Self:
+    def open(cls, folder: Path, *, writing: bool = True, patience: float = 1.0) -> Self:
         """Opens a project; `writing` takes its lock. Without it nothing is changed, and the place may be read-only.
 
+        `patience` is in seconds: how long another process may go on holding the lock (a page's click holds it for a moment).
         Raises `ProjectError` when there is none, it is from the future, or another process is writing to it.
         """
         folder = folder.resolve()
         if not (folder / FILE_NAME).is_file():
             raise ProjectError(f"There is no project in {folder} (no {FILE_NAME}); `lorasmith new` makes one.")
-        lock = _locked(folder) if writing else None
+        lock = _locked(folder, patience) if writing else None
         try:
             return cls(folder, connect(folder / "project.db", writing=writing), lock)
         except BaseException:
@@ -222,11 +223,11 @@ def check_trigger(trigger: str) -> None:
     demand_safe_text(trigger, "trigger")
 
 
-def _locked(folder: Path) -> FileLock:
+def _locked(folder: Path, patience: float) -> FileLock:
     """Takes the project's lock: an operating system lock, gone with its process, kill -9 included."""
     lock = FileLock(folder / "project.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout as error:
         raise ProjectError(
             f"Another lorasmith is working on {folder}; wait for it or stop it, then run this command again."

@@ -6,7 +6,6 @@ from typing import Any, cast
 from lorasmith.rendering.webui_http import Connection, WebuiError, packed, unpacked
 from lorasmith.rendering.webui_order import Drawn, Order, State, Table, Under
 
-
 _PATIENCE = 2 / 3  # of the timeout, in the host's line; the rest is for the drawing
 
 

@@ -1,11 +1,12 @@
 """How far a project is: what each stage has left behind, whoever ran it, and what to do next."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-from lorasmith.project.pictures import Picture
+from lorasmith.project.pictures import Caption, Picture
 from lorasmith.project.project import RESULT, Project
-from lorasmith.settings.tables import TagSettings
+from lorasmith.settings.tables import NO_TAGGER, TagSettings
 from lorasmith.stages.refine import SCORES
 from lorasmith.stages.table import STAGES
 
@@ -33,9 +34,29 @@ class Status:
 
 def status(project: Project) -> Status:
     """Reads how far a project is from its record and its folders; changes nothing."""
-    found = tuple(_stage_status(project, stage.name) for stage in STAGES)
+    look = Look(project)
+    found = tuple(_stage_status(look, stage.name) for stage in STAGES)
     following = next((one.name for one in found if one.state in ("ready", "begun")), "")
     return Status(project.trigger, found, following, _advice(found, following))
+
+
+class Look:
+    """One look at a project: what several stages ask about is read once."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.originals = project.pictures.originals()
+        self.kept = project.pictures.kept()
+
+    @cached_property
+    def trained(self) -> list[Picture]:
+        """What is trained on."""
+        return self.project.pictures.trained()
+
+    @cached_property
+    def captions(self) -> dict[str, Caption]:
+        """The captions of the set that is written."""
+        return self.project.pictures.captions(self.project.settings(TagSettings).caption_set)
 
 
 def last_result(project: Project, stage: str) -> dict[str, Any]:
@@ -44,61 +65,72 @@ def last_result(project: Project, stage: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _stage_status(project: Project, name: str) -> StageStatus:
-    pictures = project.pictures.originals()
-    if name == "research":
-        return _research(project, pictures)
-    if name == "download":
-        return _download(project, pictures)
-    if not [picture for picture in pictures if picture.origin != "render"]:
+def _stage_status(look: Look, name: str) -> StageStatus:
+    if name in ("research", "download"):
+        return _research(look) if name == "research" else _download(look)
+    if not [picture for picture in look.originals if picture.origin != "render"]:
         return StageStatus(name, "waiting", "no pictures yet: download some, or add your own")
     judge = {"prune": _prune, "prepare": _prepare, "tag": _tag, "train": _train, "evaluate": _evaluate, "refine": _refine}
-    return judge[name](project) if name in judge else _other(project, name)
+    return judge[name](look) if name in judge else _other(look, name)
 
 
-def _other(project: Project, name: str) -> StageStatus:
+def _other(look: Look, name: str) -> StageStatus:
     """Says of a stage that has no words of its own here whether it ever ended."""
-    done = bool(last_result(project, name))
+    done = bool(last_result(look.project, name))
     return StageStatus(name, "done" if done else "ready", "done" if done else "not run yet")
 
 
-def _research(project: Project, pictures: list[Picture]) -> StageStatus:
-    found = project.fact("research")
+def _research(look: Look) -> StageStatus:
+    found = look.project.fact("research")
     if found:
         return StageStatus("research", "done", f"{found['count']} posts on the site for '{found['query']}'")
-    if pictures:
+    if look.originals:
         return StageStatus("research", "done", "not needed: there are pictures")
     return StageStatus("research", "ready", "asks the site what it has, before anything big is fetched")
 
 
-def _download(project: Project, pictures: list[Picture]) -> StageStatus:
-    fetched = sum(picture.origin == "booru" for picture in pictures)
-    own = sum(picture.origin == "folder" for picture in pictures)
+def _download(look: Look) -> StageStatus:
+    fetched = sum(picture.origin == "booru" for picture in look.originals)
+    own = sum(picture.origin == "folder" for picture in look.originals)
     words = ", ".join(part for part in (f"{fetched} fetched" if fetched else "", f"{own} of your own" if own else "") if part)
     if not words:
         return StageStatus("download", "ready", "nothing fetched yet")
-    finished = bool(last_result(project, "download")) or not fetched
+    finished = bool(last_result(look.project, "download")) or not fetched
     return StageStatus("download", "done" if finished else "begun", words if finished else f"{words}, not finished")
 
 
-def _prune(project: Project) -> StageStatus:
-    kept, all_of_them = len(project.pictures.kept()), len(project.pictures.originals())
-    if last_result(project, "prune"):
-        return StageStatus("prune", "done", f"{kept} of {all_of_them} pictures are kept")
-    return StageStatus("prune", "ready", f"{all_of_them} pictures to look through")
+def _prune(look: Look) -> StageStatus:
+    found = last_result(look.project, "prune")
+    if not found:
+        return StageStatus("prune", "ready", f"{len(look.originals)} pictures to look through")
+    new = len(look.originals) - int(found.get("pictures", 0))
+    if new > len([one for one in look.originals if one.origin == "render"]):
+        return StageStatus("prune", "begun", "pictures came in since it was run last")
+    return StageStatus("prune", "done", f"{len(look.kept)} of {len(look.originals)} pictures are kept")
 
 
-def _prepare(project: Project) -> StageStatus:
-    if not last_result(project, "prepare"):
+def _prepare(look: Look) -> StageStatus:
+    if not last_result(look.project, "prepare"):
         return StageStatus("prepare", "ready", "no crops made yet")
-    return StageStatus("prepare", "done", f"{len(project.pictures.trained())} training pictures")
+    waiting = sum(not _is_prepared(look.project, picture) for picture in look.kept)
+    if waiting:
+        return StageStatus("prepare", "begun", f"{waiting} pictures are new, kept again or erased in since it was run last")
+    return StageStatus("prepare", "done", f"{len(look.trained)} training pictures")
 
 
-def _tag(project: Project) -> StageStatus:
-    captions = len(project.pictures.captions(project.settings(TagSettings).caption_set))
-    if not last_result(project, "tag"):
+def _is_prepared(project: Project, original: Picture) -> bool:
+    """Says whether an original was prepared from the version that stands for it now."""
+    done = project.fact(f"prepared:{original.name}")
+    return isinstance(done, dict) and done.get("of") == project.pictures.newest_version(original.name).sha256
+
+
+def _tag(look: Look) -> StageStatus:
+    if not last_result(look.project, "tag"):
         return StageStatus("tag", "ready", "no captions written yet")
-    return StageStatus("tag", "done", f"{captions} captions; the trigger stands for {_listed(project)}")
+    without = sum(picture.name not in look.captions for picture in look.trained)
+    if without:
+        return StageStatus("tag", "begun", f"{without} training pictures have no caption yet")
+    return StageStatus("tag", "done", f"{len(look.captions)} captions; the trigger stands for {_listed(look.project)}")
 
 
 def _listed(project: Project) -> str:
@@ -106,35 +138,38 @@ def _listed(project: Project) -> str:
     return (", ".join(core[:4]) + (f" and {len(core) - 4} more" if len(core) > 4 else "")) or "nothing yet"
 
 
-def _train(project: Project) -> StageStatus:
-    runs = project.numbered(project.runs)
+def _train(look: Look) -> StageStatus:
+    runs = look.project.numbered(look.project.runs)
     if not runs:
-        captions = project.pictures.captions(project.settings(TagSettings).caption_set)
-        return StageStatus("train", "ready", "no LoRA yet") if captions else _after("train", "tag")
+        return StageStatus("train", "ready", "no LoRA yet") if look.captions else _after("train", "tag")
     newest = runs[-1]
     if (newest / "trained.json").is_file():
-        files = len(list(project.loras.glob("*.safetensors")))
+        files = len(list(look.project.loras.glob("*.safetensors")))
         return StageStatus("train", "done", f"run {newest.name} has ended; {files} LoRA files")
-    return StageStatus("train", "begun", f"run {newest.name} was stopped before its end; it goes on where it was")
+    return StageStatus("train", "begun", f"run {newest.name} has not ended; it goes on where it was")
 
 
-def _evaluate(project: Project) -> StageStatus:
+def _evaluate(look: Look) -> StageStatus:
+    project = look.project
+    if project.settings(TagSettings).tagger == NO_TAGGER:
+        return StageStatus("evaluate", "waiting", "needs a tagger, and tag.tagger is 'none'")
     if not any((folder / "trained.json").is_file() for folder in project.numbered(project.runs)):
         return _after("evaluate", "train")
     folders = project.numbered(project.evaluations)
     if not folders:
         return StageStatus("evaluate", "ready", "nothing rendered yet")
     if not (folders[-1] / SCORES).is_file():
-        return StageStatus("evaluate", "begun", f"evaluation {folders[-1].name} was stopped before its end; it goes on")
+        return StageStatus("evaluate", "begun", f"evaluation {folders[-1].name} has not ended; it goes on where it was")
     result = last_result(project, "evaluate")
     best = f"; best is epoch {result['epoch']} at weight {result['weight']:g}" if result else ""
     return StageStatus("evaluate", "done", f"evaluation {folders[-1].name}{best}")
 
 
-def _refine(project: Project) -> StageStatus:
+def _refine(look: Look) -> StageStatus:
+    project = look.project
     if not any((folder / SCORES).is_file() for folder in project.numbered(project.evaluations)):
         return _after("refine", "evaluate")
-    back = len(project.pictures.all(origins=("render",)))
+    back = sum(picture.origin == "render" for picture in look.originals)
     if not last_result(project, "refine"):
         return StageStatus("refine", "ready", "no renders brought back yet")
     return StageStatus("refine", "done", f"{back} renders came back as candidates")

@@ -13,6 +13,7 @@ from lorasmith.ui.routes import routes
 # Relative to the page's address, which ends with a slash also behind a WebUI's own address.
 _HEAD = """<link rel="stylesheet" href="api/static/lorasmith.css">
 <script src="api/static/lorasmith.js" defer></script><script src="api/static/erase.js" defer></script>"""
+_LARGEST_UPLOAD = 1 << 30  # bytes of one file
 
 
 def make_app(context: Context, gate: Gate, root_path: str = "") -> Any:
@@ -22,7 +23,7 @@ def make_app(context: Context, gate: Gate, root_path: str = "") -> Any:
     blocks = build(context)
     gr.mount_gradio_app(
         app, blocks, path="/", root_path=root_path or None, ssr_mode=False, show_error=True, head=_HEAD,
-        theme=_theme(), footer_links=[], enable_monitoring=False, pwa=False, mcp_server=False,
+        theme=_theme(), footer_links=[], max_file_size=_LARGEST_UPLOAD, enable_monitoring=False, pwa=False, mcp_server=False,
     )  # fmt: skip
     # A page that is left open must not hold a connection for ever: a browser has six for one address, and inside a
     # WebUI that page's own are among them. Every state of ours lies on disk, so nobody needs to know that a page has gone.

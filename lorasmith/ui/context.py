@@ -1,10 +1,13 @@
 """What the pages and the routes work with: one object made at the start of the server."""
 
+import hashlib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lorasmith.errors import UsageError
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.store import Job, Lane
 from lorasmith.project.project import Project
@@ -29,6 +32,7 @@ class Context:
     in_host: bool = False
     host: "Host | None" = None  # the WebUI that lends its model: the tab's, or one named by LORASMITH_WEBUI_URL
     _statuses: dict[str, tuple[str, Status]] = field(default_factory=dict)
+    _reading: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, folder: Path, words: list[str]) -> Job:
         """Puts a command for a project in the line."""
@@ -36,15 +40,26 @@ class Context:
         return self.queue.add(folder, words, lane)
 
     def status_of(self, project: str) -> tuple[str, Status]:
-        """Gives a version of all that a project's page shows, and the status, read again only when the version changed."""
+        """Gives a version of all that a project's page shows, and the status, read again only when the version changed.
+
+        While one request reads it, others get what was known before.
+        """
         folder = self.projects.folder_of(project)
         version = version_of(folder)
         known = self._statuses.get(project)
-        if known is None or known[0] != version:
+        if known is not None and (known[0] == version or self._reading.locked()):
+            return known
+        with self._reading:
             with Project.open(folder, writing=False) as opened:
                 known = (version, status(opened))
             self._statuses[project] = known
         return known
+
+    def demand_idle(self, folder: Path) -> None:
+        """Raises while a job works on a project: only one process at a time changes its record."""
+        for job in self.queue.store.open():
+            if job.folder == folder and job.state == "running":
+                raise UsageError(f"{job.stage} is at work on this project; what you change by hand waits until it has ended.")
 
     def describe(self, job: Job) -> dict[str, Any]:
         """Gives what a page shows of a job."""
@@ -59,15 +74,16 @@ class Context:
 
 
 def version_of(folder: Path) -> str:
-    """Gives a word that changes when anything that a page shows of a project changes."""
+    """Gives a word that changes when anything that a page shows of a project changes, and not when it is only read."""
     parts = []
     for name in ("project.db", "project.db-wal", "lorasmith.toml", "info.md", "runs", "evaluations", "loras", *_newest(folder)):
         try:
             facts = (folder / name).stat()
         except OSError:
             continue
-        parts.append(f"{facts.st_mtime_ns:x}.{facts.st_size:x}")
-    return "-".join(parts)
+        if facts.st_size or not name.endswith("-wal"):  # an empty one comes and goes with each reader
+            parts.append(f"{name}:{facts.st_mtime_ns:x}.{facts.st_size:x}")
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
 def _newest(folder: Path) -> list[str]:

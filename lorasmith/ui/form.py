@@ -98,6 +98,8 @@ def _from_field(model: type[StageSettings], name: str, value: Any) -> Any:
         pieces = value.split("\n") if _extra(model, name, "lines") else value.replace("\n", ",").split(",")
         parts = [part.strip() for part in pieces]
         return [_number(name, part, get_args(kind)[0]) for part in parts if part]
+    if kind is str:
+        return str(value or "").strip().strip('"')  # Windows' "copy as path" puts quotes round it
     if value is None and NoneType not in get_args(kind):
         raise UsageError(f"'{name.replace('_', ' ')}' is empty; give a number.")
     return value

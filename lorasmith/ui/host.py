@@ -78,7 +78,7 @@ class Host:
         """Stops looking."""
         self._closing.set()
         if self._thread is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=1)
 
     def _go(self, queue: Queue) -> None:
         """Looks into the projects that were trained while this server runs: their files come one by one, the last at the end."""
@@ -90,14 +90,14 @@ class Host:
                 if self._owed and not self._holders:
                     self._webui.restore_gpu()
                     self._owed = False
-                followed |= {job.folder for job in queue.store.open() if job.stage in _TRAINS and job.state == "running"}
-                for folder in followed:
-                    self._bring(folder)
+                running = {job.folder for job in queue.store.open() if job.stage in _TRAINS and job.state == "running"}
+                followed = {folder for folder in followed | running if self._bring(folder) or folder in running}
             except Exception as error:  # noqa: BLE001 - a thread that dies tells nobody
                 self._say(str(error))
                 pause = _AFTER_TROUBLE
 
-    def _bring(self, folder: Path) -> None:
+    def _bring(self, folder: Path) -> bool:
+        """Publishes and draws what is there; gives whether something waits for the WebUI's model."""
         with Project.open(folder, writing=False) as project:
             runs = project.numbered(project.runs)
             saved = [row for row in read_lines(runs[-1] / "events.jsonl") if row.get("event") == "saved"] if runs else []
@@ -110,6 +110,7 @@ class Host:
                 if not self._holders and not self._owed:  # else the grid is drawn when the WebUI has its model again
                     self._draw(project, self._published[file], runs[-1])
                     self._drawn.add(file)
+            return any(project.loras / str(row["file"]) not in self._drawn for row in saved)
 
     def _draw(self, project: Project, published: Path, run: Path) -> None:
         if (run / "grids" / f"{published.stem}.png").exists():

@@ -9,7 +9,7 @@ import gradio as gr
 
 from lorasmith.errors import LorasmithError
 from lorasmith.project.project import Project
-from lorasmith.settings.tables import TABLES
+from lorasmith.settings.tables import TABLES, SiteSettings
 from lorasmith.stages.run import keep_settings
 from lorasmith.stages.table import STAGES, Stage
 from lorasmith.ui import projects_page, stage_extras
@@ -37,8 +37,11 @@ def build(context: Context) -> gr.Blocks:
             with gr.Tab("Projects", id=PROJECTS):
                 made = projects_page.build(context)
             pages = [_stage_page(context, stage, project) for stage in STAGES]
-        made.attach(project)
         fields = [component for page in pages for component in page.form.components]
+        for page in pages:
+            _bind(context, pages, page, project)
+        run = _run_all(context, pages, project)
+        made.run_all.click(run, inputs={project, *fields}, outputs=fields, show_progress="hidden")
         blocks.load(_opener(context, pages), outputs=[project, tabs, made.recent, *fields], show_progress="hidden")
     return blocks
 
@@ -52,18 +55,22 @@ def _opener(context: Context, pages: list[StagePage]) -> Any:
         recent = projects_page.recent_html(context, wanted)
         if not wanted:
             return ["", gr.skip(), recent, *_nothing(pages)]
-        try:
-            folder = context.projects.folder_of(wanted)
-            with Project.open(folder, writing=False) as project:
-                values = [value for page in pages for value in page.form.filled(project.settings(page.form.model))]
-        except LorasmithError as error:
-            gr.Warning(str(error))
-            return ["", gr.skip(), recent, *_nothing(pages)]
+        values = [value for page in pages for value in _filled(context, wanted, page.form)]
         names = {page.stage.name for page in pages}
         page = asked.get("page", "")
         return [wanted, gr.Tabs(selected=page if page in names else PROJECTS), recent, *values]
 
     return opened
+
+
+def _filled(context: Context, wanted: str, form: Form) -> list[Any]:
+    """Gives the values of a form; a setting that cannot be leaves its own stage's form empty, with a sentence."""
+    try:
+        with Project.open(context.projects.folder_of(wanted), writing=False) as project:
+            return form.filled(project.settings(form.model))
+    except LorasmithError as error:
+        gr.Warning(str(error))
+        return [gr.skip() for _ in form.components]
 
 
 def _nothing(pages: list[StagePage]) -> list[Any]:
@@ -79,32 +86,62 @@ def _stage_page(context: Context, stage: Stage, project: Any) -> StagePage:
             stage_extras.build(context, stage.name, project, form)
         with gr.Column(scale=5, min_width=400):
             gr.HTML(f'<div data-ls="view" data-stage="{stage.name}"><p class="ls-note">Open a project first.</p></div>')
-    page = StagePage(stage, form, start)
-    start.click(
-        _starter(context, page, project), inputs={project, *form.components}, outputs=form.components,
-        show_progress="hidden", js=None,
+    return StagePage(stage, form, start)
+
+
+def _bind(context: Context, pages: list[StagePage], page: StagePage, project: Any) -> None:
+    """Binds a Start button; the forms that share settings with this one ([site]) show what was typed here afterwards."""
+    shown = [other for other in pages if other is page or _share(other, page)]
+    components = [component for other in shown for component in other.form.components]
+    page.start.click(
+        _starter(context, page, shown, project), inputs={project, *page.form.components}, outputs=components,
+        show_progress="hidden",
     )  # fmt: skip
-    return page
 
 
-def _starter(context: Context, page: StagePage, project: Any) -> Any:
+def _share(one: StagePage, other: StagePage) -> bool:
+    return issubclass(one.form.model, SiteSettings) and issubclass(other.form.model, SiteSettings)
+
+
+def _starter(context: Context, page: StagePage, shown: list[StagePage], project: Any) -> Any:
     """Makes the function behind a Start button: keeps what was changed in the form, then puts the stage in the line."""
 
     def start(given: Mapping[Any, Any]) -> list[Any]:
         try:
             folder = open_folder(context, str(given[project] or ""))
-            changed = page.form.changed(given)
-            if changed:
-                keep_settings(folder, page.stage.name, changed)
+            keep_changes(folder, page, given)
             job = context.start(folder, [page.stage.name, str(folder)])
-            with Project.open(folder, writing=False) as opened:
-                values = page.form.filled(opened.settings(page.form.model))
+            values = [value for other in shown for value in _filled(context, str(given[project]), other.form)]
         except LorasmithError as error:
             raise gr.Error(str(error), duration=None, print_exception=False) from error
         gr.Info(f"{page.stage.name} is in the line as job {job.id}.", duration=3)
         return values
 
     return start
+
+
+def _run_all(context: Context, pages: list[StagePage], project: Any) -> Any:
+    """Makes the function behind "Run all stages": what was changed in any form is kept first."""
+
+    def run(given: Mapping[Any, Any]) -> list[Any]:
+        try:
+            folder = open_folder(context, str(given[project] or ""))
+            for page in pages:
+                keep_changes(folder, page, given)
+            job = context.start(folder, ["run", str(folder)])
+        except LorasmithError as error:
+            raise gr.Error(str(error), duration=None, print_exception=False) from error
+        gr.Info(f"The whole road is in the line as job {job.id}.", duration=3)
+        return [value for page in pages for value in _filled(context, str(given[project]), page.form)]
+
+    return run
+
+
+def keep_changes(folder: Path, page: StagePage, given: Mapping[Any, Any]) -> None:
+    """Writes what a person changed in a form to the project's settings."""
+    changed = page.form.changed(given)
+    if changed:
+        keep_settings(folder, page.stage.name, changed)
 
 
 def open_folder(context: Context, project: str) -> Path:

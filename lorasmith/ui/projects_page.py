@@ -14,6 +14,7 @@ from lorasmith.stages.check import checkpoint_faults
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
 
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 _GO = "(id) => { if (id) window.lorasmith.open(id) }"
 
 
@@ -23,11 +24,6 @@ class ProjectsPage:
 
     recent: Any
     run_all: Any
-    context: Context
-
-    def attach(self, project: Any) -> None:
-        """Binds the button that runs the whole road to the page's project."""
-        self.run_all.click(_run_all(self.context), inputs=[project], show_progress="hidden")
 
 
 def build(context: Context) -> ProjectsPage:
@@ -43,7 +39,7 @@ def build(context: Context) -> ProjectsPage:
                 gr.Button("Open", elem_id="ls-open").click(_open(context), [folder], [gone]).then(None, [gone], js=_GO)
         with gr.Column(scale=2, min_width=340):
             _new_project(context, gone)
-    return ProjectsPage(recent, run_all, context)
+    return ProjectsPage(recent, run_all)
 
 
 def _new_project(context: Context, gone: Any) -> None:
@@ -95,8 +91,9 @@ def _usable_checkpoint(typed: str) -> str:
 
 
 def _folder_name(trigger: str) -> str:
-    """Gives a folder's name for a trigger: only letters, digits, '-' and '_', which every disk takes."""
-    return re.sub(r"[^\w-]+", "_", trigger).strip("_") or "project"
+    """Gives a folder's name for a trigger, which every disk takes: Windows keeps some names for itself."""
+    name = re.sub(r"[^\w-]+", "_", trigger).strip("_") or "project"
+    return f"{name}_" if name.lower() in _RESERVED else name
 
 
 def _open(context: Context) -> Any:
@@ -107,20 +104,6 @@ def _open(context: Context) -> Any:
             raise gr.Error(str(error), duration=None, print_exception=False) from error
 
     return opened
-
-
-def _run_all(context: Context) -> Any:
-    def run(project: str) -> None:
-        try:
-            if not project:
-                raise LorasmithError("Open or create a project first.")
-            folder = context.projects.folder_of(project)
-            job = context.start(folder, ["run", str(folder)])
-        except LorasmithError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
-        gr.Info(f"The whole road is in the line as job {job.id}.", duration=3)
-
-    return run
 
 
 def recent_html(context: Context, shown: str) -> str:

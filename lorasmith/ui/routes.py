@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from lorasmith import __version__
 from lorasmith.errors import LorasmithError, PictureError, UsageError
 from lorasmith.files import write_atomic
+from lorasmith.jobs.store import OPEN
 from lorasmith.project.project import Project
 from lorasmith.stages.prune import decide_by_hand
 from lorasmith.stages.table import STAGES
@@ -24,10 +26,13 @@ from lorasmith.ui.views.table import draw
 
 _FOLDERS = ("images", "edits", "dataset", "runs", "loras", "evaluations")  # what a page may fetch of a project
 _TYPES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".html", ".json", ".txt", ".safetensors"}
-_SANDBOX = "sandbox; default-src 'self' data: 'unsafe-inline'; script-src 'none'"  # a project's page runs no script of its own
+# A project's page runs no script and sends nothing. (A sandbox would make its own pictures count as a foreign page's.)
+_NO_SCRIPT = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
 _KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 _ASKED_AGAIN = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 _LARGEST_MASK = 30_000_000  # bytes
+_LARGEST_BODY = 2 * _LARGEST_MASK
+_BY_HAND = threading.Lock()  # two quick clicks come in two threads
 _STATIC = Path(__file__).parent / "static"
 Answer = Callable[[Request], Response]
 
@@ -60,6 +65,8 @@ def _bound(context: Context, answer: Callable[[Context, Request, Any], Response]
         if request.method == "POST":
             if not request.headers.get("content-type", "").startswith("application/json"):
                 return JSONResponse({"error": "Send JSON."}, 415)
+            if not _is_small(request.headers.get("content-length", "")):
+                return JSONResponse({"error": "That is too large."}, 413)
             try:
                 body = await request.json()
             except ValueError:
@@ -74,6 +81,10 @@ def _bound(context: Context, answer: Callable[[Context, Request, Any], Response]
             return JSONResponse({"error": str(error)}, 400)
 
     return endpoint
+
+
+def _is_small(length: str) -> bool:
+    return length.isdecimal() and int(length) <= _LARGEST_BODY
 
 
 def _health(context: Context, request: Request, body: Any) -> Response:
@@ -96,20 +107,27 @@ def _state(context: Context, request: Request, body: Any) -> Response:
     if context.host is not None:
         content["webui"] = context.host.word
     if project:
-        folder = context.projects.folder_of(project)
-        version, status = context.status_of(project)
-        latest = context.queue.store.latest(folder, 8)
-        content |= {
-            "version": version,
-            "folder": str(folder),
-            "trigger": status.trigger,
-            "next": status.next,
-            "advice": status.advice,
-            "stages": [{"name": one.name, "state": one.state, "words": one.words} for one in status.stages],
-            "last": [context.describe(job) for job in latest if job.state not in ("waiting", "running")],
-        }
+        try:
+            content |= _project_state(context, project)
+        except LorasmithError as error:  # jobs are seen and stopped all the same
+            content["fault"] = str(error)
     content["jobs"] = [context.describe(job) for job in open_jobs]
     return JSONResponse(content, headers={"cache-control": "no-store"})
+
+
+def _project_state(context: Context, project: str) -> dict[str, Any]:
+    folder = context.projects.folder_of(project)
+    ended = [job for job in context.queue.store.latest(folder, 8) if job.state not in OPEN]
+    version, status = context.status_of(project)
+    return {
+        "version": version,
+        "folder": str(folder),
+        "trigger": status.trigger,
+        "next": status.next,
+        "advice": status.advice,
+        "stages": [{"name": one.name, "state": one.state, "words": one.words} for one in status.stages],
+        "last": [context.describe(job) for job in ended],
+    }
 
 
 def _view(context: Context, request: Request, body: Any) -> Response:
@@ -128,7 +146,10 @@ def _view(context: Context, request: Request, body: Any) -> Response:
 def _inside(context: Context, request: Request) -> Path:
     """Gives the asked file when it lies, links followed, in one of the project's folders and is of a kind that is shown."""
     folder = context.projects.folder_of(request.path_params["project"]).resolve()
-    file = (folder / request.path_params["file"]).resolve()
+    named = request.path_params["file"]
+    if any(mark in named for mark in "\\:\0") or named.startswith("/"):  # on Windows asking about \\host\x calls that host
+        raise FileNotFoundError(named)
+    file = (folder / named).resolve()
     if not any(file.is_relative_to(folder / name) for name in _FOLDERS) or file.suffix.lower() not in _TYPES:
         raise FileNotFoundError(file)
     if not file.is_file():
@@ -146,7 +167,7 @@ def _thumb(context: Context, request: Request, body: Any) -> Response:
 
 
 def _file(context: Context, request: Request, body: Any) -> Response:
-    return FileResponse(_inside(context, request), headers=_ASKED_AGAIN | {"content-security-policy": _SANDBOX})
+    return FileResponse(_inside(context, request), headers=_ASKED_AGAIN | {"content-security-policy": _NO_SCRIPT})
 
 
 def _log(context: Context, request: Request, body: Any) -> Response:
@@ -159,12 +180,16 @@ def _decide(context: Context, request: Request, body: Any) -> Response:
     names, verdict = body.get("names"), body.get("verdict")
     if verdict not in ("keep", "drop") or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UsageError("Send names (a list) and verdict (keep or drop).")
-    with Project.open(_folder(context, body)) as project:
+    folder = _folder(context, body)
+    context.demand_idle(folder)
+    with _BY_HAND, Project.open(folder, patience=5) as project:
         return JSONResponse({"changed": decide_by_hand(project, verdict, names)})
 
 
 def _history(context: Context, request: Request, body: Any) -> Response:
-    with Project.open(_folder(context, body)) as project:
+    folder = _folder(context, body)
+    context.demand_idle(folder)
+    with _BY_HAND, Project.open(folder, patience=5) as project:
         entry = project.redo() if body.get("way") == "redo" else project.undo()
     return JSONResponse({"stage": entry.stage, "what": entry.what})
 
@@ -201,7 +226,7 @@ def _erase(context: Context, request: Request, body: Any) -> Response:
     write_atomic(mask, _picture_data(str(body.get("mask", ""))))
     words = ["erase", str(folder), name, "--mask", str(mask)]
     if body.get("with") == "webui":
-        words += ["--webui", "--prompt", str(body.get("prompt", ""))]
+        words += ["--webui", f"--prompt={str(body.get('prompt', '')).replace(chr(0), ' ')}"]
     job = context.start(folder, words)
     return JSONResponse({"job": job.id})
 

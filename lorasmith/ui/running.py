@@ -1,6 +1,7 @@
 """Everything that lives as long as the server does: the queue of jobs, the WebUI's hand, the application."""
 
 import os
+import shutil
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +15,7 @@ from lorasmith.ui.access import Gate
 from lorasmith.ui.app import make_app
 from lorasmith.ui.context import Context
 from lorasmith.ui.projects import Projects
-from lorasmith.ui.server import Serving
+from lorasmith.ui.server import Serving, uploads_folder
 from lorasmith.ui.thumbs import Thumbs
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Running:
         if self._host is not None and wish.give_back_gpu:
             place = WithRoom(place, self._host.release_gpu, self._host.restore_gpu)
         self._queue = Queue(data_folder() / "jobs", place)
+        if not any(job.stage == "add" for job in self._queue.store.open()):
+            shutil.rmtree(uploads_folder(), ignore_errors=True)
         if self._host is not None:
             self._host.follow(self._queue)
         self._context = Context(

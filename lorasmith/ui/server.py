@@ -14,6 +14,7 @@ from typing import Any
 
 from lorasmith import __version__
 from lorasmith.errors import LorasmithError, UsageError
+from lorasmith.folders import cache_folder
 from lorasmith.jobs import processes
 
 USUAL_PORT = 7870
@@ -68,7 +69,7 @@ def serve(wish: Serving, say: Callable[[str], None]) -> None:
     """
     demand_password(wish)
     listener = open_port(wish)
-    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", GRADIO_TEMP_DIR=str(uploads_folder()))
     from lorasmith.ui.quick_import import import_gradio
 
     import_gradio()
@@ -86,6 +87,7 @@ def serve(wish: Serving, say: Callable[[str], None]) -> None:
             say(f"lorasmith is at {address}  (Ctrl-C ends it)")
             if wish.browser:
                 threading.Timer(0.5, webbrowser.open, [address]).start()
+        processes.end_in_order()
         server.run([listener])
 
 
@@ -108,7 +110,9 @@ def open_port(wish: Serving) -> socket.socket:
     for port in wanted:
         # named, because asyncio sends small answers at once only where the protocol is named TCP
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        if sys.platform != "win32":  # there it would let two programs share a port
+        if sys.platform == "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:  # on Windows this would let two programs share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
@@ -118,6 +122,11 @@ def open_port(wish: Serving) -> socket.socket:
             continue
         return listener
     raise LorasmithError(f"Port {wish.port} is taken by another program; give another with --port, or leave --port out.")
+
+
+def uploads_folder() -> Path:
+    """Gives where uploaded files lie until a job has taken them; not in the machine's own temporary folder, which all share."""
+    return cache_folder() / "uploads"
 
 
 def _own_address() -> str:

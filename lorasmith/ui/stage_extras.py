@@ -10,6 +10,7 @@ import gradio as gr
 from lorasmith.errors import LorasmithError
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form
+from lorasmith.ui.server import uploads_folder
 
 
 def build(context: Context, stage: str, project: Any, form: Form) -> None:
@@ -25,32 +26,39 @@ def _own_pictures(context: Context, project: Any) -> None:
         folder = gr.Textbox(label="folder", info="pictures with .txt, .caption or .json sidecars, or without",
                             elem_id="ls-add-folder")  # fmt: skip
         files = gr.File(label="or drop files here", file_count="multiple", elem_id="ls-add-files")
-        gr.Button("Add", elem_id="ls-add").click(_add(context), [project, folder, files], show_progress="hidden")
+        gr.Button("Add", elem_id="ls-add").click(
+            _add(context), [project, folder, files], [folder, files], show_progress="hidden"
+        )
 
 
 def _add(context: Context) -> Any:
-    def add(project: str, folder: str, files: list[str] | None) -> None:
+    def add(project: str, folder: str, files: list[str] | None) -> tuple[str, None]:
         try:
             if not project:
                 raise LorasmithError("Open or create a project first.")
             place = context.projects.folder_of(project)
             if not folder.strip() and not files:
                 raise LorasmithError("Name a folder, or drop some files.")
-            source = Path(folder.strip().strip('"')).expanduser() if folder.strip() else _together(place, files or [])
-            context.start(place, ["add", str(place), str(source)])
-        except LorasmithError as error:
+            source = Path(folder.strip().strip('"')).expanduser() if folder.strip() else _together(files or [])
+            job = context.start(place, ["add", str(place), str(source)])
+        except (LorasmithError, OSError) as error:
             raise gr.Error(str(error), duration=None, print_exception=False) from error
+        gr.Info(f"Adding is in the line as job {job.id}.", duration=3)
+        return "", None
 
     return add
 
 
-def _together(place: Path, files: list[str]) -> Path:
-    """Moves uploaded files into one folder of the project's cache, where the job finds them."""
-    uploads = place / "cache" / "uploads"
-    uploads.mkdir(parents=True, exist_ok=True)
-    target = Path(tempfile.mkdtemp(dir=uploads))
-    for file in files:
-        shutil.move(file, target / Path(file).name)
+def _together(files: list[str]) -> Path:
+    """Moves uploaded files into one folder where the job finds them; what lay in different folders keeps its own names."""
+    uploads_folder().mkdir(parents=True, exist_ok=True)
+    target = Path(tempfile.mkdtemp(prefix="add-", dir=uploads_folder()))
+    for file in map(Path, files):
+        place = target
+        while (place / file.name).exists():  # two of one name: a folder further down, sidecars by their own picture
+            place = place / "more"
+        place.mkdir(exist_ok=True)
+        shutil.move(file, place / file.name)
     return target
 
 

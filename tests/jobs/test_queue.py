@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from PIL import Image
 
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.jobs import processes
@@ -159,16 +160,22 @@ def test_a_second_queue_on_the_same_folder_is_refused_with_a_sentence(queue: Que
         Queue(tmp_path / "jobs", StubPlace())
 
 
-def test_a_command_that_cannot_be_started_fails_with_its_reason(tmp_path: Path) -> None:
-    class Nowhere:
-        def start(self, job: Job, log: Path) -> Any:
-            raise FileNotFoundError("no such program")
+@pytest.mark.parametrize("fault", [FileNotFoundError("no such program"), ValueError("embedded null byte")])
+def test_a_command_that_cannot_be_started_fails_with_its_reason_and_the_next_goes_on(tmp_path: Path, fault: Exception) -> None:
+    class Nowhere(StubPlace):
+        def start(self, job: Job, log: Path) -> Stub:
+            if job.words[0] == "poison":
+                raise fault
+            return super().start(job, log)
 
-    queue = Queue(tmp_path / "jobs", Nowhere())
-    job = queue.add(Path("/a"), ["train"], "gpu")
+    place = Nowhere()
+    queue = Queue(tmp_path / "jobs", place)
+    job = queue.add(Path("/a"), ["poison"], "gpu")
+    queue.add(Path("/a"), ["train"], "gpu")
     ended = until(lambda: (found := queue.store.get(job.id)) and found.state == "failed" and found)
+    until(lambda: place.names == ["train"])
     queue.close()
-    assert "no such program" in ended.error
+    assert str(fault) in ended.error
 
 
 # the GPU handed over
@@ -206,7 +213,6 @@ def test_a_host_that_does_not_answer_costs_a_line_in_the_log_and_not_the_trainin
 
     place = StubPlace()
     queue = Queue(tmp_path / "jobs", WithRoom(place, silent_host, silent_host))
-    (tmp_path / "jobs" / "logs").mkdir()
     job = queue.add(Path("/a"), ["train"], "gpu")
     until(lambda: place.started)[0].code = 0
     ended = until(lambda: (found := queue.store.get(job.id)) and found.ended and found)
@@ -253,11 +259,12 @@ def test_a_child_goes_when_whoever_started_it_was_killed(tmp_path: Path) -> None
 
 def test_events_are_one_json_object_a_line_with_the_result_last(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
+    Image.effect_noise((300, 300), 50).convert("RGB").save(tmp_path / "pictures" / "one.png")
     subprocess.run([sys.executable, "-m", "lorasmith", "new", str(tmp_path / "x"), "--trigger", "zorvex"], check=True)
     words = ["add", str(tmp_path / "x"), str(tmp_path / "pictures")]
     child = processes.start([*words, "--json", "--events"], tmp_path / "log")
     assert child.stdout is not None and child.stdin is not None
     lines = [json.loads(line) for line in child.stdout]
-    child.wait(30)
+    assert child.wait(30) == 0
     child.stdin.close()
     assert lines and all(set(line) == {"progress"} for line in lines[:-1]) and "progress" not in lines[-1]

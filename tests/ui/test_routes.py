@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,8 @@ def test_a_projects_own_html_can_run_no_script_here(page: Page) -> None:
     place.mkdir(parents=True)
     (place / "report.html").write_text("<script>1</script>", encoding="utf-8")
     answer = page.client.get(f"/api/file/{page.id}/evaluations/001/report.html")
-    assert answer.status_code == 200 and "script-src 'none'" in answer.headers["content-security-policy"]
+    policy = answer.headers["content-security-policy"]
+    assert answer.status_code == 200 and "default-src 'none'" in policy and "script-src" not in policy
 
 
 def test_a_download_can_go_on_in_the_middle(page: Page) -> None:
@@ -155,9 +157,16 @@ def test_a_download_can_go_on_in_the_middle(page: Page) -> None:
     assert part.status_code == 206 and part.content == whole[10:20]
 
 
-def test_a_project_that_is_not_in_the_list_is_told_in_a_sentence(page: Page) -> None:
-    answer = page.client.get("/api/state", params={"project": "0" * 12})
-    assert answer.status_code == 400 and "open it again" in answer.json()["error"]
+def test_a_project_that_is_not_in_the_list_is_told_in_a_sentence_beside_the_jobs(page: Page) -> None:
+    answer = page.client.get("/api/state", params={"project": "0" * 12}).json()
+    assert "open it again" in answer["fault"] and answer["jobs"] == []
+    assert page.client.get("/api/view/prune", params={"project": "0" * 12}).status_code == 400
+
+
+def test_broken_settings_are_told_and_jobs_can_be_seen_and_stopped_all_the_same(page: Page) -> None:
+    (page.folder / "lorasmith.toml").write_text("[train\n", encoding="utf-8")
+    answer = page.client.get("/api/state", params={"project": page.id}).json()
+    assert "not valid TOML" in answer["fault"] and "jobs" in answer
 
 
 def test_the_version_changes_with_the_project_and_not_without(page: Page) -> None:
@@ -168,6 +177,35 @@ def test_the_version_changes_with_the_project_and_not_without(page: Page) -> Non
     assert version() == before
     page.post("/api/decide", names=[names_of(page)[0]], verdict="drop")
     assert version() != before
+
+
+def test_looking_does_not_change_the_version(page: Page) -> None:
+    before = page.client.get("/api/state", params={"project": page.id}).json()["version"]
+    with Project.open(page.folder, writing=False):
+        assert page.client.get("/api/state", params={"project": page.id}).json()["version"] == before
+    assert page.view("prune")
+    assert page.client.get("/api/state", params={"project": page.id}).json()["version"] == before
+
+
+def test_two_quick_clicks_are_both_recorded(page: Page) -> None:
+    names = names_of(page)[:6]
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda name: page.post("/api/decide", names=[name], verdict="drop"), names))
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert page.view("prune", show="dropped").count("<figure") == 6
+
+
+def test_while_a_job_works_on_the_project_a_click_is_told_to_wait(page: Page) -> None:
+    job = page.context.queue.store.add(page.folder, ("train", str(page.folder)), "gpu")
+    page.context.queue.store.change(job.id, state="running")
+    answer = page.post("/api/decide", names=names_of(page)[:1], verdict="drop")
+    page.context.queue.store.change(job.id, state="done")
+    assert answer.status_code == 400 and "train is at work" in answer.json()["error"]
+
+
+def test_an_upload_that_is_too_large_is_refused_before_it_is_read(page: Page) -> None:
+    headers = {"content-type": "application/json", "content-length": "9000000000"}
+    assert page.client.post("/api/erase", content=b"{}", headers=headers).status_code == 413
 
 
 def test_a_form_post_is_no_json_and_is_refused(page: Page) -> None:

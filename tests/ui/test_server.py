@@ -10,6 +10,8 @@ import psutil
 import pytest
 
 from lorasmith.jobs import processes
+from lorasmith.jobs.store import Store
+from tests.jobs.test_queue import until
 from tests.ui.serving import KEY, child, get, page, surroundings
 
 
@@ -91,3 +93,15 @@ def test_with_a_password_the_network_logs_in_first(tmp_path: Path) -> None:
         assert status == 401 and 'type="password"' in html
         assert get(f"http://127.0.0.1:{port}/api/health")[0] == 401
         assert get(f"http://127.0.0.1:{port}/config")[0] == 401
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGTERM")
+def test_logging_out_ends_the_page_in_order_and_its_jobs_stay_stopped(tmp_path: Path) -> None:
+    with page(tmp_path) as (_, process):
+        store = Store(tmp_path / "localappdata" / "lorasmith" / "jobs" / "jobs.db")
+        job = store.add(tmp_path, ("demo", str(tmp_path / "demo")), "gpu")
+        until(lambda: (found := store.get(job.id)) and found.state == "running" and found.pid)
+        process.terminate()
+        process.wait(40)
+        ended = store.get(job.id)
+    assert ended is not None and ended.state == "stopped" and ended.pid is None

@@ -182,6 +182,7 @@ def test_the_grid_is_shown_and_the_report_opens(walker: Walker) -> None:
         walker.tab.get_by_text("open the full report").click()
     opened.value.wait_for_load_state()
     assert "base alone" in opened.value.inner_text("body")
+    opened.value.locator("img").first.evaluate("image => image.decode()")
     opened.value.close()
 
 

@@ -7,6 +7,9 @@
   let chosen = {}; // stage -> {page, show}
   let drawn = {}; // stage -> what its view was drawn from
   let lost = 0;
+  let looking = false;
+  let again = false; // somebody wants to know more while an answer is on its way
+  let seen = Number(sessionStorage.getItem("ls-seen") || 0); // the newest ended job that was put away
 
   const $ = (selector, root) => (root || document).querySelector(selector);
   const all = (selector, root) => Array.from((root || document).querySelectorAll(selector));
@@ -49,6 +52,11 @@
   // ---- how far everything is
 
   async function look() {
+    if (looking) {
+      again = true;
+      return;
+    }
+    looking = true;
     try {
       const answer = await fetch("api/state?project=" + encodeURIComponent(project()));
       const content = await answer.json();
@@ -59,6 +67,12 @@
       lost += 1;
       if (lost > 2) drawLost(String(error.message || error));
       return;
+    } finally {
+      looking = false;
+      if (again) {
+        again = false;
+        setTimeout(look, 50);
+      }
     }
     draw();
   }
@@ -67,6 +81,21 @@
     if (node.dataset.lsDrawn === html) return;
     node.dataset.lsDrawn = html;
     node.innerHTML = html;
+  }
+
+  // Replaces only the parts of a view that are different, so that a click or a look at the others is not disturbed.
+  function patch(node, html) {
+    if (node.dataset.lsDrawn === html) return;
+    node.dataset.lsDrawn = html;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    const parts = Array.from(fresh.content.children);
+    parts.forEach((part, place) => {
+      const old = node.children[place];
+      if (!old) node.append(part);
+      else if (old.outerHTML !== part.outerHTML) old.replaceWith(part);
+    });
+    while (node.children.length > parts.length) node.lastElementChild.remove();
   }
 
   function safe(words) {
@@ -91,8 +120,18 @@
     const name = state.trigger ? `<b>${safe(state.trigger)}</b><span class="ls-folder">${safe(state.folder)}</span>` : "<b>lorasmith</b>";
     const jobs = state.jobs.map(job).join("");
     const history = state.trigger ? '<span class="ls-history"><button data-history="undo">undo</button><button data-history="redo">redo</button></span>' : "";
+    const fault = state.fault ? `<p class="ls-note warn">${safe(state.fault)}</p>` : "";
     const webui = state.webui ? `<p class="ls-note">${safe(state.webui)}</p>` : "";
-    return `<div class="ls-head">${name}${history}</div>${jobs}${webui}`;
+    return `<div class="ls-head">${name}${history}</div>${fault}${jobs}${ended()}${webui}`;
+  }
+
+  // The newest job of this project, when it failed or was stopped, until it is put away.
+  function ended() {
+    const one = (state.last || [])[0];
+    if (!one || one.id <= seen || one.state === "done" || state.jobs.some((job) => job.folder === state.folder)) return "";
+    const word = one.state === "stopped" ? "was stopped. Nothing finished was lost; start it again to go on." : `failed: ${safe(one.error)}`;
+    return `<p class="ls-note ${one.state === "failed" ? "warn" : ""}"><b>${safe(one.command)}</b> ${word} ` +
+      `<a href="api/log/${one.id}" target="_blank">log</a> <button data-seen="${one.id}">×</button></p>`;
   }
 
   function job(one) {
@@ -121,13 +160,9 @@
   }
 
   function stageLine(stage) {
-    if (!state.trigger) return '<p class="ls-note warn">No project is open: choose one on the Projects page.</p>';
+    if (!state.stages) return '<p class="ls-note warn">No project is open: choose one on the Projects page.</p>';
     const now = stateOf(stage);
-    const last = (state.last || []).find((one) => one.command === stage || (one.command === "run" && one.stage === stage));
-    const busy = state.jobs.some((one) => one.folder === state.folder && one.command === stage);
-    const failed = last && last.state === "failed" && !busy ? `<p class="ls-note warn">${safe(last.error)} <a href="api/log/${last.id}" target="_blank">log</a></p>` : "";
-    const stopped = last && last.state === "stopped" && !busy && now.state !== "done" ? '<p class="ls-note">It was stopped. Start goes on where it was.</p>' : "";
-    return `<p class="ls-state ls-${now.state}"><i></i>${safe(now.words)}</p>${failed}${stopped}`;
+    return `<p class="ls-state ls-${now.state}"><i></i>${safe(now.words)}</p>`;
   }
 
   function label(button) {
@@ -150,7 +185,7 @@
       const words = new URLSearchParams({ project: project(), page: mine.page || 1, show: mine.show || "all" });
       const answer = await fetch(`api/view/${stage}?${words}`);
       const content = answer.ok ? await answer.text() : `<p class="ls-note warn">${safe((await answer.json()).error)}</p>`;
-      fill(node, content);
+      patch(node, content);
       node.dataset.from = from;
     } catch (error) {
       // the next look asks again
@@ -162,12 +197,13 @@
   // ---- clicks
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-send]");
+    const target = event.target.closest("[data-seen],[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-send]");
     if (!target) return;
     const data = target.dataset;
     const stage = (target.closest('[data-ls="view"]') || { dataset: {} }).dataset.stage;
     event.preventDefault();
-    if ("decide" in data) decide(target);
+    if ("seen" in data) putAway(Number(data.seen));
+    else if ("decide" in data) decide(target);
     else if ("page" in data) turn(stage, { page: Number(data.page) });
     else if ("show" in data) turn(stage, { show: data.show, page: 1 });
     else if ("stop" in data) post("api/stop", { job: Number(data.stop) });
@@ -179,6 +215,12 @@
     else if ("send" in data) send(data.send);
     else if ("large" in data) large(target.href);
   });
+
+  function putAway(job) {
+    seen = job;
+    sessionStorage.setItem("ls-seen", String(job));
+    draw();
+  }
 
   function turn(stage, change) {
     chosen[stage] = { ...(chosen[stage] || {}), ...change };

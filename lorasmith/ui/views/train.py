@@ -52,7 +52,8 @@ def _pictures(project: Project, ask: Ask, folder: Path, side: int = 256) -> str:
     tiles = []
     for file in sorted(folder.glob("*.png")) if folder.is_dir() else []:
         address = file.relative_to(project.folder).as_posix()
-        small = html.image(html.thumbnail_address(ask.id, address, side), file.stem)
+        version = f"{file.stat().st_mtime_ns:x}"[-12:]
+        small = html.image(html.thumbnail_address(ask.id, address, side, version), file.stem)
         large = html.element("a", small, href=html.file_address(ask.id, address), data_large="")
         tiles.append(html.element("figure", large, html.text("figcaption", file.stem), class_="ls-tile"))
     return html.element("div", *tiles, class_="ls-wall" if side <= 256 else "ls-wall ls-big") if tiles else ""
