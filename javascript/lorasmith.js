@@ -149,7 +149,7 @@
     say("setup-python", setup.python || setup.no_python || "looking for one…");
     say("setup-size", `${setup.size}; needs ${setup.room}, ${setup.free} are free`);
     show(part("setup-facts"), !runs);
-    show(part("setup-more"), !runs);
+    show(part("setup-more"), !runs && setup.may_name_sources);
     const start = button("setup-start");
     show(start, !runs);
     start.disabled = !setup.python;

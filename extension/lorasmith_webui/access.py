@@ -62,8 +62,11 @@ class Door:
     def visitor(self, headers: dict[str, str]) -> Address | None:
         """Returns the address under which this request's browser was let in, or None: it was not."""
         seen = [address for name, value in self._cookies(headers) if (address := self._unpack(name, value))]
-        fitting = [address for address in seen if address.host == headers.get("host", "").lower()]
-        return (fitting or seen or [None])[0]
+        # Behind a reverse proxy that names itself as the host only the origin, where it is sent, tells one from another.
+        origin, host = headers.get("origin", "").lower(), headers.get("host", "").lower()
+        same = [address for address in seen if address.origin == origin]
+        fitting = [address for address in seen if address.host == host]
+        return (same or fitting or seen or [None])[0]
 
     def _name_for(self, address: Address) -> str:
         return f"{self.name}_{hashlib.sha256(address.origin.encode()).hexdigest()[:6]}"

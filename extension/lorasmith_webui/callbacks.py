@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from typing import Any
 
 from modules import script_callbacks
@@ -13,9 +13,7 @@ from lorasmith_webui import bridge, host_flags, options, tab
 from lorasmith_webui.access import Door
 from lorasmith_webui.memory import Memory, memory
 from lorasmith_webui.passthrough import Passthrough
-from lorasmith_webui.tab_routes import RUNNING_JOBS, TabRoutes
-
-logger = logging.getLogger(__name__)
+from lorasmith_webui.tab_routes import TabRoutes
 
 
 def register() -> None:
@@ -29,20 +27,19 @@ def register() -> None:
 def app_started(demo: Any, app: Any) -> None:
     """Opens our routes on the host's new app; a child from before "Reload UI" is simply used again."""
     kept = memory()
-    kept.demo = demo
-    routes = routes_for(kept, demo)
-    # In front of the host's own: its last route takes every path.
-    app.router.routes[0:0] = [*routes, *bridge.routes(lambda: kept.bridge_token)]
-    if host_flags.option("autostart", False) and kept.child.state == "stopped":
-        start_if_set_up(kept)
-
-
-def routes_for(kept: Memory, demo: Any) -> list[Route]:
-    door = Door(kept.token, kept.secret)
+    kept.serve(demo)
 
     def host_stops() -> bool:
         return bool(getattr(getattr(demo, "server", None), "should_exit", False))
 
+    # In front of the host's own: its last route takes every path.
+    app.router.routes[0:0] = [*routes_for(kept, host_stops), *bridge.routes(lambda: kept.bridge_token, host_stops)]
+    if host_flags.option("autostart", False):
+        kept.child.ensure()
+
+
+def routes_for(kept: Memory, host_stops: Callable[[], bool]) -> list[Route]:
+    door = Door(kept.token, kept.secret)
     proxy = Passthrough(door, kept.child, host_stops, host_flags.subpath())
     return [
         Route("/lorasmith/{path:path}", proxy),
@@ -55,16 +52,7 @@ async def to_the_slash(request: Any) -> RedirectResponse:
     return RedirectResponse("lorasmith/", 307)  # relative: a reverse proxy may show us elsewhere
 
 
-def start_if_set_up(kept: Memory) -> None:
-    try:
-        if not kept.setting_up.is_needed():
-            kept.child.ensure()
-    except OSError as error:
-        logger.warning("LoRA Smith could not be started with the WebUI: %s", error)
-
-
 def unloaded() -> None:
-    """The host's UI is loaded anew: gives its model back to it, unless a training under way still needs the GPU."""
-    kept = memory()
-    if not any(job.get("state") in RUNNING_JOBS for job in kept.jobs):
+    """The host's UI is loaded anew: gives its model back to it, unless a child lives: that one sees to it by itself."""
+    if not memory().child.is_alive:
         bridge.restore_gpu_if_given_back()

@@ -18,9 +18,9 @@ from lorasmith_webui.logs import Log
 
 READY = "LORASMITH-READY "
 LOOK_EVERY = 0.5  # seconds
-SOFT_END = 20.0  # seconds a child gets between the end of its input and its being killed
+SOFT_END = 30.0  # seconds a child gets between the end of its input and its being killed; it may need 22
 LONGEST_START = 120.0  # seconds without the ready line until it counts as a crash
-QUICK = 60.0  # seconds: whoever lives longer had a good start
+QUICK = 60.0  # seconds after the ready line: whoever lives longer had a good start
 PAUSES = (0.5, 1.0, 3.0, 8.0)  # seconds before the restart after the first, second… quick crash; then it is given up
 FOREIGN = ("PYTHON", "PIP_")  # beginnings of variables that are meant for the host's own Python
 
@@ -53,21 +53,30 @@ def is_taken(port: int) -> bool:
 class Child:
     """One process of lorasmith's own UI; `state` is stopped, starting, running, stopping, waiting or given up."""
 
-    def __init__(self, root: Path, configure: Callable[[], dict[str, Any]], ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        configure: Callable[[], dict[str, Any]],
+        ended: Callable[[], None],
+        may_start: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.root = root
         self.configure = configure  # what to say on the first line of standard input, but for the key
         self.ended = ended  # called, in a thread of its own, each time a child is gone
+        self.may_start = may_start  # asked before each start: no child lives in an environment that is being made
         self.log = Log(root / ".venv" / "webui-child.log")
         self.state = "stopped"
         self.port: int | None = None
         self.pid: int | None = None
         self.key = ""
+        self.told: dict[str, Any] = {}  # what the newest child was told, but for the key
         self.version = ""
         self.why = ""  # a sentence for a person where it was given up
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
         self._crashes = 0
         self._began = 0.0
+        self._ready_at: float | None = None
         self._start_at = 0.0
         self._wake = threading.Event()
         self._asked_to_restart = False
@@ -79,25 +88,28 @@ class Child:
     def ensure(self) -> None:
         """Starts the child unless it runs, is on its way, has been given up, or is not set up."""
         with self._lock:
-            if self.state == "stopped" and python_of(self.root).is_file():
+            if self.state == "stopped" and self._may_start():
                 self._crashes = 0
                 self._start()
 
-    def restart(self) -> None:
-        """Ends the child softly and starts it again; also the way back from having been given up."""
+    def restart(self) -> bool:
+        """Ends the child softly and starts it again, also one that was given up; False where it may not start now."""
         with self._lock:
-            self._crashes, self.why = 0, ""
-            if self.state in ("stopped", "given up", "waiting"):
+            if self.state not in ("stopped", "given up", "waiting"):
+                self._asked_to_restart = True
+            elif self._may_start():
+                self._crashes = 0
                 self._start()
             else:
-                self._asked_to_restart = True
+                return False
         self._wake.set()
+        return True
 
     def stop(self, patience: float = SOFT_END) -> None:
         """Ends the child and waits for that; nothing restarts it."""
         with self._lock:
             process, self._process = self._process, None
-            self.state, self.port, self._asked_to_restart = "stopped", None, False
+            self.state, self.port, self.why, self._asked_to_restart = "stopped", None, "", False
         if process:
             self._end(process, patience)
             self._tell_ended()
@@ -106,17 +118,30 @@ class Child:
         self.log.close()
 
     @property
+    def is_alive(self) -> bool:
+        """Tells whether there is a process, be it one that is just ending."""
+        process = self._process
+        return self.state == "stopping" or (process is not None and process.poll() is None)
+
+    @property
     def base(self) -> str | None:
         """The child's address, or None while it cannot be asked."""
         return f"http://127.0.0.1:{self.port}" if self.state == "running" and self.port else None
 
     # Its life; everything below runs in the watcher or under the lock
 
+    def _may_start(self) -> bool:
+        return python_of(self.root).is_file() and self.may_start()
+
     def _start(self) -> None:
         try:
             self._launch()
-        except OSError as error:
-            self.log.add(f"lorasmith's UI could not be started: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it was, it must not look as if it were still starting
+            self.log.add(f"lorasmith's UI could not be started: {type(error).__name__}: {error}")
+            process, self._process = self._process, None
+            if process:  # nobody reads what it says
+                process.kill()
+                self._close(process)
             self._crashed()
         if self._watcher is None or not self._watcher.is_alive():
             self._watcher = threading.Thread(target=self._watch, name="lorasmith-watch", daemon=True)
@@ -125,8 +150,9 @@ class Child:
     def _launch(self) -> None:
         self.key = secrets.token_urlsafe(32)
         self.state, self.port, self.why, self._asked_to_restart = "starting", None, "", False
-        self._began = time.monotonic()
-        words = {**self.configure(), "key": self.key}
+        self._began, self._ready_at = time.monotonic(), None
+        self.told = self.configure()
+        words = {**self.told, "key": self.key}
         if words.get("port") and is_taken(int(words["port"])):
             self.log.add(f"Port {words['port']} is taken by another program: another port is used.")
             words["port"] = 0
@@ -157,25 +183,27 @@ class Child:
     def _ready(self, process: subprocess.Popen[bytes], words: str) -> None:
         try:
             said = json.loads(words)
-            port = int(said["port"])
+            port, pid = int(said["port"]), int(said.get("pid", process.pid))
         except (ValueError, KeyError, TypeError):
             self.log.add(f"lorasmith's UI said it is ready in words that are not understood: {words[:200]}")
             return
         with self._lock:
             if process is self._process and self.state == "starting":
                 self.port, self.version = port, str(said.get("version", ""))
-                self.pid = int(said.get("pid", process.pid))
-                self.state = "running"
+                self.pid, self.state, self._ready_at = pid, "running", time.monotonic()
         self.log.add(f"lorasmith {self.version} is ready on port {port}, process {self.pid}")
 
     def _watch(self) -> None:
         while True:
             self._wake.wait(LOOK_EVERY)
             self._wake.clear()
-            if self._asked_to_restart:
-                self._restart_now()
-            with self._lock:
-                self._look()
+            try:
+                if self._asked_to_restart:
+                    self._restart_now()
+                with self._lock:
+                    self._look()
+            except Exception as error:  # noqa: BLE001 - a watcher that dies lets the next crash pass unseen
+                self.log.add(f"The watch over lorasmith's UI failed: {type(error).__name__}: {error}")
 
     def _look(self) -> None:
         process = self._process
@@ -189,11 +217,19 @@ class Child:
             self.log.add(f"lorasmith's UI was not ready after {LONGEST_START:.0f} s: it is ended.")
             process.kill()
         elif self.state == "waiting" and time.monotonic() >= self._start_at:
+            self._start_or_stop()
+
+    def _start_or_stop(self) -> None:
+        """Starts it, or leaves it stopped where it has to be set up first; the open tab starts it after that."""
+        if self._may_start():
             self._start()
+        else:
+            self.state = "stopped"
 
     def _crashed(self) -> None:
         self.port = None
-        self._crashes = 1 if time.monotonic() - self._began > QUICK else self._crashes + 1
+        had_a_good_start = self._ready_at is not None and time.monotonic() - self._ready_at > QUICK
+        self._crashes = 1 if had_a_good_start else self._crashes + 1
         if self._crashes > len(PAUSES):
             self.state = "given up"
             self.why = f"lorasmith's UI crashed {self._crashes} times in a row and is not started again by itself."
@@ -211,7 +247,8 @@ class Child:
             self._tell_ended()
         with self._lock:
             if self.state == "stopping":  # else stop() came in between
-                self._start()
+                self._crashes = 0
+                self._start_or_stop()
 
     def _end(self, process: subprocess.Popen[bytes], patience: float) -> None:
         """Closes the child's input, which tells it to end itself, and kills it where it does not."""

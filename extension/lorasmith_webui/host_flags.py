@@ -35,6 +35,13 @@ def is_open_to_all() -> bool:
     return bool(reachable) and not (flag("gradio_auth") or flag("gradio_auth_path"))
 
 
+def may_name_sources() -> bool:
+    """Tells whether visitors may name an address that programs are installed from, by what the host lets them do."""
+    # A1111 and its kin set the flag for every host that others can reach, unless it is started with
+    # --enable-insecure-extension-access.
+    return not (flag("disable_extension_access") or is_open_to_all())
+
+
 def own_address(demo: Any) -> str:
     """Returns where the host's server answers on this machine, as `http://127.0.0.1:7860`."""
     name = str(getattr(demo, "server_name", None) or flag("server_name") or "")
@@ -42,7 +49,7 @@ def own_address(demo: Any) -> str:
         name = "[::1]" if ":" in name else "127.0.0.1"
     elif ":" in name and not name.startswith("["):
         name = f"[{name}]"
-    port = getattr(demo, "server_port", None) or flag("port") or 7860
+    port = getattr(demo, "server_port", None) or flag("port") or (7860 if demo else 7861)  # 7861: --nowebui
     return f"{'https' if flag('tls_keyfile') else 'http'}://{name}:{port}"
 
 

@@ -28,7 +28,15 @@ def end(child: "subprocess.Popen[bytes]") -> None:
             continue
 
 
+def leave_it_to_the_asker(*_: object) -> None:
+    """An interrupt from the terminal, or its closing, goes to the asker as well; its end is what ends the command."""
+
+
 def main(command: list) -> int:
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            # A handler, and not SIG_IGN: that one the command would inherit, and could not be interrupted.
+            signal.signal(getattr(signal, name), leave_it_to_the_asker)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=not WINDOWS)
 
     def wait_for_the_end_of_input() -> None:

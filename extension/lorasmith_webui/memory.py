@@ -26,12 +26,22 @@ class Memory:
         self.secret = secrets.token_bytes(32)  # signs the cookies of this run
         self.bridge_token = secrets.token_urlsafe(32)
         self.demo: Any = None  # the host's Blocks, whose server says when it stops
-        self.jobs: list[dict[str, Any]] = []  # the child's, as it last told them
-        self.child = Child(root, self.words_for_child, bridge.restore_gpu_if_given_back)
-        self.setting_up = SettingUp(root)
+        self.child = Child(root, self.words_for_child, bridge.restore_gpu_if_given_back, self.may_start)
+        self.setting_up = SettingUp(root, self.child.stop)  # Windows keeps a running program's files
 
     def words_for_child(self) -> dict[str, Any]:
         return host_flags.words_for_child(self.demo, self.bridge_token)
+
+    def may_start(self) -> bool:
+        """Tells whether the child's environment is finished, and nobody is at work on it."""
+        return self.setting_up.state != "running" and not self.setting_up.is_needed()
+
+    def serve(self, demo: Any) -> None:
+        """Takes in the host's server; a child that knows another address of it (a reload can change the port) starts anew."""
+        self.demo = demo
+        if self.child.is_alive and self.child.told.get("bridge") != self.words_for_child()["bridge"]:
+            self.child.log.add("The WebUI has another address now: lorasmith's UI is started anew to know it.")
+            self.child.restart()
 
     def end(self) -> None:
         """Ends what was started; called when the host ends."""

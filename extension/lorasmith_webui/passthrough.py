@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -18,6 +19,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 LOOK_EVERY = 0.25  # seconds between two looks at whether the host stops
+LAST_WORDS = 0.5  # seconds that the streams get to end when it does
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 TIMEOUTS = {"connect": 5.0, "read": None, "write": None, "pool": None}  # a training page may be silent for long
 
@@ -52,7 +54,11 @@ class Passthrough:
         if request is None:
             await self.not_running(scope, headers)(scope, receive, send)
             return
-        exchange = Exchange(self.client(), request, body, visit, lambda: self.not_running(scope, headers))
+        client = self.client()
+        if self._down is not None and self._down.is_set():  # the client is being closed
+            await self.not_running(scope, headers)(scope, receive, send)
+            return
+        exchange = Exchange(client, request, body, visit, lambda: self.not_running(scope, headers))
         await exchange.run(scope, receive, send, self._down)
 
     # Who comes in
@@ -128,6 +134,11 @@ class Passthrough:
         while not self.host_stops():
             await asyncio.sleep(LOOK_EVERY)
         self._down.set()  # type: ignore[union-attr]
+        try:
+            await asyncio.sleep(LAST_WORDS)
+        finally:  # also where the loop ends first
+            with suppress(RuntimeError):  # what is still under way breaks
+                await self._client.aclose()  # type: ignore[union-attr]
 
 
 class Body:

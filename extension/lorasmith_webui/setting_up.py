@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,20 +21,22 @@ from lorasmith_webui.child import clean_environment
 from lorasmith_webui.logs import Log
 
 STEP = re.compile(r"(\d)/(\d) (.+)")
-INDEX = re.compile(r"https?://[^\s\"'<>]{3,300}")
+INDEX = re.compile(r"https://[^\s\"'<>]{3,300}")
 LEASH = Path(__file__).with_name("leash.py")
 READ_EVERY = 0.3  # seconds between two looks into setup.log
 # What the host means for its own environment. The rest of PIP_… stays: a mirror or a certificate serves us too.
 THE_HOSTS = ("TORCH_INDEX_URL", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
 SIZE = "about 3 GB to download on Linux and wherever there is an NVIDIA card, else less than 1 GB"
 ROOM = "6 GB of free disk (10 GB with an NVIDIA card)"
+logger = logging.getLogger(__name__)
 
 
 class SettingUp:
     """One set-up at a time; `state` is idle, running, failed, cancelled or done."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, before: Callable[[], None] = lambda: None) -> None:
         self.root = root
+        self.before = before  # called, in the set-up's thread, before anything is installed
         self.log = Log()
         self.state = "idle"
         self.step: list[Any] = []  # [2, 4, "installing torch"]
@@ -53,8 +57,7 @@ class SettingUp:
         """Tells whether `.venv` is missing, unfinished, or made from older files than these; asked anew each second."""
         asked, ready = self._ready
         if time.monotonic() - asked > 1:
-            installer = load_installer(self.root)
-            ready = bool(installer.is_ready(installer.recorded_torch_index()))
+            ready = is_ready(self.root)
             self._ready = (time.monotonic(), ready)
         return not ready
 
@@ -91,6 +94,8 @@ class SettingUp:
         with self._lock:
             if self.state == "running":
                 return ""
+            if not self.is_needed():
+                return "LoRA Smith is set up already."
             self.look(again=True)
             if self._found is None:
                 return self._no_python
@@ -112,10 +117,11 @@ class SettingUp:
 
     def _run(self, torch_index: str) -> None:
         try:
+            self.before()
             code = self._install(torch_index)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the page must not show it as under way for ever
             code = 1
-            self.log.add(str(error))
+            self._heard(f"The set-up broke off: {type(error).__name__}: {error}")
         self._ready = (-9.0, False)
         self._ended = time.monotonic()
         if code == 0 and not self.is_needed():
@@ -210,6 +216,16 @@ def _let_go(process: subprocess.Popen[bytes]) -> None:
     """Closes the leash's input, which ends the command at the other end."""
     with suppress(OSError):
         process.stdin.close()  # type: ignore[union-attr]
+
+
+def is_ready(root: Path) -> bool:
+    """Tells what install.py says of `.venv`; nothing is ready while that file is itself being written, as by an update."""
+    try:
+        installer = load_installer(root)
+        return bool(installer.is_ready(installer.recorded_torch_index()))
+    except Exception as error:  # noqa: BLE001 - half a file can fail in any way
+        logger.warning("LoRA Smith's install.py cannot be asked: %s: %s", type(error).__name__, error)
+        return False
 
 
 def load_installer(root: Path) -> Any:

@@ -19,7 +19,11 @@ from lorasmith_webui.memory import Memory
 HEADERS = {"Cache-Control": "no-store"}
 HEALTH_TIMEOUT = 3.0  # seconds
 HEALTH_KEPT = 1.0  # seconds: many pages, one question to the child
-RUNNING_JOBS = ("running", "waiting", "queued", "starting")
+NO_INDEX = (
+    "This WebUI does not let its visitors choose what is installed: leave the address of the torch builds empty, or run "
+    "`python install.py --torch-index ADDRESS setup` on the WebUI's machine."
+)
+NOT_SET_UP = "LoRA Smith cannot be started before it is set up."
 
 Answer = Callable[[Request], Awaitable[JSONResponse]]
 
@@ -76,7 +80,7 @@ class TabRoutes:
             "open_to_all": host_flags.is_open_to_all(),
         }
         if needed or self.memory.setting_up.state == "running":
-            told["setup"] = self.memory.setting_up.told()
+            told["setup"] = {**self.memory.setting_up.told(), "may_name_sources": host_flags.may_name_sources()}
         if child.base:
             told["health"] = await self._ask_health(child.base)
         if child.state in ("given up", "waiting"):
@@ -86,18 +90,21 @@ class TabRoutes:
     async def log(self, request: Request) -> JSONResponse:
         of = self.memory.setting_up if request.query_params.get("of") == "setup" else self.memory.child
         after = request.query_params.get("after", "0")
-        lines, newest = of.log.since(int(after) if after.isdigit() else 0)
+        lines, newest = of.log.since(int(after) if after.isdecimal() else 0)
         return JSONResponse({"lines": lines, "newest": newest, "file": str(of.log.file or "")}, headers=HEADERS)
 
     async def restart(self, request: Request) -> JSONResponse:
-        self.memory.child.restart()
+        if not await asyncio.get_running_loop().run_in_executor(None, self.memory.child.restart):
+            return JSONResponse({"error": NOT_SET_UP}, 409, HEADERS)
         return await self.status(request)
 
     async def start(self, request: Request) -> JSONResponse:
         words = await self._json(request)
         index = str(words.get("torch_index", "")).strip()
-        loop = asyncio.get_running_loop()
-        why_not = await loop.run_in_executor(None, self._start_setting_up, index)
+        why_not = NO_INDEX if index and not host_flags.may_name_sources() else ""
+        if not why_not:
+            loop = asyncio.get_running_loop()
+            why_not = await loop.run_in_executor(None, self.memory.setting_up.start, index)
         if why_not:
             return JSONResponse({"error": why_not}, 409, HEADERS)
         return await self.status(request)
@@ -111,11 +118,6 @@ class TabRoutes:
         return await self.status(request)
 
     # Their parts
-
-    def _start_setting_up(self, index: str) -> str:
-        if self.memory.setting_up.state != "running":
-            self.memory.child.stop()  # Windows keeps a running program's files
-        return self.memory.setting_up.start(index)
 
     async def _needs_setting_up(self) -> bool:
         """A child that runs is proof enough; else install.py is asked, which reads a few files."""
@@ -135,7 +137,6 @@ class TabRoutes:
         except (httpx.HTTPError, ValueError):
             said = {}
         self._health = (time.monotonic(), said)
-        self.memory.jobs = said.get("jobs") or []
         return said
 
     @staticmethod

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from lorasmith_webui.access import Address
 from lorasmith_webui.paths import Refused
 
-Pairs = "list[tuple[bytes, bytes]]"
-
 # They speak about one connection, so they end with it (RFC 9110, section 7.6.1).
 HOP_BY_HOP = {
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te", b"trailer",

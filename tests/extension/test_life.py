@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from tests.extension.conftest import Start
-from tests.extension.webui import KINDS, REPOSITORY, Webui, copy_extension, descendants, host_python, until
+from tests.extension.webui import KINDS, REPOSITORY, Webui, copy_extension, descendants, free_port, host_python, until
 
 both = pytest.mark.parametrize("kind", KINDS)
 
@@ -184,24 +184,54 @@ def test_a_wanted_port_is_used_and_another_one_where_it_is_taken(start: Start) -
     until(lambda: f"ready on port {port}," in host.tab("log").json()["lines"][-1], "the port is free now and is used")
 
 
-def test_the_gpu_is_given_back_when_the_child_ends_and_when_the_ui_is_reloaded_but_not_in_mid_training(
-    start: Start, tmp_path: Path
-) -> None:
+def test_the_gpu_goes_back_when_the_child_ends_and_at_a_reload_only_where_no_child_lives(start: Start, tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     extension = copy_extension(tmp_path / "lorasmith")
     bridge = extension / "extension" / "lorasmith_webui" / "bridge.py"
     spy = f"\ndef restore_gpu_if_given_back():\n    open({str(calls)!r}, 'a').write('x')\n"
     bridge.write_text(bridge.read_text(encoding="utf-8") + spy, encoding="utf-8")
     host = start("a1111", extension)
+    host.reload()
+    assert calls.read_text() == "x"
     host.open()
     host.reload()
-    assert calls.read_text() == "x"
-    (extension / "jobs.json").write_text(json.dumps([{"state": "running", "words": "training"}]))
-    until(lambda: host.status()["health"]["jobs"], "the job is seen")
-    host.reload()
-    assert calls.read_text() == "x"
+    assert calls.read_text() == "x", "the child may be training, whatever is known of its jobs; it gives the GPU back"
     os.kill(pid_of(host), signal.SIGKILL)
     until(lambda: calls.read_text() == "xx", "a crashed training's GPU goes back")
+
+
+def test_a_child_that_knows_another_address_of_the_host_is_started_anew(start: Start) -> None:
+    host = start("forge")
+    host.open()
+    pid = pid_of(host)
+    host.reload(free_port())
+    until(lambda: host.status()["child"]["state"] == "running" and pid_of(host) != pid, "another child runs")
+    with host.visitor() as browser:
+        told = browser.get("/lorasmith/told").json()
+    assert told["bridge"]["url"] == f"http://127.0.0.1:{host.port}/lorasmith-host"
+
+
+def test_a_reload_of_the_ui_waits_for_nothing_of_ours_on_the_bridge(start: Start, tmp_path: Path) -> None:
+    extension = copy_extension(tmp_path / "lorasmith")
+    powers = extension / "extension" / "lorasmith_webui" / "powers.py"
+    slow = "\ndef release_gpu():\n    time.sleep(30)\n"
+    powers.write_text(powers.read_text(encoding="utf-8") + slow, encoding="utf-8")
+    host = start("a1111", extension)
+    host.open()
+    with host.visitor() as browser:
+        bridge = browser.get("/lorasmith/told").json()["bridge"]
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        headers = {"X-Lorasmith-Token": bridge["token"]}
+        answers.append(httpx.post(bridge["url"] + "/gpu/release", headers=headers, trust_env=False, timeout=40))
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    time.sleep(0.5)
+    assert host.reload() < 8
+    asking.join(1)
+    assert answers and answers[0].json()["kind"] == "closing"
 
 
 def test_two_webuis_on_one_machine_do_not_mix_their_visitors(start: Start) -> None:
@@ -267,9 +297,9 @@ from lorasmith_webui import host_flags
 def address(**words):
     vars(shared.cmd_opts).clear()
     vars(shared.cmd_opts).update(words)
-    return host_flags.own_address(Demo(server_name=words.get("bound"), server_port=None))
+    return host_flags.own_address(words.get("demo", Demo(server_name=words.get("bound"), server_port=None)))
 print(address(port=7861), address(bound="0.0.0.0", port=1), address(bound="::", port=1), address(bound="10.0.0.5"))
-print(address(tls_keyfile="k"), host_flags.words_for_child(None, "t")["bridge"]["verify"])
+print(address(tls_keyfile="k"), host_flags.words_for_child(None, "t")["bridge"]["verify"], address(demo=None))
 for words in ({}, {"listen": True}, {"share": True}, {"server_name": "127.0.0.1"}, {"server_name": "0.0.0.0"},
               {"listen": True, "gradio_auth": "a:b"}, {"share": True, "gradio_auth_path": "f"}):
     address(**words)
@@ -282,5 +312,5 @@ def test_the_bridges_address_and_openness_follow_the_hosts_command_line() -> Non
     done = subprocess.run([host_python("forge"), "-c", OWN_ADDRESS, *words], capture_output=True, text=True)
     first, second, third = done.stdout.strip().splitlines() or [done.stderr, "", ""]
     assert first == "http://127.0.0.1:7861 http://127.0.0.1:1 http://[::1]:1 http://10.0.0.5:7860"
-    assert second == "https://127.0.0.1:7860 False"
+    assert second == "https://127.0.0.1:7860 False http://127.0.0.1:7861"
     assert third.split() == ["False", "True", "True", "False", "True", "False", "False"]

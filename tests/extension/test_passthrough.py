@@ -65,6 +65,11 @@ def test_a_page_of_another_site_gets_nothing_though_the_browser_has_the_cookie(b
     assert browser.get("/lorasmith/echo", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
 
 
+def test_a_strange_number_of_a_line_of_the_log_is_no_fault(shared_host: Webui) -> None:
+    for after in ("\N{SUPERSCRIPT TWO}", "-1", "x", ""):
+        assert shared_host.tab(f"log?after={after}").status_code == 200
+
+
 def test_the_tabs_own_routes_want_the_token_in_a_header(shared_host: Webui) -> None:
     for path, words in [("status", None), ("log", None), ("restart", {}), ("setup/start", {}), ("open", {})]:
         for token in ("", "wrong"):

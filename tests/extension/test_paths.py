@@ -179,3 +179,13 @@ def test_of_two_addresses_of_one_browser_the_one_asked_for_counts() -> None:
 )  # fmt: skip
 def test_a_request_made_by_another_page_is_seen(headers: dict[str, str], foreign: bool) -> None:
     assert comes_from_elsewhere(headers, {HERE.origin}) is foreign
+
+
+def test_of_several_cookies_the_one_of_the_origin_counts() -> None:
+    door = Door("token", b"secret")
+    addresses = [Address("https", name, "/lorasmith/") for name in ("one.example", "inner:7860", "other.example")]
+    cookies = "; ".join(door.cookie(address).split(";")[0] for address in addresses)
+    for origin, expected in [("https://other.example", 2), ("https://one.example", 0), ("https://else.example", 1)]:
+        headers = {"cookie": cookies, "host": "inner:7860", "origin": origin}
+        assert door.visitor(headers) == addresses[expected]
+    assert door.visitor({"cookie": cookies, "host": "inner:7860"}) == addresses[1]

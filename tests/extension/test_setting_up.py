@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "extension"))
 
 from lorasmith_webui import pythons
-from lorasmith_webui.setting_up import SettingUp
+from lorasmith_webui.setting_up import SettingUp, load_installer
 
 from tests.extension.conftest import Start
 from tests.extension.webui import Webui, copy_extension, until
@@ -63,7 +63,59 @@ def test_a_set_up_that_is_broken_off_leaves_no_process_behind(start: Start, end:
     until(lambda: not psutil.pid_exists(pid), "its process has ended", patience=10)
 
 
-@pytest.mark.parametrize("index", ["file:///etc", "--extra", "https://a b", "https://a\n--extra"])
+@pytest.mark.parametrize(
+    ("kind", "words"), [("a1111", ["--disable-extension-access"]), ("forge", ["--listen"])], ids=["forbidden", "open"]
+)
+def test_where_a_host_trusts_its_visitors_little_they_name_no_address_of_builds(
+    start: Start, kind: str, words: list[str]
+) -> None:
+    host = start(kind, *words, ready=False)
+    (host.extension / "pause").write_text("0.1")
+    assert host.tab("open", {}).json()["setup"]["may_name_sources"] is False
+    refused = host.tab("setup/start", {"torch_index": "https://evil.example/simple"})
+    assert refused.status_code == 409 and "does not let its visitors choose" in refused.json()["error"]
+    assert not (host.extension / "setup.pid").exists()
+    assert host.tab("setup/start", {}).status_code == 200  # the tested set alone
+    until(lambda: not host.status()["setup_needed"], "it is set up")
+    again = host.tab("setup/start", {})
+    assert again.status_code == 409 and "set up already" in again.json()["error"]
+
+
+def test_no_child_is_started_before_or_in_the_middle_of_a_set_up(start: Start) -> None:
+    host = start("a1111", ready=False)
+    (host.extension / "pause").write_text("1")
+    refused = host.tab("restart", {})
+    assert refused.status_code == 409 and "before it is set up" in refused.json()["error"]
+    assert host.tab("setup/start", {}).json()["setup"]["may_name_sources"] is True
+    file = host.extension / "setup.pid"
+    until(lambda: file.is_file() and file.read_text(), "install.py runs")
+    install = load_installer(host.extension)
+    install.make(sys.executable)  # the interpreter is there long before its packages are
+    with host.visitor() as browser:
+        assert browser.get("/lorasmith/").status_code == 503
+    assert host.tab("restart", {}).status_code == 409
+    assert host.status()["child"] == {"state": "stopped", "pid": None, "version": "", "why": ""}
+    until(lambda: setup_of(host).get("state") != "running", "it ends")
+    host.open()
+
+
+@pytest.mark.parametrize("fault", [TypeError("strange"), OSError("no such file")])
+def test_a_set_up_that_breaks_off_in_any_way_has_failed(tmp_path: Path, fault: Exception) -> None:
+    def before() -> None:
+        raise fault
+
+    setting_up = SettingUp(copy_extension(tmp_path / "lorasmith", ready=False), before)
+    assert setting_up.start() == ""
+    until(lambda: setting_up.state != "running", "it ends")
+    assert setting_up.state == "failed" and str(fault) in setting_up.error
+
+
+def test_an_installer_that_is_half_written_is_not_ready(tmp_path: Path) -> None:
+    (tmp_path / "install.py").write_text("def is_ready(")
+    assert SettingUp(tmp_path).is_needed()
+
+
+@pytest.mark.parametrize("index", ["http://a.example/simple", "file:///etc", "--extra", "https://a b", "https://a\n--extra"])
 def test_a_strange_address_of_torch_builds_is_refused(tmp_path: Path, index: str) -> None:
     assert "must begin with https://" in SettingUp(tmp_path).start(index)
 

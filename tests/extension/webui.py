@@ -114,10 +114,11 @@ class Webui:
         self.process.stdin.write(word + "\n")
         self.process.stdin.flush()
 
-    def reload(self) -> float:
-        """Presses "Reload UI"; returns how many seconds it took."""
+    def reload(self, port: int = 0) -> float:
+        """Presses "Reload UI", after which the host may listen on another port; returns how many seconds it took."""
         number = len(self.said("reloaded")) + 1
-        self.tell("reload")
+        self.port = port or self.port
+        self.tell(f"reload {self.port}")
         return float(self.wait_for("reloaded", number)["seconds"])
 
     def stop(self) -> None:

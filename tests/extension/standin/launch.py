@@ -1,7 +1,7 @@
 """Behaves as Stable Diffusion WebUI does around an extension; started by tests in a venv with a host's pins.
 
 The order is the hosts': install.py in a process of its own, preload, scripts by file location, the UI, its server, the
-server's layers, `on_app_started`. Lines on standard input play the person: `reload` ("Reload UI") and `stop`.
+server's layers, `on_app_started`. Lines on standard input play the person: `reload [PORT]` ("Reload UI") and `stop`.
 """
 
 import argparse
@@ -169,6 +169,7 @@ def read_options():
     parser.add_argument("--api", action="store_true")
     parser.add_argument("--listen", action="store_true")
     parser.add_argument("--share", action="store_true")
+    parser.add_argument("--disable-extension-access", action="store_true")  # A1111 works it out by itself
     parser.add_argument("--server-name")
     parser.add_argument("--tls-keyfile")
     return parser
@@ -189,8 +190,10 @@ def main():
     for line in sys.stdin:
         if line.strip() == "stop":
             break
-        if line.strip() != "reload":
+        word, *port = line.split() or [""]
+        if word != "reload":
             continue
+        options.port = int(port[0]) if port else options.port  # a host whose port was taken meanwhile takes another
         began = time.monotonic()
         demo.close()
         time.sleep(0.2)
