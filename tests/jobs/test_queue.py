@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -268,3 +269,34 @@ def test_events_are_one_json_object_a_line_with_the_result_last(tmp_path: Path) 
     assert child.wait(30) == 0
     child.stdin.close()
     assert lines and all(set(line) == {"progress"} for line in lines[:-1]) and "progress" not in lines[-1]
+
+
+def test_a_job_that_still_waits_for_the_gpu_is_stopped_at_once_and_the_gpu_asked_back(tmp_path: Path) -> None:
+    told: list[str] = []
+    busy = threading.Event()
+
+    def release() -> None:
+        told.append("release")
+        busy.wait(20)  # the WebUI is in the middle of a long picture
+
+    place = StubPlace()
+    queue = Queue(tmp_path / "jobs", WithRoom(place, release, lambda: told.append("restore")))
+    job = queue.add(Path("/a"), ["train"], "gpu")
+    until(lambda: told == ["release"])
+    queue.stop(job.id)
+    ended = until(lambda: (found := queue.store.get(job.id)) and found.ended and found, 5)
+    busy.set()
+    queue.close()
+    assert ended.state == "stopped" and told == ["release", "restore"] and place.started == []
+
+
+def test_whatever_release_raises_ends_the_job_with_its_reason(tmp_path: Path) -> None:
+    class Broken(StubPlace):
+        def start(self, job: Job, log: Path) -> Stub:
+            raise RuntimeError("a fault of ours")
+
+    queue = Queue(tmp_path / "jobs", WithRoom(Broken(), lambda: None, lambda: None))
+    job = queue.add(Path("/a"), ["train"], "gpu")
+    ended = until(lambda: (found := queue.store.get(job.id)) and found.ended and found)
+    queue.close()
+    assert ended.state == "failed" and "a fault of ours" in ended.error

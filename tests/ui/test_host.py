@@ -1,0 +1,142 @@
+"""The WebUI round the page: what a training has finished is published once, drawn when there is a model, and never forgotten."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lorasmith.jobs.queue import Queue
+from lorasmith.project.project import Project
+from lorasmith.rendering.webui import Webui, WebuiError
+from lorasmith.ui import host as module
+from lorasmith.ui.host import Host
+from tests.jobs.test_queue import StubPlace, until
+
+
+class Wanting:
+    """A WebUI in the test's hand; its troubles come first, one for each call."""
+
+    def __init__(self, lora_dir: Path) -> None:
+        self.lora_dir = lora_dir
+        self.told: list[str] = []
+        self.troubles: dict[str, list[WebuiError]] = {}
+
+    def _do(self, what: str) -> None:
+        self.told.append(what)
+        if self.troubles.get(what):
+            raise self.troubles[what].pop(0)
+
+    def status(self) -> dict[str, Any]:
+        return {"lora_dir": str(self.lora_dir)}
+
+    def refresh_loras(self) -> None:
+        self._do("refresh")
+
+    def release_gpu(self) -> None:
+        self._do("release")
+
+    def restore_gpu(self) -> None:
+        self._do("restore")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_EVERY", 0.05)
+    monkeypatch.setattr(module, "_AFTER_TROUBLE", 0.1)
+
+
+@pytest.fixture
+def webui(tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch) -> Wanting:
+    (tmp_path / "Lora").mkdir()
+    made = Wanting(tmp_path / "Lora")
+
+    class Grid:
+        seconds = 1.0
+
+    def draw(project: Project, published: Path, renderer: object) -> Grid:
+        made._do("grid")
+        return Grid()
+
+    def publish(project: Project, lora: Path, lora_dir: Path) -> Path:
+        made._do("publish")
+        return Path(shutil.copy(lora, lora_dir / lora.name))
+
+    monkeypatch.setattr(module, "test_grid", draw)
+    monkeypatch.setattr(module, "publish", publish)
+    return made
+
+
+@pytest.fixture
+def training(tmp_path: Path, webui: Wanting) -> Iterator[tuple[Host, Path]]:
+    """A host that follows a training at work, in a project whose run has saved nothing yet."""
+    folder = tmp_path / "zorvex"
+    with Project.create(folder, "zorvex") as project:
+        (project.runs / "001").mkdir(parents=True)
+    queue = Queue(tmp_path / "jobs", StubPlace())
+    queue.add(folder, ["train", str(folder)], "gpu")
+    found = Host(webui)  # type: ignore[arg-type]
+    found.follow(queue)
+    yield found, folder
+    found.close()
+    queue.close()
+
+
+def save(folder: Path, name: str) -> None:
+    """Lets the training save an epoch."""
+    (folder / "loras" / name).write_bytes(b"a LoRA")
+    with (folder / "runs" / "001" / "events.jsonl").open("a", encoding="utf-8") as events:
+        events.write(json.dumps({"event": "saved", "file": name}) + "\n")
+
+
+def test_each_saved_epoch_is_published_and_drawn_once(training: tuple[Host, Path], webui: Wanting) -> None:
+    save(training[1], "a.safetensors")
+    until(lambda: webui.told.count("grid") == 1)
+    save(training[1], "b.safetensors")
+    until(lambda: webui.told.count("grid") == 2)
+    assert webui.told.count("publish") == 2
+    assert sorted(file.name for file in webui.lora_dir.iterdir()) == ["a.safetensors", "b.safetensors"]
+
+
+def test_while_a_training_has_the_gpu_grids_wait_and_files_do_not(training: tuple[Host, Path], webui: Wanting) -> None:
+    training[0].release_gpu()
+    save(training[1], "a.safetensors")
+    until(lambda: "publish" in webui.told)
+    assert "grid" not in webui.told
+    training[0].restore_gpu()
+    until(lambda: "grid" in webui.told)
+
+
+def test_a_grid_that_met_a_busy_webui_is_drawn_later_and_a_hopeless_one_is_told(
+    training: tuple[Host, Path], webui: Wanting
+) -> None:
+    webui.troubles["grid"] = [WebuiError("It is busy.", "busy"), WebuiError("It is of another family.", "family")]
+    save(training[1], "a.safetensors")
+    until(lambda: webui.told.count("grid") == 2)
+    until(lambda: "another family" in training[0].word)
+    save(training[1], "b.safetensors")
+    until(lambda: webui.told.count("grid") == 3)
+
+
+def test_a_gpu_that_could_not_be_given_back_is_given_back_later(training: tuple[Host, Path], webui: Wanting) -> None:
+    webui.troubles["restore"] = [WebuiError("No WebUI answers.", "unreachable")]
+    training[0].release_gpu()
+    with pytest.raises(WebuiError):
+        training[0].restore_gpu()
+    until(lambda: webui.told.count("restore") == 2)
+
+
+def test_a_fault_of_any_kind_does_not_end_the_following(training: tuple[Host, Path], webui: Wanting) -> None:
+    with (training[1] / "runs" / "001" / "events.jsonl").open("a", encoding="utf-8") as events:
+        events.write('{"event": "saved"}\n')  # a file that was cut, or another program's
+    until(lambda: training[0].word)
+    (training[1] / "runs" / "001" / "events.jsonl").unlink()
+    save(training[1], "a.safetensors")
+    until(lambda: "grid" in webui.told)
+
+
+def test_the_client_is_only_made_where_a_webui_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LORASMITH_WEBUI_URL", raising=False)
+    assert Webui.from_environment() is None and Host.from_environment() is None
