@@ -317,7 +317,8 @@ def ui(
     """Open the page in a browser: projects, a form and a picture for each stage, jobs that outlive a closed page."""
     import json
 
-    from lorasmith.ui.server import Serving, child_serving, serve
+    from lorasmith.ui.server import serve
+    from lorasmith.ui.wish import Serving, child_serving
 
     if child:  # inside a WebUI: the first line of input says how
         try:

@@ -21,6 +21,11 @@ def cache_folder() -> Path:
     return _folder("", "XDG_CACHE_HOME", ".cache")
 
 
+def uploads_folder() -> Path:
+    """Gives where files uploaded to the page lie until a job has taken them; the machine's own temporary folder is shared."""
+    return cache_folder() / "uploads"
+
+
 def _folder(windows: str, elsewhere: str, below_home: str) -> Path:
     base = (windows and os.environ.get(windows)) or os.environ.get(elsewhere)
     return (Path(base) if base else Path.home() / below_home) / "lorasmith"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 
-from lorasmith.folders import cache_folder, data_folder
+from lorasmith.folders import cache_folder, data_folder, uploads_folder
 from lorasmith.jobs.hand_over import WithRoom
 from lorasmith.jobs.place import Place, ThisMachine
 from lorasmith.jobs.queue import Queue
@@ -15,8 +15,8 @@ from lorasmith.ui.access import Gate
 from lorasmith.ui.app import make_app
 from lorasmith.ui.context import Context
 from lorasmith.ui.projects import Projects
-from lorasmith.ui.server import Serving, uploads_folder
 from lorasmith.ui.thumbs import Thumbs
+from lorasmith.ui.wish import Serving
 
 if TYPE_CHECKING:
     from lorasmith.ui.host import Host

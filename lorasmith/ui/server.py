@@ -2,64 +2,21 @@
 
 import json
 import os
-import secrets
 import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 from lorasmith import __version__
-from lorasmith.errors import LorasmithError, UsageError
-from lorasmith.folders import cache_folder
+from lorasmith.errors import LorasmithError
+from lorasmith.folders import uploads_folder
 from lorasmith.jobs import processes
+from lorasmith.ui.wish import Serving, demand_password
 
 USUAL_PORT = 7870
 _TRIES = 20  # ports tried after the usual one
 READY = "LORASMITH-READY "
-_SHORTEST_PASSWORD = 8
-
-
-@dataclass(frozen=True)
-class Serving:
-    """How the page is served."""
-
-    folder: Path | None = None  # the project shown first
-    port: int = 0  # 0: the usual one, or the next that is free
-    listen: bool = False
-    password: str = ""
-    browser: bool = True
-    key: str = ""  # inside a WebUI: what its pass-through shows
-    root_path: str = ""
-    new_projects: Path = field(default_factory=lambda: Path.home() / "lorasmith")
-    give_back_gpu: bool = True
-    child: bool = False
-
-
-def child_serving(config: Mapping[str, Any], folder: Path | None = None) -> Serving:
-    """Reads what a WebUI's tab sends as the first line, and puts the bridge's address where jobs find it."""
-    key = str(config.get("key", ""))
-    if len(key) < 16:  # noqa: PLR2004 - a key that can be guessed is none
-        raise UsageError("The first line of input must be a JSON object with a `key` of 16 characters or more.")
-    bridge = config.get("bridge") or {}
-    if bridge:
-        os.environ["LORASMITH_WEBUI_URL"] = str(bridge["url"])
-        os.environ["LORASMITH_WEBUI_TOKEN"] = str(bridge["token"])
-        os.environ["LORASMITH_WEBUI_VERIFY"] = "1" if bridge.get("verify", True) else "0"
-    projects = str(config.get("projects") or "")
-    return Serving(
-        folder,
-        port=int(config.get("port") or 0),
-        key=key,
-        root_path=str(config.get("root_path", "")),
-        new_projects=Path(projects).expanduser() if projects else Path.home() / "lorasmith",
-        give_back_gpu=bool(config.get("give_back_gpu", True)),
-        browser=False,
-        child=True,
-    )
 
 
 def serve(wish: Serving, say: Callable[[str], None]) -> None:
@@ -91,16 +48,6 @@ def serve(wish: Serving, say: Callable[[str], None]) -> None:
         server.run([listener])
 
 
-def demand_password(wish: Serving) -> None:
-    """Refuses to show a page to a network without a password, or with one that is soon guessed."""
-    if wish.listen and len(wish.password) < _SHORTEST_PASSWORD:
-        example = secrets.token_urlsafe(9)
-        raise UsageError(
-            f"--listen lets everyone in the network reach the page, so it needs a password of {_SHORTEST_PASSWORD} characters "
-            f"or more: set LORASMITH_PASSWORD={example} (or one of your own), or give --password."
-        )
-
-
 def open_port(wish: Serving) -> socket.socket:
     """Opens the port asked for, or the usual one, or the next that is free; raises when the one asked for is taken."""
     host = "0.0.0.0" if wish.listen else "127.0.0.1"
@@ -122,11 +69,6 @@ def open_port(wish: Serving) -> socket.socket:
             continue
         return listener
     raise LorasmithError(f"Port {wish.port} is taken by another program; give another with --port, or leave --port out.")
-
-
-def uploads_folder() -> Path:
-    """Gives where uploaded files lie until a job has taken them; not in the machine's own temporary folder, which all share."""
-    return cache_folder() / "uploads"
 
 
 def _own_address() -> str:

@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from lorasmith.errors import LorasmithError
+from lorasmith.folders import uploads_folder
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form
-from lorasmith.ui.server import uploads_folder
 
 
 def build(context: Context, stage: str, project: Any, form: Form) -> None:
