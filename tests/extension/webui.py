@@ -106,7 +106,7 @@ class Webui:
             assert not ended, "the host ended:\n" + "\n".join(self.lines)
             return len(self.said(word)) >= number
 
-        until(there, f"the host says {word}:\n" + "\n".join(self.lines))
+        until(there, f"the host says {word}", patience=60)  # a busy machine loads gradio slowly
         return self.said(word)[number - 1]
 
     def tell(self, word: str) -> None:

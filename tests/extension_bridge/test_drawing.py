@@ -202,8 +202,12 @@ def test_a_host_that_ends_the_work_like_a_program_is_answered_for(a1111: Served)
 
 def test_a_picture_that_the_person_interrupted_is_not_taken_for_a_finished_one(served: Served) -> None:
     served.host.step_seconds = 0.05
-    until_running = threading.Timer(0.15, served.host.state.interrupt)
-    until_running.start()
+
+    def interrupt() -> None:
+        until(lambda: served.host.state.job == "lorasmith")
+        served.host.state.interrupt()
+
+    threading.Thread(target=interrupt).start()
     with pytest.raises(WebuiError, match="interrupted in the WebUI before it was finished"):
         WebuiRenderer(served.webui).render([replace(PROMPT, steps=100)])
 
