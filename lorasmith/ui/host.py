@@ -16,7 +16,7 @@ from lorasmith.ui.views.train import read_lines
 
 _LOOK_EVERY = 1.0  # seconds
 _AFTER_TROUBLE = 15.0  # seconds until what failed is tried again
-_PASSING = ("busy", "gpu", "timeout", "interrupted", "unreachable")  # kinds of trouble that pass
+_PASSING = ("busy", "gpu", "closing", "timeout", "interrupted", "unreachable")  # kinds of trouble that pass
 _TRAINS = ("train", "run")
 
 
