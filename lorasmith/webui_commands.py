@@ -27,7 +27,7 @@ def erase(
     from lorasmith.terminal import shown
 
     with Project.open(folder) as project, shown() as bar:
-        renderer = _webui_renderer() if webui else None
+        renderer = _webui_renderer(bar) if webui else None
         return erase_in(project, name, mask, bar, renderer, prompt=prompt)
 
 
@@ -53,7 +53,7 @@ def test_grid(folder: Folder, lora: Annotated[Path, Parameter(help="a LoRA that 
     from lorasmith.terminal import shown
 
     with Project.open(folder, writing=False) as project, shown() as bar:
-        return draw(project, lora, _webui_renderer(), bar)
+        return draw(project, lora, _webui_renderer(bar), bar)
 
 
 def _webui() -> Any:
@@ -69,7 +69,7 @@ def _webui() -> Any:
     return found
 
 
-def _webui_renderer() -> Any:
+def _webui_renderer(report: Any) -> Any:
     from lorasmith.rendering.webui import WebuiRenderer
 
-    return WebuiRenderer(_webui())
+    return WebuiRenderer(_webui(), report=report)

@@ -268,9 +268,18 @@ def scheduler_names() -> "list[str]":
 
 
 def known_settings(wanted: "dict[str, Any]") -> "dict[str, Any]":
-    """Leaves the settings that this host has: setting an unknown one is a KeyError in its `opts.set`."""
-    labels = importlib.import_module("modules.shared").opts.data_labels
-    return {key: value for key, value in wanted.items() if key in labels}
+    """Leaves the settings that must be changed: this host has them (an unknown one is a KeyError), and they are otherwise.
+
+    The fewer the better: while a picture is drawn they stand among the person's own, and are saved with them by a host
+    whose person changes any setting just then.
+    """
+    opts = importlib.import_module("modules.shared").opts
+    labels = opts.data_labels
+    return {
+        key: value
+        for key, value in wanted.items()
+        if key in labels and opts.data.get(key, getattr(labels[key], "default", None)) != value
+    }
 
 
 def known_fields(made: Any, wanted: "dict[str, Any]") -> "dict[str, Any]":
@@ -286,10 +295,22 @@ def settings_as_before(keys: "list[str]") -> "Iterator[None]":
     Hosts put an overridden setting back only where it stands in `opts.data`; one that the person's config.json does
     not hold (a newer one, one of an extension) would stay overridden for good.
     """
-    data = importlib.import_module("modules.shared").opts.data
+    shared = importlib.import_module("modules.shared")
+    data = shared.opts.data
     absent = [key for key in keys if key not in data]
+    saved = _saved_at(shared)
     try:
         yield
     finally:
         for key in absent:
             data.pop(key, None)
+        if keys and _saved_at(shared) != saved:  # the person changed a setting meanwhile: ours went into the file with it
+            shared.opts.save(shared.config_filename)
+
+
+def _saved_at(shared: Any) -> "int | None":
+    """Gives when the host's settings were last saved."""
+    try:
+        return Path(shared.config_filename).stat().st_mtime_ns
+    except (AttributeError, OSError, TypeError):
+        return None

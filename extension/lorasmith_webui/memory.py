@@ -13,6 +13,7 @@ from lorasmith_webui import bridge, host_flags
 from lorasmith_webui.child import Child
 from lorasmith_webui.setting_up import SettingUp
 
+TRAINING_ENDS_WITHIN = 6.0  # seconds: seen were 3 to 5 on busy machines
 NAME = "lorasmith_webui_memory"  # a key of sys.modules: stays even where somebody purges our own modules
 ROOT = Path(__file__).resolve().parents[2]  # the extension's folder, which is lorasmith's repository
 
@@ -26,11 +27,15 @@ class Memory:
         self.secret = secrets.token_bytes(32)  # signs the cookies of this run
         self.bridge_token = secrets.token_urlsafe(32)
         self.demo: Any = None  # the host's Blocks, whose server says when it stops
-        self.child = Child(root, self.words_for_child, bridge.restore_gpu_if_given_back, self.may_start)
+        self.child = Child(root, self.words_for_child, self.child_has_ended, self.may_start)
         self.setting_up = SettingUp(root, self.child.stop)  # Windows keeps a running program's files
 
     def words_for_child(self) -> dict[str, Any]:
         return host_flags.words_for_child(self.demo, self.bridge_token)
+
+    def child_has_ended(self) -> None:
+        """Gives the host its GPU again when the child's trainings, which end with it, have left it."""
+        bridge.restore_gpu_if_given_back(after=TRAINING_ENDS_WITHIN)
 
     def may_start(self) -> bool:
         """Tells whether the child's environment is finished, and nobody is at work on it."""

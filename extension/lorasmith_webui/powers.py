@@ -36,6 +36,7 @@ _LORA_HASHES = re.compile(r'Lora hashes: ("(?:[^"\\]|\\.)*"|[^,\n]*)')
 _take_off_watch: list[Callable[[], None]] = []
 _gpu_orders = [0]  # how many orders there were for the GPU to go or to come back; the newest holds
 _counting = threading.Lock()
+_SETTLE = 0.3  # seconds
 _PAUSES = (1.0, 3.0, 10.0, 30.0)  # seconds before the next tries to bring the model back
 _log = logging.getLogger("lorasmith")
 
@@ -180,23 +181,27 @@ def _bring_back() -> None:
         _take_off_watch.pop()()
 
 
-def restore_gpu_if_given_back() -> None:
-    """Brings the model back where the training side died; where the host is busy or it fails, later and in a thread."""
+def restore_gpu_if_given_back(after: float = 0.0) -> None:
+    """Brings the model back where the training side died; where the host is busy or it fails, later and in a thread.
+
+    `after`: seconds to wait first. A training whose parent died hears of it, writes down where it was and only then
+    leaves the GPU; the two must not be on it together. A release that comes meanwhile is newer, and holds.
+    """
     is_newest = _gpu_order()  # also where there is nothing to bring back: a release may be waiting
     if not hosts.gpu_is_given_back():
         return
     lock = hosts.queue_lock()
-    if lock.acquire(blocking=False):
+    if not after and lock.acquire(blocking=False):
         try:
             if _brought_back(is_newest):
                 return
         finally:
             lock.release()
-    threading.Thread(target=_keep_bringing_back, args=(is_newest,), name="lorasmith: GPU back", daemon=True).start()
+    threading.Thread(target=_keep_bringing_back, args=(is_newest, after), name="lorasmith: GPU back", daemon=True).start()
 
 
-def _keep_bringing_back(is_newest: Callable[[], bool]) -> None:
-    for pause in (0.0, *_PAUSES):
+def _keep_bringing_back(is_newest: Callable[[], bool], after: float) -> None:
+    for pause in (after, *_PAUSES):
         time.sleep(pause)
         with hosts.queue_lock():
             if _brought_back(is_newest):
@@ -236,6 +241,10 @@ def draw(asked: Asked, task: Task) -> dict[str, Any]:
     try:
         with _in_line(task):
             _demand_gpu()
+            if _settings(asked):
+                # A change that the person just made in the Settings had the lock before us and is about to be saved with
+                # all other settings: ours must not stand among them yet.
+                time.sleep(_SETTLE)
             settings = _settings(asked)
             fields = _fields(asked)
             began = time.monotonic()

@@ -48,13 +48,18 @@ class WebuiRenderer:
         sampler: str = "DDIM",
         scheduler: str = "Automatic",
         fill: Fill = 1,
+        report: Report | None = None,
     ) -> None:
-        """Takes a checkpoint's title, if not the selected one; `fill` is what an inpainting starts from."""
+        """Takes a checkpoint's title, if not the selected one; `fill` is what an inpainting starts from.
+
+        `report` hears how far an inpainting is, and that it waits for the person's own pictures.
+        """
         self.webui = webui
         self.checkpoint = checkpoint
         self.sampler = sampler
         self.scheduler = scheduler
         self.fill = fill
+        self.report = report
         self._infotexts: dict[Prompt, str] = {}
 
     @property
@@ -95,7 +100,7 @@ class WebuiRenderer:
             return picture.copy()
         checkpoint = self._asked_for()
         order = self._order(prompt, checkpoint, Inpainting(picture, hard, strength, edges, self.fill))
-        drawn = self._drawn(order, checkpoint, _Teller(None, prompt, (0, 1))).picture
+        drawn = self._drawn(order, checkpoint, _Teller(self.report, prompt, (0, 1))).picture
         if drawn.size != picture.size:
             raise RenderingError(f"The WebUI gave {drawn.size} pixels back for {picture.size}; nothing was changed.")
         return put_back(picture, drawn, mask, (0, 0, *picture.size), edges.blur)

@@ -93,7 +93,9 @@ def picture_faults(project: Project, pictures: "list[TrainingPicture]") -> list[
     faults = []
     without = sorted({picture.name for picture in kept} - {picture.name for picture in pictures})
     if without:
-        faults.append(f"{len(without)} pictures have no caption ({', '.join(without[:3])}); run `lorasmith tag` again.")
+        one = len(without) == 1
+        names = ", ".join(without[:3])
+        faults.append(f"{len(without)} picture{'' if one else 's'} ha{'s' if one else 've'} no caption ({names}); run tag again.")
     missing = [picture.path.name for picture in pictures if not picture.path.is_file()]
     if missing:
         faults.append(

@@ -1,5 +1,6 @@
 """How far a project is: what each stage has left behind, whoever ran it, and what to do next."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -144,8 +145,8 @@ def _train(look: Look) -> StageStatus:
         return StageStatus("train", "ready", "no LoRA yet") if look.captions else _after("train", "tag")
     newest = runs[-1]
     if (newest / "trained.json").is_file():
-        files = len(list(look.project.loras.glob("*.safetensors")))
-        return StageStatus("train", "done", f"run {newest.name} has ended; {files} LoRA files")
+        files = len(json.loads((newest / "trained.json").read_text(encoding="utf-8"))["files"])
+        return StageStatus("train", "done", f"run {newest.name} has ended; {files} LoRA file{'s' * (files != 1)}")
     return StageStatus("train", "begun", f"run {newest.name} has not ended; it goes on where it was")
 
 

@@ -65,7 +65,8 @@ class Context:
         """Gives what a page shows of a job."""
         progress = self.queue.progress(job.id)
         facts: Mapping[str, Any] = {
-            "id": job.id, "words": " ".join(job.words), "command": job.stage, "folder": str(job.folder), "state": job.state,
+            "id": job.id, "words": f"{job.stage} of {job.folder.name}", "command": job.stage,
+            "folder": str(job.folder), "state": job.state,
             "stopping": self.queue.is_stopping(job.id), "started": job.started, "ended": job.ended, "error": job.error,
             "stage": progress.stage if progress else job.stage, "done": progress.done if progress else 0,
             "total": progress.total if progress else None, "note": progress.note if progress else "",

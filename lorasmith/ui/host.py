@@ -3,20 +3,26 @@
 import json
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
 from lorasmith.errors import LorasmithError
+from lorasmith.files import write_atomic
 from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.store import OPEN
+from lorasmith.progress import Progress
 from lorasmith.project.project import Project
 from lorasmith.rendering.webui import Webui, WebuiRenderer
-from lorasmith.stages.publish import publish
+from lorasmith.stages.publish import FOLDER, publish
 from lorasmith.stages.test_grid import test_grid
 from lorasmith.ui.views.train import read_lines
 
 _LOOK_EVERY = 1.0  # seconds
 _AFTER_TROUBLE = 15.0  # seconds until what failed is tried again
 _PASSING = ("busy", "gpu", "closing", "timeout", "interrupted", "unreachable")  # kinds of trouble that pass
+_RECORD = "webui.json"  # in a run's folder: which of its files were published, and their grids
+_TRAININGS = 12  # the latest jobs that are looked at
 _TRAINS = ("train", "run")
 
 
@@ -27,8 +33,7 @@ class Host:
         self._webui = webui
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._published: dict[Path, Path] = {}
-        self._drawn: set[Path] = set()  # files whose grid is there, or cannot be
+        self._settled: set[int] = set()  # jobs that have ended and of which nothing is left to do
         self._counting = threading.Lock()
         self._holders = 0  # jobs that have the GPU, or wait for it
         self._owed = False  # a restore that failed and must be tried again
@@ -81,8 +86,7 @@ class Host:
             self._thread.join(timeout=1)
 
     def _go(self, queue: Queue) -> None:
-        """Looks into the projects that were trained while this server runs: their files come one by one, the last at the end."""
-        followed: set[Path] = set()
+        """Looks into the projects of the latest trainings: their files come one by one, the last at the end."""
         pause = _LOOK_EVERY
         while not self._closing.wait(pause):
             pause = _LOOK_EVERY
@@ -90,40 +94,63 @@ class Host:
                 if self._owed and not self._holders:
                     self._webui.restore_gpu()
                     self._owed = False
-                running = {job.folder for job in queue.store.open() if job.stage in _TRAINS and job.state == "running"}
-                followed = {folder for folder in followed | running if self._bring(folder) or folder in running}
+                for job in queue.store.latest(count=_TRAININGS):
+                    if job.stage in _TRAINS and job.started and (job.state == "running" or job.id not in self._settled):
+                        waits = self._bring(job.folder, datetime.fromisoformat(job.started).timestamp() - 1)
+                        if not waits and job.state not in OPEN:
+                            self._settled.add(job.id)
             except Exception as error:  # noqa: BLE001 - a thread that dies tells nobody
                 self._say(str(error))
                 pause = _AFTER_TROUBLE
 
-    def _bring(self, folder: Path) -> bool:
-        """Publishes and draws what is there; gives whether something waits for the WebUI's model."""
-        with Project.open(folder, writing=False) as project:
-            runs = project.numbered(project.runs)
-            saved = [row for row in read_lines(runs[-1] / "events.jsonl") if row.get("event") == "saved"] if runs else []
-            for file in (project.loras / str(row["file"]) for row in saved):
-                if file in self._drawn or not file.is_file() or self._closing.is_set():
-                    continue
-                if file not in self._published:
-                    self._published[file] = publish(project, file, self._lora_dir())
-                    self._say(f"{self._published[file].name} is in the WebUI's LoRA folder.")
-                if not self._holders and not self._owed:  # else the grid is drawn when the WebUI has its model again
-                    self._draw(project, self._published[file], runs[-1])
-                    self._drawn.add(file)
-            return any(project.loras / str(row["file"]) not in self._drawn for row in saved)
+    def _bring(self, folder: Path, since: float) -> bool:
+        """Publishes and draws what was saved since a moment; gives whether something waits for the WebUI's model.
 
-    def _draw(self, project: Project, published: Path, run: Path) -> None:
-        if (run / "grids" / f"{published.stem}.png").exists():
-            return
+        What was done stands in the run's folder, so that a restart neither forgets a grid nor brings back a file that the
+        person has taken out of the WebUI's folder.
+        """
+        if not folder.is_dir():
+            return False
+        waits = False
+        with Project.open(folder, writing=False) as project:
+            for run in project.numbered(project.runs)[-2:]:
+                rows = [row for row in read_lines(run / "events.jsonl") if row.get("event") == "saved"]
+                for file in (project.loras / str(row["file"]) for row in rows if float(row.get("time", 0)) >= since):
+                    if not self._closing.is_set() and file.is_file():
+                        waits |= self._bring_one(project, run, file)
+        return waits
+
+    def _bring_one(self, project: Project, run: Path, file: Path) -> bool:
+        record = run / _RECORD
+        done = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+        mine = done.setdefault(file.name, {})
+        if "name" not in mine:
+            mine["name"] = publish(project, file, self._lora_dir()).name
+            write_atomic(record, json.dumps(done, indent=1))
+            self._say(f"{mine['name']} is in the WebUI's LoRA folder (press Refresh in its Lora tab to see the card).")
+        if "grid" in mine:
+            return False
+        if self._holders or self._owed:
+            return True  # the grid is drawn when the WebUI has its model again
+        mine["grid"] = self._draw(project, self._lora_dir() / FOLDER / mine["name"])
+        write_atomic(record, json.dumps(done, indent=1))
+        return False
+
+    def _draw(self, project: Project, published: Path) -> str:
+        """Draws a test grid; gives its name, or why there can be none. Trouble that passes is raised."""
         try:
             self._webui.refresh_loras()
-            drawn = test_grid(project, published, WebuiRenderer(self._webui))
+            drawn = test_grid(project, published, WebuiRenderer(self._webui), self._tell)
         except LorasmithError as error:
             if getattr(error, "kind", "") in _PASSING:
                 raise
             self._say(f"No test grid of {published.name}: {error}")  # a wrong family stays wrong
-        else:
-            self._say(f"The test grid of {published.name} took {drawn.seconds:.0f} s.")
+            return str(error)
+        self._say(f"The test grid of {published.name} took {drawn.seconds:.0f} s.")
+        return Path(drawn.file).name
+
+    def _tell(self, progress: Progress) -> None:
+        self.word = f"Test grid: {progress.done} of {progress.total} {progress.note}"
 
     def _say(self, words: str) -> None:
         if words != self.word:

@@ -33,7 +33,7 @@ def build(context: Context) -> ProjectsPage:
         with gr.Column(scale=3, min_width=340):
             gr.HTML('<div data-ls="overview"></div>')
             run_all = gr.Button("Run all stages", elem_id="ls-run-all", elem_classes=["ls-needs-project"])
-            recent = gr.HTML(recent_html(context, ""))
+            recent = gr.HTML("")
             with gr.Accordion("Open another folder", open=False):
                 folder = gr.Textbox(label="folder", info="a folder with a lorasmith.toml in it", elem_id="ls-open-folder")
                 gr.Button("Open", elem_id="ls-open").click(_open(context), [folder], [gone]).then(None, [gone], js=_GO)

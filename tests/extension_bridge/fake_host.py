@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -182,6 +182,7 @@ class Host:
     loads: list[str] = field(default_factory=list)  # checkpoints, in the order they were loaded
     drawn: list[dict[str, Any]] = field(default_factory=list)
     fault: Exception | None = None  # raised in the middle of the next picture
+    meanwhile: Callable[[], object] = lambda: None  # what the person does while a picture is drawn
     forgets_loras: bool = False  # draws without them, as hosts do with files that do not fit
     lock: FifoLock = field(default_factory=FifoLock)
     state: State = field(default_factory=State)
@@ -479,6 +480,7 @@ def _processing(host: Host, modules: dict[str, ModuleType]) -> ModuleType:
                 sd_models.forge_model_reload()
             else:
                 sd_models.reload_model_weights()
+            host.meanwhile()
             return _draw(host, modules, p)
         finally:
             for key, value in stored.items():
@@ -510,8 +512,9 @@ def _draw(host: Host, modules: dict[str, ModuleType], p: Any) -> Any:
     told = f"{p.prompt}|{p.seed}|{model.sd_checkpoint_info.name}|{sorted(used)}"
     colour = tuple(hashlib.sha256(told.encode()).digest()[:3])
     host.drawn.append(
-        {"p": p, "loras": used, "model": model.sd_checkpoint_info.name, "settings": dict(host.options.data)}
-    )
+        {"p": p, "loras": used, "model": model.sd_checkpoint_info.name, "settings": dict(host.options.data),
+         "overridden": sorted(p.override_settings or {})}
+    )  # fmt: skip
     images = [_painted(host, p, colour)]
     if getattr(p, "mask", None) is not None and host.options.return_mask:
         images.append(p.mask)

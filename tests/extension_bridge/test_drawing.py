@@ -2,7 +2,10 @@
 
 import base64
 import io
+import json
+import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +76,29 @@ def test_nothing_is_saved_and_every_setting_is_as_before(served: Served) -> None
     assert served.host.saved == []
     assert served.host.options.data == before  # also those that config.json did not hold
     assert (served.host.state.job, served.host.state.job_count) == ("", 0)
+
+
+def test_settings_that_hold_already_are_left_alone(served: Served) -> None:
+    served.host.options.data.update(served.powers._SETTINGS, CLIP_stop_at_last_layers=1)
+    WebuiRenderer(served.webui).render([replace(PROMPT, clip_skip=1), PROMPT])
+    assert [each["overridden"] for each in served.host.drawn] == [[], ["CLIP_stop_at_last_layers"]]
+
+
+def test_a_setting_that_the_person_saves_while_we_draw_is_saved_without_ours(served: Served, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    options = served.host.options
+    options.data["CLIP_stop_at_last_layers"] = 1
+
+    def save(path: str) -> None:
+        Path(path).write_text(json.dumps(options.data), encoding="utf-8")
+
+    options.__dict__["save"] = save
+    sys.modules["modules.shared"].config_filename = str(file)  # type: ignore[attr-defined]
+    save(str(file))
+    served.host.meanwhile = lambda: (options.data.update(samples_format="webp"), time.sleep(0.02), save(str(file)))
+    WebuiRenderer(served.webui).render([replace(PROMPT, clip_skip=2)])
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    assert (saved["samples_format"], saved["CLIP_stop_at_last_layers"]) == ("webp", 1)
 
 
 def test_the_person_s_own_added_lora_is_not_in_our_picture(served: Served) -> None:

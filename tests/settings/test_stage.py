@@ -16,7 +16,7 @@ EVERY_SETTING = [(model, name) for model in (SiteSettings, *TABLES.values()) for
 def test_every_setting_has_help_and_a_default_in_its_bounds(model: type[SiteSettings], name: str) -> None:
     info = model.model_fields[name]
     assert info.description and info.description[0] not in " ." and not info.description.endswith(".")
-    assert isinstance(info.json_schema_extra, dict) and set(info.json_schema_extra) == {"unit", "advanced"}
+    assert isinstance(info.json_schema_extra, dict) and set(info.json_schema_extra) == {"unit", "advanced", "lines"}
     default = info.get_default(call_default_factory=True)
     assert getattr(model.build({name: default}, "table"), name) == default
 

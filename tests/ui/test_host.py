@@ -2,13 +2,16 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from lorasmith.jobs.queue import Queue
+from lorasmith.jobs.store import Store
 from lorasmith.project.project import Project
 from lorasmith.rendering.webui import Webui, WebuiError
 from lorasmith.ui import host as module
@@ -55,14 +58,16 @@ def webui(tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch) -> Wanti
 
     class Grid:
         seconds = 1.0
+        file = "grid.png"
 
-    def draw(project: Project, published: Path, renderer: object) -> Grid:
+    def draw(project: Project, published: Path, renderer: object, report: object) -> Grid:
         made._do("grid")
         return Grid()
 
     def publish(project: Project, lora: Path, lora_dir: Path) -> Path:
         made._do("publish")
-        return Path(shutil.copy(lora, lora_dir / lora.name))
+        (lora_dir / "lorasmith").mkdir(exist_ok=True)
+        return Path(shutil.copy(lora, lora_dir / "lorasmith" / lora.name))
 
     monkeypatch.setattr(module, "test_grid", draw)
     monkeypatch.setattr(module, "publish", publish)
@@ -76,7 +81,8 @@ def training(tmp_path: Path, webui: Wanting) -> Iterator[tuple[Host, Path]]:
     with Project.create(folder, "zorvex") as project:
         (project.runs / "001").mkdir(parents=True)
     queue = Queue(tmp_path / "jobs", StubPlace())
-    queue.add(folder, ["train", str(folder)], "gpu")
+    job = queue.add(folder, ["train", str(folder)], "gpu")
+    until(lambda: queue.store.get(job.id).started)  # type: ignore[union-attr]
     found = Host(webui)  # type: ignore[arg-type]
     found.follow(queue)
     yield found, folder
@@ -88,7 +94,7 @@ def save(folder: Path, name: str) -> None:
     """Lets the training save an epoch."""
     (folder / "loras" / name).write_bytes(b"a LoRA")
     with (folder / "runs" / "001" / "events.jsonl").open("a", encoding="utf-8") as events:
-        events.write(json.dumps({"event": "saved", "file": name}) + "\n")
+        events.write(json.dumps({"event": "saved", "time": time.time(), "file": name}) + "\n")
 
 
 def test_each_saved_epoch_is_published_and_drawn_once(training: tuple[Host, Path], webui: Wanting) -> None:
@@ -97,7 +103,7 @@ def test_each_saved_epoch_is_published_and_drawn_once(training: tuple[Host, Path
     save(training[1], "b.safetensors")
     until(lambda: webui.told.count("grid") == 2)
     assert webui.told.count("publish") == 2
-    assert sorted(file.name for file in webui.lora_dir.iterdir()) == ["a.safetensors", "b.safetensors"]
+    assert sorted(file.name for file in (webui.lora_dir / "lorasmith").iterdir()) == ["a.safetensors", "b.safetensors"]
 
 
 def test_while_a_training_has_the_gpu_grids_wait_and_files_do_not(training: tuple[Host, Path], webui: Wanting) -> None:
@@ -128,9 +134,37 @@ def test_a_gpu_that_could_not_be_given_back_is_given_back_later(training: tuple[
     until(lambda: webui.told.count("restore") == 2)
 
 
+def test_a_restart_draws_what_is_missing_and_brings_back_nothing(
+    training: tuple[Host, Path], webui: Wanting, tmp_path: Path
+) -> None:
+    webui.troubles["grid"] = [WebuiError("It is busy.", "busy")] * 1000  # the WebUI ends before the grid is drawn
+    save(training[1], "a.safetensors")
+    until(lambda: "grid" in webui.told)
+    training[0].close()
+    (webui.lora_dir / "lorasmith" / "a.safetensors").unlink()  # the person takes it out
+    webui.troubles.clear()
+    webui.told.clear()
+    again = Host(webui)  # type: ignore[arg-type]
+    store = Store(tmp_path / "jobs" / "jobs.db")
+    again.follow(SimpleNamespace(store=store))  # type: ignore[arg-type]
+    until(lambda: "grid" in webui.told)
+    again.close()
+    store.close()
+    assert "publish" not in webui.told
+
+
+def test_what_an_earlier_training_saved_is_left_where_it_is(training: tuple[Host, Path], webui: Wanting) -> None:
+    (training[1] / "loras" / "old.safetensors").write_bytes(b"a LoRA")
+    with (training[1] / "runs" / "001" / "events.jsonl").open("a", encoding="utf-8") as events:
+        events.write(json.dumps({"event": "saved", "time": time.time() - 3600, "file": "old.safetensors"}) + "\n")
+    save(training[1], "new.safetensors")
+    until(lambda: "grid" in webui.told)
+    assert [file.name for file in (webui.lora_dir / "lorasmith").iterdir()] == ["new.safetensors"]
+
+
 def test_a_fault_of_any_kind_does_not_end_the_following(training: tuple[Host, Path], webui: Wanting) -> None:
     with (training[1] / "runs" / "001" / "events.jsonl").open("a", encoding="utf-8") as events:
-        events.write('{"event": "saved"}\n')  # a file that was cut, or another program's
+        events.write('{"event": "saved", "time": "soon"}\n')  # another program's
     until(lambda: training[0].word)
     (training[1] / "runs" / "001" / "events.jsonl").unlink()
     save(training[1], "a.safetensors")

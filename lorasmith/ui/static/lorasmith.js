@@ -105,7 +105,7 @@
   }
 
   function drawLost(words) {
-    for (const node of all('[data-ls="head"]')) fill(node, `<div class="ls-head"><b>lorasmith</b><span class="ls-lost">No answer: ${safe(words)}. Trying again …</span></div>`);
+    for (const node of all('[data-ls="head"]')) fill(node, `<div class="ls-head"><b>lorasmith</b><span class="ls-lost">No answer (${safe(words)}). Trying again …</span></div>`);
   }
 
   function draw() {
@@ -261,6 +261,25 @@
     if (event.data.lorasmith === "theme") document.body.classList.toggle("dark", event.data.theme === "dark");
   });
 
+  // Inside a WebUI the frame is loaded anew now and then ("Reload UI", a restart): it comes back to where the person was.
+  function comeBack() {
+    if (window.parent === window) return;
+    const id = sessionStorage.getItem("ls-project");
+    if (project()) sessionStorage.setItem("ls-project", project());
+    else if (id) {
+      sessionStorage.removeItem("ls-project"); // once: a project that is gone must not be opened for ever
+      asked.set("page", sessionStorage.getItem("ls-page") || "");
+      asked.set("project", id);
+      location.search = asked.toString();
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const tab = event.target.closest("#ls-tabs button[role=tab]");
+    if (tab) sessionStorage.setItem("ls-page", tab.textContent.trim().toLowerCase());
+  });
+
+  comeBack();
   window.lorasmith = { open, post, tell, make, project, state: () => state };
   setInterval(() => { if (!document.hidden) look(); }, LOOK_EVERY);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });

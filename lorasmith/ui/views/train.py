@@ -9,6 +9,7 @@ from lorasmith.ui import charts, html
 from lorasmith.ui.views.ask import Ask
 
 _POINTS = 400  # of the loss curve
+_MARKS = 12  # epochs named below it
 
 
 def view(project: Project, ask: Ask) -> str:
@@ -30,6 +31,7 @@ def _loss(file: Path) -> str:
     points = [(float(row["step"]), float(row["loss"])) for row in events if row.get("event") == "step" and "loss" in row]
     marks = [(float(row["step"]), f"e{row['epoch']}") for row in events if row.get("event") == "epoch" and "step" in row]
     every = max(1, len(points) // _POINTS)
+    marks = marks[:: max(1, len(marks) // _MARKS)]
     return charts.curve(points[::every], marks, "steps", "loss") or html.note("The first steps are being taken.")
 
 
