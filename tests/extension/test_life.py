@@ -188,7 +188,7 @@ def test_the_gpu_goes_back_when_the_child_ends_and_at_a_reload_only_where_no_chi
     calls = tmp_path / "calls"
     extension = copy_extension(tmp_path / "lorasmith")
     bridge = extension / "extension" / "lorasmith_webui" / "bridge.py"
-    spy = f"\ndef restore_gpu_if_given_back():\n    open({str(calls)!r}, 'a').write('x')\n"
+    spy = f"\ndef restore_gpu_if_given_back(after=0):\n    open({str(calls)!r}, 'a').write('w' if after else 'x')\n"
     bridge.write_text(bridge.read_text(encoding="utf-8") + spy, encoding="utf-8")
     host = start("a1111", extension)
     host.reload()
@@ -197,7 +197,7 @@ def test_the_gpu_goes_back_when_the_child_ends_and_at_a_reload_only_where_no_chi
     host.reload()
     assert calls.read_text() == "x", "the child may be training, whatever is known of its jobs; it gives the GPU back"
     os.kill(pid_of(host), signal.SIGKILL)
-    until(lambda: calls.read_text() == "xx", "a crashed training's GPU goes back")
+    until(lambda: calls.read_text() == "xw", "a crashed training's GPU goes back, when the training has left it")
 
 
 def test_a_child_that_knows_another_address_of_the_host_is_started_anew(start: Start) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -243,3 +244,20 @@ def test_a_host_that_stops_does_not_wait_for_our_picture(a1111: Served) -> None:
     ours.join(2)
     assert faults and faults[0].kind == "closing"
     until(lambda: a1111.host.state.job == "", seconds=2)
+
+
+def test_after_a_crash_the_model_waits_until_the_training_has_left_the_gpu(a1111: Served) -> None:
+    a1111.host.person_draws()
+    a1111.webui.release_gpu()
+    a1111.powers.restore_gpu_if_given_back(after=0.3)
+    assert a1111.webui.status()["gpu"] == "given back"
+    until(lambda: a1111.webui.status()["gpu"] == "here")
+
+
+def test_a_training_that_goes_on_before_that_keeps_the_gpu(a1111: Served) -> None:
+    a1111.host.person_draws()
+    a1111.webui.release_gpu()
+    a1111.powers.restore_gpu_if_given_back(after=0.2)
+    a1111.webui.release_gpu()
+    time.sleep(0.5)
+    assert a1111.webui.status()["gpu"] == "given back"
