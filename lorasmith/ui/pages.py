@@ -58,7 +58,8 @@ def _opener(context: Context, pages: list[StagePage]) -> Any:
         values = [value for page in pages for value in _filled(context, wanted, page.form)]
         names = {page.stage.name for page in pages}
         page = asked.get("page", "")
-        return [wanted, gr.Tabs(selected=page if page in names else PROJECTS), recent, *values]
+        # else as it is: somebody may have chosen a tab while this was on its way
+        return [wanted, gr.Tabs(selected=page) if page in names else gr.skip(), recent, *values]
 
     return opened
 
