@@ -9,9 +9,14 @@ Refused posts are counted, never stored, previewed or listed.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from lorasmith.errors import RefusedError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 # The protective blacklists' own names (e621, Danbooru), with the synonyms and plural forms they are aliased from.
 REFUSED_TAGS = frozenset(
@@ -127,6 +132,16 @@ def demand_safe_query(query: str) -> None:
     """Raises `RefusedError` when a search asks for such a tag."""
     if query_is_refused(query):
         raise _refusal("search")
+
+
+def refused_places(labels: Iterable[str]) -> list[int]:
+    """Gives where among a tagger's labels such tags stand."""
+    return [place for place, label in enumerate(labels) if is_refused(label)]
+
+
+def is_seen(scores: "Sequence[float] | npt.NDArray[np.float32]", places: Sequence[int]) -> bool:
+    """Says whether a tagger sees one of the tags at those places; `scores` has one number per label."""
+    return any(scores[place] >= SEEN for place in places)
 
 
 def _refusal(what: str) -> RefusedError:

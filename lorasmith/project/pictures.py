@@ -45,6 +45,11 @@ class Picture:
         return self.origin == "render" or bool(self.post.get("generated"))
 
     @property
+    def replaces_parent(self) -> bool:
+        """Whether this edit stands for the picture it was made from in the training set."""
+        return bool((self.operation or {}).get("replaces_parent"))
+
+    @property
     def kind(self) -> str:
         """What kind of edit it is: crop, head, resize, erase; empty for an original."""
         return str((self.operation or {}).get("kind", ""))
@@ -274,7 +279,7 @@ def _standing_for(picture: Picture, edits: Mapping[str, list[Picture]]) -> list[
     mine = edits.get(picture.name, [])
     if erased := [edit for edit in mine if edit.kind == ERASE]:
         return _standing_for(max(erased, key=_edit_number), edits)
-    replaced = any((edit.operation or {}).get("replaces_parent") for edit in mine)
+    replaced = any(edit.replaces_parent for edit in mine)
     below = [each for edit in mine for each in _standing_for(edit, edits)]
     return below if replaced else [picture, *below]
 

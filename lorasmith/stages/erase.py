@@ -1,14 +1,15 @@
 """erase: takes marks out of a picture, by a WebUI's loaded model or by OpenCV; the erased version stands in its place."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from lorasmith.errors import RefusedError, UsageError
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import ERASE, REFUSED, TAGGER, Picture, Tag, facts_of
+from lorasmith.project.pictures import ERASE, REFUSED, Picture
 from lorasmith.project.project import Project
 from lorasmith.safety import demand_safe_text
+from lorasmith.stages.edits import add_edit
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -79,7 +80,7 @@ def erase(
     report(Progress("erase", 0, None, base.name))
     result = _without(image, hole, how, renderer, report)
     with project.change("erase", f"erase in {base.name}"):
-        made = _add(project, base, result, _operation(hole, how, renderer))
+        made = add_edit(project, base, _operation(hole, how, renderer), result)
     from lorasmith.imaging.erase import changed_pixels
 
     report(Progress("erase", 1, 1, "done"))
@@ -152,23 +153,3 @@ def _operation(hole: "PIL.Image.Image", how: How, renderer: "Renderer | None") -
     if renderer is None:
         return operation | {"by": "OpenCV"}
     return operation | {"by": type(renderer).__name__, "how": asdict(how)}
-
-
-def _add(project: Project, base: Picture, image: "PIL.Image.Image", operation: dict[str, object]) -> Picture:
-    """Writes the erased version's file, its row, and the tags of its parent; the tagger will look at it itself."""
-    from lorasmith.imaging.read import save_png
-
-    name = project.pictures.next_edit_name(base.name)
-    path = project.edits / f"{name}.png"
-    save_png(image, path)
-    facts = facts_of(project.folder, path, image.size)
-    made = replace(base, name=name, origin="edit", parent=base.name, operation=operation, **facts)
-    by_source: dict[str, list[Tag]] = {}
-    for tag in project.pictures.tags(base.name):
-        if not tag.source.startswith(TAGGER):
-            by_source.setdefault(tag.source, []).append(tag)
-    with project.transaction():
-        project.pictures.add(made)
-        for source, tags in by_source.items():
-            project.pictures.set_tags(name, source, tags)
-    return made

@@ -13,7 +13,7 @@ from lorasmith.errors import CheckpointError, LorasmithError, UsageError
 from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
-from lorasmith.safety import SEEN, is_refused
+from lorasmith.safety import is_seen, refused_places
 from lorasmith.settings.tables import NO_TAGGER, EvaluateSettings, TagSettings, TrainSettings
 from lorasmith.stages.check import checkpoint_faults
 from lorasmith.stages.renders import Cell, Wanted, common_prompt, render_missing, scores_of, wanted
@@ -266,10 +266,8 @@ def _with_renders(bench: Bench, record: "Evaluation", renders: Sequence[Wanted],
 
 def without_refused(bench: Bench, renders: Sequence[Wanted], scores: Scores) -> list[Wanted]:
     """Leaves out, and removes, the renders on which the tagger sees what marks minors: nobody is shown them."""
-    places = [index for index, label in enumerate(bench.tagger.labels) if is_refused(label.name)]
-    if not places:
-        return list(renders)
-    refused = {name for name, vector in scores.items() if vector[places].max() >= SEEN}
+    places = refused_places(label.name for label in bench.tagger.labels)
+    refused = {name for name, vector in scores.items() if is_seen(vector, places)}
     for render in renders:
         if render.name in refused:
             (bench.folder / render.file).unlink(missing_ok=True)

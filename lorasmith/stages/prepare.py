@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import PERSON, TAGGER, Picture, Tag, facts_of
+from lorasmith.project.pictures import PERSON, Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
+from lorasmith.stages.edits import add_edit
 
 if TYPE_CHECKING:
     import PIL.Image
 
     from lorasmith.imaging.crop import Box
+    from lorasmith.tags.crops import CropKind
 
 MAKER = "prepare"
 _HEAD_GAIN = 0.4  # a head crop that keeps more of the picture than the rest would be the same picture again
@@ -87,16 +89,20 @@ def _prepare_one(project: Project, original: Picture, settings: PrepareSettings,
             if edit not in same:
                 project.pictures.trash(edit.name)
         for operation, image in new:
-            name = _add_edit(project, source, operation, image)
+            made = _add(project, source, operation, image)
             for edit in existing:
-                if edit.parent != source.name and _replaces(edit.operation) is _replaces(operation):
-                    _hand_over(project, edit, name)
+                if edit.parent != source.name and edit.replaces_parent is made.replaces_parent:
+                    _hand_over(project, edit, made.name)
         project.remember(f"prepared:{original.name}", wish)
     return len(new)
 
 
-def _replaces(operation: Mapping[str, Any] | None) -> bool:
-    return bool((operation or {}).get("replaces_parent"))
+def _add(project: Project, source: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image") -> Picture:
+    """Adds one edit, with the tags of what a crop still shows."""
+    from lorasmith.tags.crops import visible
+
+    kind: CropKind = "head" if operation["kind"] == "head" else "body"
+    return add_edit(project, source, operation, image, lambda tags: visible(tags, kind))
 
 
 def _hand_over(project: Project, old: Picture, name: str) -> None:
@@ -150,32 +156,3 @@ def _operation(kind: str, box: "Box | None") -> dict[str, Any]:
     if box is not None:
         operation["box"] = [box.left, box.top, box.right, box.bottom]
     return operation
-
-
-def _add_edit(project: Project, source: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image") -> str:
-    """Writes one edit's file, its row, and the tags that are still on it; gives its name."""
-    from lorasmith.imaging.read import save_png
-    from lorasmith.tags.crops import visible
-
-    name = project.pictures.next_edit_name(source.name)
-    path = project.edits / f"{name}.png"
-    save_png(image, path)
-    project.pictures.add(
-        Picture(
-            name,
-            origin="edit",
-            parent=source.name,
-            operation=operation,
-            post=source.post,
-            **facts_of(project.folder, path, image.size),
-        )
-    )
-    by_source: dict[str, dict[str, Tag]] = {}
-    for tag in project.pictures.tags(source.name):
-        if tag.source.startswith(TAGGER):
-            continue  # it will look at the edit itself
-        by_source.setdefault(tag.source, {})[tag.tag] = tag
-    for said_by, tags in by_source.items():
-        left = visible(tags, "head" if operation["kind"] == "head" else "body")
-        project.pictures.set_tags(name, said_by, [tags.get(tag, Tag(tag, "general", said_by)) for tag in left])
-    return name

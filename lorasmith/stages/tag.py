@@ -9,7 +9,7 @@ from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import NOT_THERE, PERSON, REFUSED, TAGGER, Decision, Picture, Tag
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import announce_captions, outside_edits, write_dataset
-from lorasmith.safety import SEEN, fold, is_refused, text_is_refused
+from lorasmith.safety import fold, is_seen, refused_places, text_is_refused
 from lorasmith.settings.tables import NO_TAGGER, TagSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -76,12 +76,10 @@ def refuse(project: Project, pictures: Sequence[Picture], tagger: "Tagger | None
     """Takes out the pictures on which the tagger sees a tag that marks minors; gives how many. No one can keep them."""
     if tagger is None:
         return 0
-    places = [index for index, label in enumerate(tagger.labels) if is_refused(label.name)]
+    places = refused_places(label.name for label in tagger.labels)
     if not places:
         return 0
-    roots = {
-        picture.name.split(".")[0] for picture in pictures if vector_of(project, tagger, picture)[places].max() >= SEEN
-    }
+    roots = {picture.name.split(".")[0] for picture in pictures if is_seen(vector_of(project, tagger, picture), places)}
     for name in sorted(roots):
         project.pictures.decide(name, Decision("drop", REFUSED, "refused"), maker=REFUSED)
     return len(roots)

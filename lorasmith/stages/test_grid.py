@@ -2,7 +2,7 @@
 
 import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lorasmith.errors import TaggerError, UsageError
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
-from lorasmith.safety import SEEN, is_refused
+from lorasmith.safety import is_seen, refused_places
 from lorasmith.settings.tables import NO_TAGGER, EvaluateSettings, TagSettings
 from lorasmith.stages.evaluate import habits
 from lorasmith.stages.publish import run_of
@@ -107,12 +107,12 @@ def without_refused(
         tagger = open_tagger(settings.tagger, models_folder=None, providers=tuple(settings.providers))
     except TaggerError:  # it was never fetched: then nothing here was tagged by it either
         return dict(renders)
-    places: Sequence[int] = [index for index, label in enumerate(tagger.labels) if is_refused(label.name)]
+    places = refused_places(label.name for label in tagger.labels)
     if not places:
         return dict(renders)
     vectors = tagger.score(list(renders.values()))
     return {
         key: picture
         for (key, picture), vector in zip(renders.items(), vectors, strict=True)
-        if max(vector[place] for place in places) < SEEN
+        if not is_seen(vector, places)
     }

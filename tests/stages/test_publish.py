@@ -9,6 +9,7 @@ import pytest
 import tomlkit
 from PIL import Image
 
+from lorasmith import safety
 from lorasmith.demo.demo import model_files
 from lorasmith.errors import CheckpointError, UsageError
 from lorasmith.files import sha256_of
@@ -144,8 +145,8 @@ def test_a_render_that_nobody_may_see_is_not_in_the_grid(
 ) -> None:
     renders = {("a", 0.0): Image.new("RGB", (64, 64)), ("a", 1.0): Image.new("RGB", (64, 64), "white")}
     assert grids.without_refused(project, renders) == renders
-    monkeypatch.setattr(grids, "is_refused", lambda name: True)
-    monkeypatch.setattr(grids, "SEEN", -1.0)
+    monkeypatch.setattr(safety, "is_refused", lambda name: True)
+    monkeypatch.setattr(safety, "SEEN", -1.0)
     assert grids.without_refused(project, renders) == {}
 
 

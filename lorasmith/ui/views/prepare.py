@@ -17,24 +17,12 @@ def view(project: Project, ask: Ask) -> str:
 
 
 def _row(project: Project, ask: Ask, original: Picture) -> list[str]:
-    edits = _edits(project, original)
-    replaced = any((edit.operation or {}).get("replaces_parent") for edit in edits)
+    edits = project.pictures.all_edits_of(original.name)
+    replaced = any(edit.replaces_parent for edit in edits)
     before = tile(ask, original, f"{original.width} x {original.height}", "replaced" if replaced else "trained as it is",
                   buttons=_erase())  # fmt: skip
-    after = (tile(ask, edit, f"{edit.width} x {edit.height}", _operation(edit), buttons=_erase()) for edit in edits)
+    after = (tile(ask, edit, f"{edit.width} x {edit.height}", edit.kind or "edit", buttons=_erase()) for edit in edits)
     return [before, html.text("span", "→" if edits else "", class_="ls-arrow"), wall(*after)]
-
-
-def _edits(project: Project, picture: Picture) -> list[Picture]:
-    """Lists the edits of a picture and theirs, in the order of their names."""
-    found: list[Picture] = []
-    for edit in project.pictures.edits_of(picture.name):
-        found += [edit, *_edits(project, edit)]
-    return found
-
-
-def _operation(edit: Picture) -> str:
-    return str((edit.operation or {}).get("kind", "edit"))
 
 
 def _erase() -> str:

@@ -1,0 +1,35 @@
+"""How an edit is put down: its file, its row, and the tags that are still on it; the same for every stage that makes one."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from lorasmith.project.pictures import TAGGER, Picture, Tag, facts_of
+from lorasmith.project.project import Project
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+Left = Callable[[Mapping[str, Tag]], Iterable[str]]  # a source's tags by name -> the names of those that still hold
+
+
+def add_edit(
+    project: Project, source: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image", left: Left = list
+) -> Picture:
+    """Adds a picture made from another one. A tagger's tags are not taken over: it will look at the edit itself."""
+    from lorasmith.imaging.read import save_png
+
+    name = project.pictures.next_edit_name(source.name)
+    path = project.edits / f"{name}.png"
+    save_png(image, path)
+    facts = facts_of(project.folder, path, image.size)
+    edit = Picture(name, origin="edit", parent=source.name, operation=operation, post=source.post, **facts)
+    by_source: dict[str, dict[str, Tag]] = {}
+    for tag in project.pictures.tags(source.name):
+        if not tag.source.startswith(TAGGER):
+            by_source.setdefault(tag.source, {})[tag.tag] = tag
+    with project.transaction():
+        project.pictures.add(edit)
+        for said_by, tags in by_source.items():
+            kept = [tags.get(each, Tag(each, "general", said_by)) for each in left(tags)]
+            project.pictures.set_tags(name, said_by, kept)
+    return edit
