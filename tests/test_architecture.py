@@ -255,7 +255,8 @@ def test_what_the_design_allows_passes(tmp_path: Path, file: str, lines: list[st
     assert not faults_of(tmp_path, file, "\n".join(lines), CHECKS)
 
 
-def test_importing_the_command_line_loads_nothing_heavy() -> None:
-    code = "import sys, lorasmith.cli; print(*{name.split('.')[0] for name in sys.modules})"
+@pytest.mark.parametrize("module", ["lorasmith.cli", "lorasmith.training.events"])  # the page reads a run's events
+def test_importing_what_must_be_light_loads_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert not set(loaded.stdout.split()) & HEAVY_LIBRARIES

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,13 @@ class EventLog:
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
-    """Reads the whole lines of an event file; a last line that a crash left half-written is passed over."""
-    if not path.is_file():
+    """Reads the events of a file, also while it is being written; what is no whole line or no event is passed over."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    except OSError:
         return []
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-    return [json.loads(line) for line in lines if line.strip()]
+    found = []
+    for line in lines:
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return [event for event in found if isinstance(event, dict)]

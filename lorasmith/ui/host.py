@@ -16,7 +16,7 @@ from lorasmith.project.project import Project
 from lorasmith.rendering.webui import Webui, WebuiRenderer
 from lorasmith.stages.publish import FOLDER, publish
 from lorasmith.stages.test_grid import test_grid
-from lorasmith.ui.views.train import read_lines
+from lorasmith.training.events import read_events
 
 _LOOK_EVERY = 1.0  # seconds
 _AFTER_TROUBLE = 15.0  # seconds until what failed is tried again
@@ -114,7 +114,7 @@ class Host:
         waits = False
         with Project.open(folder, writing=False) as project:
             for run in project.numbered(project.runs)[-2:]:
-                rows = [row for row in read_lines(run / "events.jsonl") if row.get("event") == "saved"]
+                rows = [row for row in read_events(run / "events.jsonl") if row.get("event") == "saved"]
                 for file in (project.loras / str(row["file"]) for row in rows if float(row.get("time", 0)) >= since):
                     if not self._closing.is_set() and file.is_file():
                         waits |= self._bring_one(project, run, file)

@@ -81,6 +81,13 @@ def test_the_log_is_cut_back_to_the_restored_step(tmp_path: Path) -> None:
     assert [row["event"] for row in read_events(path)] == ["start", "resumed"]
 
 
+def test_what_is_no_event_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    assert read_events(path) == []
+    path.write_text('{"event": "start"}\n\n{"event": "st\n[1]\n{"event": "step"}\n', encoding="utf-8")
+    assert [row["event"] for row in read_events(path)] == ["start", "step"]
+
+
 def test_a_fixed_time_is_used_for_reproducible_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     assert now() == 1_700_000_000.0

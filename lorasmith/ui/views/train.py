@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from lorasmith.project.project import Project
+from lorasmith.training.events import read_events
 from lorasmith.ui import charts, html
 from lorasmith.ui.views.ask import Ask
 
@@ -27,27 +27,12 @@ def view(project: Project, ask: Ask) -> str:
 
 
 def _loss(file: Path) -> str:
-    events = read_lines(file)
+    events = read_events(file)
     points = [(float(row["step"]), float(row["loss"])) for row in events if row.get("event") == "step" and "loss" in row]
     marks = [(float(row["step"]), f"e{row['epoch']}") for row in events if row.get("event") == "epoch" and "step" in row]
     every = max(1, len(points) // _POINTS)
     marks = marks[:: max(1, len(marks) // _MARKS)]
     return charts.curve(points[::every], marks, "steps", "loss") or html.note("The first steps are being taken.")
-
-
-def read_lines(file: Path) -> list[dict[str, Any]]:
-    """Reads the whole lines of an event file, also while it is being written."""
-    try:
-        lines = file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return [row for row in found if isinstance(row, dict)]
 
 
 def _pictures(project: Project, ask: Ask, folder: Path, side: int = 256) -> str:
