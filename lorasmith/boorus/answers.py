@@ -124,6 +124,7 @@ def read_post(item: Any, site: str) -> Post:
         children=relations.numbers("children"),
         pools=fields.numbers("pools"),
         is_deleted=fields.part("flags").truth("deleted"),
+        change_seq=fields.number_or_none("change_seq"),
     )
 
 

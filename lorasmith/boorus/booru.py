@@ -1,57 +1,94 @@
-"""What every booru can be asked, whatever its family, and how one is opened."""
+"""What every booru can be asked, whatever its family, and what all families do alike."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, TypeVar
 
 from lorasmith.boorus.client import Client
-from lorasmith.boorus.e621 import E621
-from lorasmith.boorus.limiter import Pace
+from lorasmith.boorus.fetch import fetch, fetch_preview
 from lorasmith.boorus.post import Post
-from lorasmith.boorus.sites import find_site
+from lorasmith.errors import SiteError
+from lorasmith.safety import any_refused
+
+Item = TypeVar("Item")
 
 
-class Booru(Protocol):
-    """One site, open for questions; `refused` counts the posts that were dropped unseen because of their tags."""
+class TagFacts(NamedTuple):
+    """What a site says of one tag: on how many posts it stands, and its category ("" where it does not say)."""
 
-    refused: int
+    posts: int
+    category: str
 
-    def count(self, query: str) -> int:
-        """Says how many posts a search finds."""
-        ...
 
+class Booru(ABC):
+    """One site, open for questions. Posts that mark minors never come out of it: `refused` names them, to be counted."""
+
+    solo_or_focus = "~solo ~solo_focus"  # in the family's grammar: alone, or clearly in the foreground
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.site = client.site
+        self.refused: set[str] = set()
+
+    @abstractmethod
+    def count(self, query: str) -> int | None:
+        """Says how many posts a search finds, or None where the site does not count."""
+
+    @abstractmethod
     def search(self, query: str, limit: int) -> Iterator[Post]:
-        """Gives the posts of a search in the site's order, at most `limit`."""
-        ...
+        """Gives the posts of a search in the order of the query, newest first without one, at most `limit`."""
 
+    @abstractmethod
     def by_ids(self, ids: Iterable[int]) -> Iterator[Post]:
         """Gives the posts with these ids that still exist, deleted ones too, in the order of the ids."""
-        ...
 
-    def tag_counts(self, names: Iterable[str]) -> dict[str, int]:
-        """Says on how many posts each tag stands; an unknown one stands on none."""
-        ...
+    @abstractmethod
+    def by_md5s(self, md5s: Iterable[str]) -> Iterator[Post]:
+        """Gives the posts whose files have these md5s, in the order of the md5s."""
 
+    @abstractmethod
+    def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
+        """Says on how many posts each tag stands, and its category; an unknown one stands on none."""
+
+    @abstractmethod
     def aliases(self, names: Iterable[str]) -> dict[str, str]:
         """Gives the name that the site uses instead, for each of the names that is an alias."""
-        ...
 
+    @abstractmethod
     def total_posts(self) -> int | None:
-        """Says how many posts the site has."""
-        ...
+        """Says how many posts the site has, or None where it does not say."""
+
+    def best_first(self, query: str) -> str:
+        """Gives the query with the order by score, best first, unless it has an order of its own."""
+        return query if "order:" in query else f"{query} order:score".strip()
+
+    def wiki(self, tag: str) -> str:
+        """Gives the site's text about a tag, empty where it has none."""
+        return ""
 
     def fetch(self, post: Post, folder: Path) -> Path:
         """Downloads the verified file of a post into `folder`; raises `FileError` for this file alone."""
-        ...
+        return fetch(self.client, post, folder)
+
+    def preview(self, post: Post) -> bytes | None:
+        """Gives the bytes of a post's small preview picture, or None where there is none to see."""
+        return fetch_preview(self.client, post)
+
+    def safe(self, posts: Iterable[Post]) -> Iterator[Post]:
+        """Drops what is refused and only counts it: the site's own filter is never trusted alone."""
+        for post in posts:
+            if any_refused(post.all_tags):
+                self.refused.add(post.name)
+            else:
+                yield post
+
+    def same_page_again(self) -> SiteError:
+        """Words the fault of a site whose pages do not go on."""
+        return SiteError(f"{self.site.host} gave the same page of posts again; the search was stopped.")
 
 
-def open_booru(
-    site: str, *, url: str = "", requests_per_second: float = 1.0, user: str = "", api_key: str = "",
-    pace: Pace | None = None,
-) -> Booru:
-    """Opens the site called `site`, at `url` instead of its own address where one is given; nothing is asked yet.
-
-    `pace` takes the place of `requests_per_second` where more than the rate is to be chosen.
-    """
-    client = Client(find_site(site, url), pace or Pace(requests_per_second), user, api_key)
-    return E621(client)
+def chunks(items: list[Item], size: int) -> Iterator[list[Item]]:
+    """Cuts a list into parts of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -2,8 +2,9 @@
 
 import base64
 import json
-import threading
+import sqlite3
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -11,17 +12,16 @@ import requests
 
 from lorasmith import __version__
 from lorasmith.boorus.faults import NotFoundError
-from lorasmith.boorus.limiter import Limiter, Pace, retry_after
+from lorasmith.boorus.limiter import Limiter, Pace, SharedTurns, Turns, retry_after
 from lorasmith.boorus.sites import Site, demand_allowed, is_loopback
 from lorasmith.errors import SiteBlocked, SiteError, UsageError
+from lorasmith.folders import data_folder
 
 JSON_CEILING = 32 << 20  # bytes; 320 posts with all their tags are about 2 MB
 TIMEOUT = (15, 60)  # seconds to connect, and between two blocks
 _BUSY = frozenset((429, 500, 502, 503, 504, *range(520, 530)))
 _MOVED = frozenset((301, 302, 303, 307, 308))
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-_limiters: dict[str, Limiter] = {}
-_limiters_lock = threading.Lock()
 
 
 def user_agent(site: Site, user: str) -> str:
@@ -42,7 +42,9 @@ class Client:
         self._session.auth = _unchanged  # or requests would look for a login in ~/.netrc
         self._session.trust_env = not is_loopback(site.url)
         self._session.headers["User-Agent"] = user_agent(site, user)
-        self._login = _login(site, user, api_key)
+        _demand_usable(site, user, api_key)
+        self._login = _basic(user, api_key) if site.key == "header" and api_key else ""
+        self._key = {"user_id": user, "api_key": api_key} if site.key == "parameters" else {}
 
     def json(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
         """Gives the JSON that the site answers to `path`; raises `SiteBlocked` or `SiteError`."""
@@ -68,11 +70,15 @@ class Client:
         why = ""
         while failures < self.pace.tries:
             host = demand_allowed(self.site, url)
-            limiter = _limiter(host, self.pace)
+            limiter = self._limiter(host)
             limiter.wait()
             try:
                 response = self._session.get(
-                    url, params=params, headers=self._headers(host, headers), stream=True, timeout=TIMEOUT,
+                    url,
+                    params=self._params(host, params),
+                    headers=self._headers(host, headers),
+                    stream=True,
+                    timeout=TIMEOUT,
                     allow_redirects=False,
                 )
             except _BROKEN as error:
@@ -82,16 +88,32 @@ class Client:
                 continue
             if response.status_code in _MOVED and hops < 5:
                 hops, params = hops + 1, None
-                url = urljoin(response.url, response.headers.get("Location", ""))
+                url = urljoin(url, response.headers.get("Location", ""))
                 response.close()
                 continue
             if response.status_code not in _BUSY:
+                limiter.answered()
                 return self._demand_served(response)
             failures += 1
             why = f"answered {response.status_code}" + _dotted(_reason(response))
-            self._be_patient(limiter, response, failures)
-            response.close()
+            with response:
+                self._be_patient(limiter, response, failures)
         raise SiteError(f"{demand_allowed(self.site, url)} {why}, {failures} times in a row; try again later.")
+
+    def _limiter(self, host: str) -> Limiter:
+        """Gives the limiter of a host; raises `SiteError` while it is left alone."""
+        rate = self.site.rate(host, self.pace.requests_per_second)
+        limiter = Limiter(host, rate, self.pace, self.pace.turns or _shared_turns())
+        if left := limiter.closed_for():
+            wait = _in_words(left)
+            raise SiteError(f"{host} asked for patience, or failed too often: it is left alone for {wait} more. Then go on.")
+        return limiter
+
+    def _params(self, host: str, params: Mapping[str, str | int] | None) -> Mapping[str, str | int]:
+        """Adds the key where the site wants it among the parameters; to its own host alone, and never to a redirect's."""
+        if self._key and host == self.site.host and params is not None:
+            return {**params, **self._key}
+        return params or {}
 
     def _headers(self, host: str, headers: Mapping[str, str] | None) -> dict[str, str]:
         sent = dict(headers or {})
@@ -100,11 +122,18 @@ class Client:
         return sent
 
     def _be_patient(self, limiter: Limiter, response: requests.Response, failures: int) -> None:
+        """Waits as the site asks, or as its status does; what is asked for too long ends the run, and is kept all the same."""
         status = response.status_code
         if status == 503:
             limiter.slow_down()
+        limiter.failed()
+        asked = retry_after(response.headers.get("Retry-After"))
+        if asked is not None and asked > self.pace.longest_wait:
+            limiter.close(asked)
+            wait = _in_words(asked)
+            raise SiteError(f"{limiter.host} asks to be left alone for {wait} ({status}). Run the same command again then.")
         least = {429: 60.0, 503: 5.0}.get(status, 0.0)
-        limiter.pause(self.pace.delay(failures, retry_after(response.headers.get("Retry-After")), least))
+        limiter.pause(self.pace.delay(failures, asked, least))
 
     def _demand_served(self, response: requests.Response) -> requests.Response:
         """Passes an answer on, or raises the sentence for its status."""
@@ -137,28 +166,39 @@ class Client:
             )
 
 
-def _limiter(host: str, pace: Pace) -> Limiter:
-    """Gives the one limiter of a host for this pace: two boorus opened in a row share it, and so its patience."""
-    with _limiters_lock:
-        limiter = _limiters.get(host)
-        if limiter is None or (limiter.clock, limiter.sleep) != (pace.clock, pace.sleep):
-            limiter = _limiters[host] = pace.limiter()
-        limiter.set_rate(pace.requests_per_second)
-        return limiter
+@cache
+def _shared_turns() -> Turns:
+    """Gives the turns of all of this person's processes; in a place that cannot be written, those of this process alone."""
+    try:
+        return SharedTurns(data_folder() / "turns.db")
+    except (OSError, sqlite3.Error):
+        return SharedTurns(":memory:")
+
+
+def _in_words(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _login(site: Site, user: str, api_key: str) -> str:
-    """Gives the Basic login (RFC 7617), or nothing without a key."""
-    if not api_key:
-        return ""
-    if not user:
+def _demand_usable(site: Site, user: str, api_key: str) -> None:
+    """Raises `UsageError` for a login that is half there, would travel in the clear, or is missing where it must not be."""
+    if site.needs_key and not (user and api_key) and not is_loopback(site.url):
+        word = site.name.upper()
+        raise UsageError(
+            f"{site.name} answers nobody without a key: set LORASMITH_{word}_USER (the number of your account there) and "
+            f"LORASMITH_{word}_KEY, or write both to accounts.toml (docs/stages.md, download)."
+        )
+    if api_key and not user:
         raise UsageError(f"An API key for {site.name} needs the user name it belongs to.")
-    if not site.keeps_secrets:
+    if api_key and not site.keeps_secrets:
         raise UsageError(f"{site.url} is not encrypted: no API key is sent there. Use https, or leave the key out.")
+
+
+def _basic(user: str, api_key: str) -> str:
+    """Writes the Basic login (RFC 7617)."""
     return "Basic " + base64.b64encode(f"{user}:{api_key}".encode()).decode("ascii")
 
 

@@ -3,15 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lorasmith.boorus.answers import Fields, read_list, read_posts
-from lorasmith.boorus.client import Client
-from lorasmith.boorus.fetch import fetch
+from lorasmith.boorus.booru import Booru, TagFacts, chunks
 from lorasmith.boorus.post import Post
 from lorasmith.errors import SiteError
-from lorasmith.safety import KEY_NEGATIVE, any_refused, demand_safe_query, is_refused
+from lorasmith.safety import KEY_NEGATIVE, demand_safe_query, is_refused
 
 PAGE = 320  # posts an answer holds at most; more asked is a 410
 DEEPEST = 750  # numbered pages; one more is a 410
@@ -20,17 +18,13 @@ LARGEST_ID = 2**31 - 1
 _NAMES = 80  # tag names in one request, so that the address stays short
 _ORDER = re.compile(r"(?:^|\s)-?order:(?!id_desc(?:\s|$))", re.IGNORECASE)
 _FREE = re.compile(r"-?rating:[sqe].*|limit:.*|-status:deleted", re.IGNORECASE)
-Item = TypeVar("Item")
 _BRACKETS = ("(", ")", "-(", "~(")
+_MOST_MD5S = 80  # in one metatag, so that the address stays short
+CATEGORIES = ("general", "artist", "contributor", "copyright", "character", "species", "invalid", "meta", "lore")
 
 
-class E621:
+class E621(Booru):
     """One e621-like site, open for questions."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.site = client.site
-        self.refused = 0
 
     def count(self, query: str) -> int:
         """Says how many posts a search finds; the site stops counting at 240,001."""
@@ -43,30 +37,48 @@ class E621:
         """
         sent = sent_query(query)
         turn = self._numbered if _ORDER.search(sent) else self._by_falling_id
-        return islice(self._safe(turn(sent, min(PAGE, limit))), limit)
+        return islice(self.safe(turn(sent, min(PAGE, limit))), limit)
 
     def by_ids(self, ids: Iterable[int]) -> Iterator[Post]:
         """Gives the posts with these ids that still exist, deleted ones too, in the order of the ids."""
         wanted = [number for number in dict.fromkeys(ids) if 0 < number <= LARGEST_ID]
-        for chunk in _chunks(wanted, PAGE):
+        for chunk in chunks(wanted, PAGE):
             terms = "id:" + ",".join(map(str, chunk))
             found = {post.id: post for post in self._page(sent_query(f"{terms} status:any"), PAGE, None)}
-            yield from self._safe(found[number] for number in chunk if number in found)
+            yield from self.safe(found[number] for number in chunk if number in found)
 
-    def tag_counts(self, names: Iterable[str]) -> dict[str, int]:
-        """Says on how many posts each tag stands; an unknown one stands on none."""
-        counts = {name: 0 for name in names if not is_refused(name)}
-        for chunk in _chunks(list(counts), _NAMES):
+    def by_md5s(self, md5s: Iterable[str]) -> Iterator[Post]:
+        """Gives the posts whose files have these md5s, in the order of the md5s."""
+        for chunk in chunks([md5.lower() for md5 in dict.fromkeys(md5s)], _MOST_MD5S):
+            sent = sent_query(f"md5:{','.join(chunk)} status:any")
+            found = {post.md5: post for post in self._page(sent, PAGE, None)}
+            yield from self.safe(found[md5] for md5 in chunk if md5 in found)
+
+    def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
+        """Says on how many posts each tag stands, and its category; an unknown one stands on none."""
+        facts = {name: TagFacts(0, "") for name in names if not is_refused(name)}
+        for chunk in chunks(list(facts), _NAMES):
             asked = {"search[name]": ",".join(chunk), "search[hide_empty]": "false", "limit": PAGE}
             for tag in self._rows("/tags.json", "tags", asked):
-                if tag.text("name") in counts:
-                    counts[tag.text("name")] = tag.number("post_count")
-        return counts
+                if tag.text("name") in facts:
+                    number = tag.number("category", 0)
+                    category = CATEGORIES[number] if 0 <= number < len(CATEGORIES) else ""
+                    facts[tag.text("name")] = TagFacts(tag.number("post_count"), category)
+        return facts
+
+    def wiki(self, tag: str) -> str:
+        """Gives the site's text about a tag in its own markup (DText), empty where it has none."""
+        if is_refused(tag):
+            return ""
+        for page in self._rows("/wiki_pages.json", "wiki_pages", {"search[title]": tag, "limit": 1}):
+            if page.text("title", "") == tag:
+                return page.text("body", "")
+        return ""
 
     def aliases(self, names: Iterable[str]) -> dict[str, str]:
         """Gives the name that the site uses instead, for each of the names that is an alias."""
         found: dict[str, str] = {}
-        for chunk in _chunks([name for name in dict.fromkeys(names) if not is_refused(name)], _NAMES):
+        for chunk in chunks([name for name in dict.fromkeys(names) if not is_refused(name)], _NAMES):
             asked = {"search[antecedent_name]": ",".join(chunk), "search[status]": "active", "limit": PAGE}
             for row in self._rows("/tag_aliases.json", "tag_aliases", asked):
                 if row.text("antecedent_name") in chunk:
@@ -80,10 +92,6 @@ class E621:
             return total
         newest = self._page(sent_query(""), 1, None)
         return newest[0].id if newest else None
-
-    def fetch(self, post: Post, folder: Path) -> Path:
-        """Downloads the verified file of a post into `folder`; raises `FileError` for this file alone."""
-        return fetch(self.client, post, folder)
 
     def _count(self, sent: str) -> tuple[int, bool]:
         answer = Fields(self.client.json("/posts/count.json", {"tags": sent}), f"The count of {self.site.name}")
@@ -112,18 +120,10 @@ class E621:
             yield from sorted(posts, key=lambda post: -post.id)
             before, lowest = lowest, min(post.id for post in posts)
             if lowest >= before:
-                raise SiteError(f"{self.site.host} gave the same page of posts again; the search was stopped.")
+                raise self.same_page_again()
             if len(posts) < size:
                 return
             page = f"b{lowest}"
-
-    def _safe(self, posts: Iterable[Post]) -> Iterator[Post]:
-        """Drops what is refused and only counts it: the site's own filter is never trusted alone."""
-        for post in posts:
-            if any_refused(post.all_tags):
-                self.refused += 1
-            else:
-                yield post
 
     def _rows(self, path: str, name: str, asked: dict[str, Any]) -> list[Fields]:
         rows = read_list(self.client.json(path, asked), name, self.site.name)
@@ -154,7 +154,3 @@ def _has_key_negative(terms: list[str]) -> bool:
         depth += (term.lstrip("-~") == "(") - (term == ")")
     return False
 
-
-def _chunks(items: list[Item], size: int) -> Iterator[list[Item]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

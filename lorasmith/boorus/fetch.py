@@ -18,6 +18,7 @@ from lorasmith.safety import any_refused
 
 PICTURES = ("png", "jpg", "webp", "gif")
 CEILING = 100 << 20  # bytes; the largest file that e621 takes
+PREVIEW_CEILING = 2 << 20  # bytes; a preview has about 15 thousand
 _BLOCK = 1 << 16
 _TRIES = 4
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -44,6 +45,22 @@ def fetch(client: Client, post: Post, folder: Path) -> Path:
             part.unlink(missing_ok=True)
             raise DamagedFileError(f"The file of {post.name} came damaged twice ({why}); it was left out.")
         return _finish(post, part)
+
+
+def fetch_preview(client: Client, post: Post) -> bytes | None:
+    """Gives the bytes of a post's small preview, or None where it has none, it is gone, or it is no picture."""
+    if post.preview_url is None or any_refused(post.all_tags):
+        return None
+    try:
+        with client.get(post.preview_url, headers={"Accept-Encoding": "identity"}) as response:
+            body = bytearray()
+            for block in response.iter_content(_BLOCK):
+                body += block
+                if len(body) > PREVIEW_CEILING:
+                    return None
+    except (NotFoundError, requests.RequestException):
+        return None
+    return bytes(body) if true_extension(bytes(body[:HEAD_BYTES])) else None
 
 
 def finished(post: Post, folder: Path) -> Path | None:

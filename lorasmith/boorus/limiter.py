@@ -1,83 +1,198 @@
-"""Politeness: how often a host is asked, and how long to wait when it asks for patience."""
+"""Politeness: how often a host is asked, how long to wait when it asks for patience, and when to leave it alone.
+
+The turns are kept in one small SQLite file of the person's data folder, so that all processes of the person together
+keep the rate: a download in a window, another in a terminal, thirty workers. Times there are of the wall clock, because a
+monotonic clock means nothing to another process after a restart.
+"""
 
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Protocol
 
 SLOWEST = 30.0  # seconds between two requests, however often the rate was halved
+_FULL_AGAIN = 600.0  # seconds after which a halved rate is forgotten
+_STRANGE = 2 * 86400.0  # a turn further ahead than this was written under another clock
+_PATIENCE = 30.0  # seconds that another process may hold the file
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS hosts (
+    host TEXT PRIMARY KEY, next REAL NOT NULL DEFAULT 0, slower REAL NOT NULL DEFAULT 1, slower_since REAL NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0, closed_until REAL NOT NULL DEFAULT 0
+) WITHOUT ROWID
+"""
 
 
-class Limiter:
-    """Lets requests to one host start no closer together than `1 / requests_per_second` seconds; safe among threads."""
+class Turns(Protocol):
+    """Who may ask a host when: a place in line for each request, and whether a host is left alone for now."""
 
-    def __init__(
-        self,
-        requests_per_second: float = 1.0,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self.requests_per_second = requests_per_second
-        self.interval = 1.0 / requests_per_second
-        self.clock = clock
-        self.sleep = sleep
-        self._next = clock()
+    def take(self, host: str, interval: float, now: float) -> float:
+        """Takes the next place and gives its time; `interval` is in seconds, the times those of the caller's clock."""
+        ...
+
+    def pause(self, host: str, until: float) -> None:
+        """Lets nothing start before `until`."""
+        ...
+
+    def slow_down(self, host: str, now: float) -> None:
+        """Doubles the interval for some minutes."""
+        ...
+
+    def answered(self, host: str) -> None:
+        """Notes that the host serves again."""
+        ...
+
+    def failed(self, host: str) -> int:
+        """Notes a failure, and gives how many there were in a row."""
+        ...
+
+    def close(self, host: str, until: float) -> None:
+        """Leaves the host alone until then."""
+        ...
+
+    def closed_until(self, host: str) -> float:
+        """Gives until when the host is left alone; a time that is past when it is not."""
+        ...
+
+
+class SharedTurns:
+    """The turns of all processes that use one file; safe among threads and processes, and after a kill -9."""
+
+    def __init__(self, file: str | Path) -> None:
+        self._file = str(file)
         self._lock = threading.Lock()
+        if self._file != ":memory:":
+            Path(self._file).parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(self._file, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA synchronous=OFF")  # what a power cut forgets is a second's wait
+        self._db.execute(_SCHEMA)
 
-    def set_rate(self, requests_per_second: float) -> None:
-        """Takes another rate; one that is already kept leaves a halved rate halved."""
-        with self._lock:
-            if requests_per_second != self.requests_per_second:
-                self.requests_per_second = requests_per_second
-                self.interval = 1.0 / requests_per_second
+    def take(self, host: str, interval: float, now: float) -> float:
+        """Takes the next place and gives its time."""
+        with self._lock, closing(self._db.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            following, slower, since = self._row(cursor, host, "next, slower, slower_since")
+            if not 0 <= now - since < _FULL_AGAIN:
+                slower = 1.0
+            start = max(now, following) if following < now + _STRANGE else now
+            after = start + min(interval * slower, max(SLOWEST, interval))
+            cursor.execute("UPDATE hosts SET next = ?, slower = ? WHERE host = ?", (after, slower, host))
+            cursor.execute("COMMIT")
+        return float(start)
 
-    def wait(self) -> None:
-        """Sleeps until the next request may start, and takes that place."""
-        with self._lock:
-            start = max(self.clock(), self._next)
-            self._next = start + self.interval
-        while (left := start - self.clock()) > 0:
-            self.sleep(left)
+    def pause(self, host: str, until: float) -> None:
+        """Lets nothing start before `until`."""
+        self._change(host, "next = max(next, ?)", until)
 
-    def pause(self, seconds: float) -> None:
-        """Lets nothing start for so many seconds from now."""
-        with self._lock:
-            self._next = max(self._next, self.clock() + seconds)
+    def slow_down(self, host: str, now: float) -> None:
+        """Doubles the interval for some minutes."""
+        self._change(host, "slower = min(slower * 2, 64), slower_since = ?", now)
 
-    def slow_down(self) -> None:
-        """Halves the rate, as a site that answers 503 asks for."""
+    def answered(self, host: str) -> None:
+        """Notes that the host serves again."""
         with self._lock:
-            self.interval = min(self.interval * 2, max(SLOWEST, self.interval))
+            self._db.execute("UPDATE hosts SET failures = 0 WHERE host = ? AND failures", (host,))
+
+    def failed(self, host: str) -> int:
+        """Notes a failure, and gives how many there were in a row."""
+        self._change(host, "failures = failures + 1")
+        with self._lock, closing(self._db.cursor()) as cursor:
+            return int(self._row(cursor, host, "failures")[0])
+
+    def close(self, host: str, until: float) -> None:
+        """Leaves the host alone until then."""
+        self._change(host, "closed_until = ?, failures = 0", until)
+
+    def closed_until(self, host: str) -> float:
+        """Gives until when the host is left alone; a time that is past when it is not."""
+        with self._lock, closing(self._db.cursor()) as cursor:
+            return float(self._row(cursor, host, "closed_until")[0])
+
+    def _change(self, host: str, what: str, *values: float) -> None:
+        with self._lock, closing(self._db.cursor()) as cursor:
+            cursor.execute("INSERT OR IGNORE INTO hosts (host) VALUES (?)", (host,))
+            cursor.execute(f"UPDATE hosts SET {what} WHERE host = ?", (*values, host))
+
+    @staticmethod
+    def _row(cursor: sqlite3.Cursor, host: str, columns: str) -> tuple[float, ...]:
+        cursor.execute("INSERT OR IGNORE INTO hosts (host) VALUES (?)", (host,))
+        row: tuple[float, ...] = cursor.execute(f"SELECT {columns} FROM hosts WHERE host = ?", (host,)).fetchone()
+        return row
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast and how patient a client is; tests hand in their own clock and sleep.
+    """How fast and how patient a client is; tests hand in their own clock, sleep and turns.
 
-    A request is tried `tries` times; the wait before try n + 1 is `first_wait` * 2**n seconds and a random part on top,
-    or what the site asks for, and never more than `longest_wait`.
+    A request is tried `tries` times; the wait before try n + 1 is `first_wait` * 2**n seconds and a random part on top, at
+    most `longest_wait`, or what the site asks for. After `breaker` failures in a row, of whichever requests, a host is left
+    alone for `alone` seconds, by every process of this person.
     """
 
     requests_per_second: float = 1.0
     tries: int = 5
     first_wait: float = 2.0
     longest_wait: float = 120.0
-    clock: Callable[[], float] = time.monotonic
+    breaker: int = 10
+    alone: float = 300.0
+    clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = field(default_factory=lambda: random.Random().random)
-
-    def limiter(self) -> Limiter:
-        """Makes a limiter of this pace."""
-        return Limiter(self.requests_per_second, self.clock, self.sleep)
+    turns: Turns | None = None
 
     def delay(self, failures: int, asked: float | None = None, least: float = 0.0) -> float:
         """Gives the seconds to wait after so many failures; `asked` is what the site asked for, `least` a floor."""
-        if asked is None:
-            asked = max(least, self.first_wait * 2 ** max(0, failures - 1)) * (1 + 0.25 * self.jitter())
-        return min(self.longest_wait, asked)
+        if asked is not None:
+            return asked
+        return min(self.longest_wait, max(least, self.first_wait * 2 ** max(0, failures - 1)) * (1 + 0.25 * self.jitter()))
+
+
+class Limiter:
+    """Lets requests to one host start no closer together than the rate allows, whoever of this person asks."""
+
+    def __init__(self, host: str, requests_per_second: float, pace: Pace, turns: Turns) -> None:
+        self.host = host
+        self._interval = 1.0 / requests_per_second
+        self._pace = pace
+        self._turns = turns
+
+    def wait(self) -> None:
+        """Takes the next place in line and sleeps until it has come."""
+        start = self._turns.take(self.host, self._interval, self._pace.clock())
+        while (left := start - self._pace.clock()) > 0:
+            self._pace.sleep(min(left, 60.0))
+
+    def pause(self, seconds: float) -> None:
+        """Lets nothing start for so many seconds from now."""
+        self._turns.pause(self.host, self._pace.clock() + seconds)
+
+    def slow_down(self) -> None:
+        """Halves the rate for some minutes, as a site that answers 503 asks for."""
+        self._turns.slow_down(self.host, self._pace.clock())
+
+    def answered(self) -> None:
+        """Notes that the host serves."""
+        self._turns.answered(self.host)
+
+    def failed(self) -> None:
+        """Notes that the host was asked and could not serve; too often in a row, and it is left alone."""
+        if self._turns.failed(self.host) >= self._pace.breaker:
+            self.close(self._pace.alone)
+
+    def close(self, seconds: float) -> None:
+        """Leaves the host alone for so many seconds."""
+        self._turns.close(self.host, self._pace.clock() + seconds)
+
+    def closed_for(self) -> float:
+        """Gives for how many seconds the host is left alone; 0 when it is not."""
+        left = self._turns.closed_until(self.host) - self._pace.clock()
+        return left if 0 < left < _STRANGE else 0.0
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 class Post:
     """One post; `url` is None when the file is not visible to whoever asked, and is then never looked for elsewhere.
 
-    `size` is in bytes, `rating` one of g, s, q, e, `created_at` an ISO 8601 string, `tags` are by category.
+    `size` is in bytes (0 where the site does not say), `rating` one of g, s, q, e, `created_at` an ISO 8601 string, `tags`
+    are by category. `change_seq` grows with every edit of the post, on the sites that count them.
     """
 
     site: str
@@ -31,6 +32,7 @@ class Post:
     children: tuple[int, ...] = ()
     pools: tuple[int, ...] = ()
     is_deleted: bool = False
+    change_seq: int | None = None
 
     @property
     def name(self) -> str:

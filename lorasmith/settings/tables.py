@@ -6,41 +6,65 @@ from pydantic import model_validator
 
 from lorasmith.settings.stage import StageSettings, setting
 
-Rating = Literal["s", "q", "e"]
+Rating = Literal["g", "s", "q", "e"]
 NO_TAGGER = "none"  # the tagger's name that stands for none
 FileType = Literal["png", "jpg", "webp", "gif"]
+_DATE = r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"
 
 
 class SiteSettings(StageSettings):
     """Which site is asked, and for what: shared by research and download."""
 
-    site: str = setting("e621", "the site, a row of boorus/sites.py")
+    site: str = setting("e621", "the site, a row of boorus/sites.py: e621, e926, danbooru, gelbooru, safebooru, yandere, konachan")
     site_url: str = setting("", "another address for the site: a mirror, or a test server", advanced=True)
-    query: str = setting("", "the search in the site's own grammar; empty means '<trigger> solo'")
-    ratings: list[Rating] = setting(lambda: ["s", "q", "e"], "the ratings taken: s safe, q questionable, e explicit")
+    query: str = setting("", "the search in the site's own grammar; empty builds it from the three settings below")
+    character: str = setting("", "the character's tag on the site; empty means the trigger")
+    solo: Literal["solo", "focus", "any"] = setting("solo", "alone in the picture; alone or in its focus; in any company")
+    without: list[str] = setting(list, "tags that the built search excludes, such as monochrome")
+    export: str = setting("", "a downloaded posts.csv.gz of the site, or its folder: searched instead of the site, at any depth", advanced=True)
+    ratings: list[Rating] = setting(lambda: ["s", "q", "e"], "the ratings taken: g general, s safe (general too), q questionable, e explicit")
     file_types: list[FileType] = setting(lambda: ["png", "jpg", "webp"], "the file types taken")
-    blacklist: list[str] = setting(lambda: ["animated"], "posts with one of these tags are left out")
+    required_tags: list[str] = setting(list, "a post needs one of these groups: tags of a group by a comma, groups by |, -tag for none, * for any letters", lines=True)
+    blacklist: list[str] = setting(lambda: ["animated"], "posts with one of these groups are left out; written like required_tags", lines=True)
     min_area: int = setting(262144, "smallest picture taken, width x height", unit="pixels", ge=0)
-    requests_per_second: float = setting(1.0, "most requests to one host", unit="1/s", gt=0, le=2, advanced=True)
+    min_fav_count: int = setting(0, "fewest favourites", ge=0)
+    min_date: str = setting("", "earliest day, as 2013, 2013-05 or 2013-05-31", pattern=_DATE)
+    requests_per_second: float = setting(1.0, "most requests to one host, of all your processes together; never more than the site's rule", unit="1/s", gt=0, le=2, advanced=True)
 
 
 class ResearchSettings(SiteSettings):
     """What is looked at before anything big is fetched."""
 
-    posts: int = setting(960, "most posts looked at, best score first", unit="posts", ge=1, le=9600)
-    wanted: int = setting(150, "the set size for which a minimum score is suggested", unit="pictures", ge=1, le=5000)
+    posts: int = setting(3200, "most posts looked at, best score first", unit="posts", ge=1, le=240000)
+    wanted: int = setting(150, "the fewest pictures wanted: a minimum score is suggested that leaves at least so many", unit="pictures", ge=1, le=5000)
+    wanted_at_most: int = setting(300, "the most pictures wanted", unit="pictures", ge=1, le=10000)
+    previews: int = setting(240, "small previews fetched for the wall, best score first; 0 fetches none", unit="posts", ge=0, le=2000)
+    near_duplicate_bits: int = setting(4, "most differing bits of two 64-bit hashes of previews that count as one picture", unit="bits", ge=0, le=16, advanced=True)
     profile_tags: int = setting(40, "tags shown per category in info.md", ge=5, le=500, advanced=True)
+
+    @model_validator(mode="after")
+    def _wishes_fit(self) -> "ResearchSettings":
+        if self.wanted > self.wanted_at_most:
+            raise ValueError("wanted must not be more than wanted_at_most")
+        return self
 
 
 class DownloadSettings(SiteSettings):
     """Which posts are fetched, and how large they are kept."""
 
-    min_score: int = setting(0, "lowest score taken")
-    top_n: int = setting(200, "the best so many by score; 0 takes all", unit="posts", ge=0, le=10000)
+    min_score: int = setting(0, "lowest score taken", ge=-100000)
+    sort_by: Literal["score_desc", "score_asc", "fav_count_desc", "fav_count_asc", "date_desc", "date_asc", "id_desc", "id_asc"] = setting("score_desc", "which posts are the first, when top_n takes only so many")
+    top_n: int = setting(200, "the first so many; 0 takes all", unit="posts", ge=0, le=10000)
+    collect_from_listed_posts_file: str = setting("", "a text file with one post id or md5 on a line: these are taken instead of a search's")
+    apply_filter_to_listed_posts: bool = setting(False, "listed posts must pass the filters too")
+    skip_posts_file: str = setting("", "a text file with one post id or md5 on a line: these are never taken")
     max_short_side: int = setting(
         0, "larger pictures are kept at this short side; 0 keeps the original", unit="pixels", ge=0
     )
+    delete_original: bool = setting(False, "remove the full-size file of a picture that was made smaller")
     max_megabytes: int = setting(100, "larger files are left out", unit="MB", ge=1, le=100, advanced=True)
+    connections: int = setting(2, "files fetched at the same time", ge=1, le=4, advanced=True)
+    restore: bool = setting(False, "fetch pictures again whose files you have removed")
 
 
 class PruneSettings(StageSettings):

@@ -50,19 +50,18 @@ def download(project: Project, settings: DownloadSettings, report: Report = sile
     report(Progress("download", len(new), len(new), "done"))
     total = len(project.pictures.originals())
     already = len(chosen) - len(new)
-    return Downloaded(query, found, len(new) - len(failed), already, booru.refused, left_out, tuple(failed), total)
+    return Downloaded(query, found, len(new) - len(failed), already, len(booru.refused), left_out, tuple(failed), total)
 
 
 def choose(booru: "Booru", query: str, settings: DownloadSettings) -> tuple[list["Post"], dict[str, int], int]:
     """Gives the posts to have, best first, why others are left out, and how many were found."""
     from lorasmith.boorus.funnel import reject
 
-    ordered = query if "order:" in query else f"{query} order:score"
     limit = settings.top_n * 3 if settings.top_n else 10000
     chosen: list[Post] = []
     left_out: Counter[str] = Counter()
     found = 0
-    for post in booru.search(ordered, limit):
+    for post in booru.search(booru.best_first(query), limit):
         found += 1
         reason = reject(post, settings)
         if reason is None and settings.top_n and len(chosen) >= settings.top_n:

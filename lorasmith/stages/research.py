@@ -22,7 +22,7 @@ class Researched:
     """What research found."""
 
     query: str
-    count: int  # posts on the site
+    count: int | None  # posts on the site, where it counts
     looked_at: int
     refused: int  # posts that mark minors: counted, never shown
     funnel: tuple[tuple[str, int], ...]  # after which filter how many are left
@@ -43,11 +43,12 @@ def research(project: Project, settings: ResearchSettings, report: Report = sile
     booru = open_site(settings)
     report(Progress("research", 0, None, f"asking {settings.site} about '{query}'"))
     count = booru.count(query)
-    posts = _look(booru, query, min(settings.posts, max(count, 1)), report)
-    _demand_passable(posts, booru.refused, query)
+    posts = _look(booru, query, settings.posts if count is None else min(settings.posts, max(count, 1)), report)
+    _demand_passable(posts, len(booru.refused), query)
     good = [post for post in posts if reject(post, settings) is None]
     steps = tuple((name, left) for name, left in funnel(posts, settings))
-    site_counts = booru.tag_counts(_frequent(good, settings.profile_tags))
+    facts_of_tags = booru.tag_facts(_frequent(good, settings.profile_tags))
+    site_counts = {tag: known.posts for tag, known in facts_of_tags.items()}
     facts = profile([post.tags for post in good], site_counts, booru.total_posts())
     suggested = suggest_min_score(good, settings.wanted) if len(good) > settings.wanted else None
     sheet_kept = _write_sheet(project, settings, query, facts)
@@ -55,15 +56,14 @@ def research(project: Project, settings: ResearchSettings, report: Report = sile
     project.remember("research", {"query": query, "count": count, "core": list(core)})
     report(Progress("research", len(posts), len(posts), "done"))
     return Researched(
-        query, count, len(posts), booru.refused, steps, score_steps(post.score for post in good), suggested, core,
+        query, count, len(posts), len(booru.refused), steps, score_steps(post.score for post in good), suggested, core,
         str(project.sheet), sheet_kept, advice(len(good), settings.wanted, suggested),
     )  # fmt: skip
 
 
 def _look(booru: "Booru", query: str, limit: int, report: Report) -> list["Post"]:
-    ordered = query if "order:" in query else f"{query} order:score"
     posts = []
-    for post in booru.search(ordered, limit):
+    for post in booru.search(booru.best_first(query), limit):
         posts.append(post)
         if len(posts) % 32 == 0:
             report(Progress("research", len(posts), limit, "posts looked at"))

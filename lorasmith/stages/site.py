@@ -29,7 +29,7 @@ def query_of(project: Project, settings: SiteSettings) -> str:
 def open_site(settings: SiteSettings) -> "Booru":
     """Opens the site that the settings name, with the account from the person's config folder or environment."""
     from lorasmith.boorus.account import account_for
-    from lorasmith.boorus.booru import open_booru
+    from lorasmith.boorus.families import open_booru
     from lorasmith.boorus.sites import is_loopback
 
     # The key is the site's: another address never sees it.

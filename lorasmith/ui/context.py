@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +38,12 @@ class Context:
         lane: Lane = "light" if words[0] in LIGHT else "gpu"
         return self.queue.add(folder, words, lane)
 
+    def open_folder(self, project: str) -> Path:
+        """Gives the folder of the project that a page shows; raises when it shows none."""
+        if not project:
+            raise UsageError("Open or create a project on the Projects page first.")
+        return self.projects.folder_of(project)
+
     def status_of(self, project: str) -> tuple[str, Status]:
         """Gives a version of all that a project's page shows, and the status, read again only when the version changed.
 
@@ -64,14 +69,13 @@ class Context:
     def describe(self, job: Job) -> dict[str, Any]:
         """Gives what a page shows of a job."""
         progress = self.queue.progress(job.id)
-        facts: Mapping[str, Any] = {
+        return {
             "id": job.id, "words": f"{job.stage} of {job.folder.name}", "command": job.stage,
             "folder": str(job.folder), "state": job.state,
             "stopping": self.queue.is_stopping(job.id), "started": job.started, "ended": job.ended, "error": job.error,
             "stage": progress.stage if progress else job.stage, "done": progress.done if progress else 0,
             "total": progress.total if progress else None, "note": progress.note if progress else "",
         }  # fmt: skip
-        return dict(facts)
 
 
 def version_of(folder: Path) -> str:

@@ -71,6 +71,21 @@ class Host:
         words = str(facts.get("activation text") or project.trigger)
         return f"{words} <lora:{published.stem}:{float(facts.get('preferred weight') or 1):g}>"
 
+    def trainable_checkpoint(self) -> str:
+        """Gives the path of the checkpoint that the WebUI has loaded; raises where it cannot be trained on."""
+        found = self._webui.status().get("checkpoint")
+        if not found:
+            raise LorasmithError("The WebUI has no checkpoint loaded yet; make one picture there, then try again.")
+        if found["family"] != "sd1":
+            raise LorasmithError(
+                f"'{found['name']}' is of the family {found['family']}; lorasmith trains on Stable Diffusion 1.x so far."
+            )
+        if found["v_prediction"]:
+            raise LorasmithError(f"'{found['name']}' predicts v; lorasmith trains on models that predict noise so far.")
+        if found["inpainting"]:
+            raise LorasmithError(f"'{found['name']}' is an inpainting model; train on the ordinary one it was made from.")
+        return str(found["path"])
+
     def _lora_dir(self) -> Path:
         return Path(str(self._webui.status()["lora_dir"]))
 

@@ -15,6 +15,7 @@ from lorasmith.stages.table import STAGES, Stage
 from lorasmith.ui import projects_page, stage_extras
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form, make_form
+from lorasmith.ui.typed import faults_told
 
 PROJECTS = "projects"
 
@@ -108,13 +109,11 @@ def _starter(context: Context, page: StagePage, shown: list[StagePage], project:
     """Makes the function behind a Start button: keeps what was changed in the form, then puts the stage in the line."""
 
     def start(given: Mapping[Any, Any]) -> list[Any]:
-        try:
-            folder = open_folder(context, str(given[project] or ""))
+        with faults_told():
+            folder = context.open_folder(str(given[project] or ""))
             keep_changes(folder, page, given)
             job = context.start(folder, [page.stage.name, str(folder)])
             values = [value for other in shown for value in _filled(context, str(given[project]), other.form)]
-        except LorasmithError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
         gr.Info(f"{page.stage.name} is in the line as job {job.id}.", duration=3)
         return values
 
@@ -125,13 +124,11 @@ def _run_all(context: Context, pages: list[StagePage], project: Any) -> Any:
     """Makes the function behind "Run all stages": what was changed in any form is kept first."""
 
     def run(given: Mapping[Any, Any]) -> list[Any]:
-        try:
-            folder = open_folder(context, str(given[project] or ""))
+        with faults_told():
+            folder = context.open_folder(str(given[project] or ""))
             for page in pages:
                 keep_changes(folder, page, given)
             job = context.start(folder, ["run", str(folder)])
-        except LorasmithError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
         gr.Info(f"The whole road is in the line as job {job.id}.", duration=3)
         return [value for page in pages for value in _filled(context, str(given[project]), page.form)]
 
@@ -143,10 +140,3 @@ def keep_changes(folder: Path, page: StagePage, given: Mapping[Any, Any]) -> Non
     changed = page.form.changed(given)
     if changed:
         keep_settings(folder, page.stage.name, changed)
-
-
-def open_folder(context: Context, project: str) -> Path:
-    """Gives the folder of the page's project; raises when none is open."""
-    if not project:
-        raise LorasmithError("Open or create a project on the Projects page first.")
-    return context.projects.folder_of(project)

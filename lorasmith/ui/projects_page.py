@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,6 +12,7 @@ from lorasmith.settings.toml import preset_names, preset_note
 from lorasmith.stages.check import checkpoint_faults
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
+from lorasmith.ui.typed import faults_told, typed_path
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 _GO = "(id) => { if (id) window.lorasmith.open(id) }"
@@ -68,23 +68,21 @@ def _create(context: Context) -> Any:
     def create(trigger: str, query: str, checkpoint: str, preset: str, folder: str, site_url: str, tagger: str) -> str:  # noqa: PLR0913 - one per field
         trigger, wishes = trigger.strip(), {"query": query.strip(), "site_url": site_url.strip()}
         chosen: dict[str, dict[str, Any]] = {"site": {name: value for name, value in wishes.items() if value}}
-        try:
+        with faults_told():
             if checkpoint.strip():
                 chosen["train"] = {"checkpoint": _usable_checkpoint(checkpoint)}
             if tagger.strip():
                 chosen["tag"] = {"tagger": tagger.strip()}
-            place = Path(folder.strip()).expanduser() if folder.strip() else context.new_projects / _folder_name(trigger)
+            place = typed_path(folder) if folder.strip() else context.new_projects / _folder_name(trigger)
             Project.create(place, trigger, preset=preset, chosen=chosen).close()
             return context.projects.remember(place).id
-        except LorasmithError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
 
     return create
 
 
 def _usable_checkpoint(typed: str) -> str:
     """Gives the full path of a base model; raises with what is wrong with it."""
-    path = str(Path(typed.strip().strip('"')).expanduser().resolve())  # Windows' "copy as path" puts quotes round it
+    path = str(typed_path(typed).resolve())
     if faults := checkpoint_faults(path):
         raise LorasmithError(" ".join(faults))
     return path
@@ -98,10 +96,8 @@ def _folder_name(trigger: str) -> str:
 
 def _open(context: Context) -> Any:
     def opened(folder: str) -> str:
-        try:
-            return context.projects.remember(Path(folder.strip().strip('"')).expanduser()).id
-        except LorasmithError as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
+        with faults_told():
+            return context.projects.remember(typed_path(folder)).id
 
     return opened
 

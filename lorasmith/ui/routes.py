@@ -34,12 +34,12 @@ _LARGEST_MASK = 30_000_000  # bytes
 _LARGEST_BODY = 2 * _LARGEST_MASK
 _BY_HAND = threading.Lock()  # two quick clicks come in two threads
 _STATIC = Path(__file__).parent / "static"
-Answer = Callable[[Request], Response]
+Answer = Callable[[Context, Request, Any], Response]
 
 
 def routes(context: Context) -> list[Route]:
     """Gives the routes over a context; their paths are relative to the page's address."""
-    table: list[tuple[str, str, Callable[[Context, Request, Any], Response]]] = [
+    table: list[tuple[str, str, Answer]] = [
         ("GET", "/api/health", _health),
         ("GET", "/api/static/{name}", _static),
         ("GET", "/api/state", _state),
@@ -57,7 +57,7 @@ def routes(context: Context) -> list[Route]:
     return [Route(path, _bound(context, answer), methods=[method]) for method, path, answer in table]
 
 
-def _bound(context: Context, answer: Callable[[Context, Request, Any], Response]) -> Any:
+def _bound(context: Context, answer: Answer) -> Any:
     """Makes an endpoint: bodies are JSON, errors are sentences, and the work is done outside the event loop."""
 
     async def endpoint(request: Request) -> Response:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -11,6 +11,10 @@ from lorasmith.errors import LorasmithError
 from lorasmith.folders import uploads_folder
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form
+from lorasmith.ui.typed import faults_told, typed_path
+
+if TYPE_CHECKING:
+    from lorasmith.ui.host import Host
 
 
 def build(context: Context, stage: str, project: Any, form: Form) -> None:
@@ -18,7 +22,7 @@ def build(context: Context, stage: str, project: Any, form: Form) -> None:
     if stage == "download":
         _own_pictures(context, project)
     if stage == "train" and context.host is not None:
-        _loaded_checkpoint(form)
+        _loaded_checkpoint(context.host, form)
 
 
 def _own_pictures(context: Context, project: Any) -> None:
@@ -33,16 +37,12 @@ def _own_pictures(context: Context, project: Any) -> None:
 
 def _add(context: Context) -> Any:
     def add(project: str, folder: str, files: list[str] | None) -> tuple[str, None]:
-        try:
-            if not project:
-                raise LorasmithError("Open or create a project first.")
-            place = context.projects.folder_of(project)
+        with faults_told(OSError):
+            place = context.open_folder(project)
             if not folder.strip() and not files:
                 raise LorasmithError("Name a folder, or drop some files.")
-            source = Path(folder.strip().strip('"')).expanduser() if folder.strip() else _together(files or [])
+            source = typed_path(folder) if folder.strip() else _together(files or [])
             job = context.start(place, ["add", str(place), str(source)])
-        except (LorasmithError, OSError) as error:
-            raise gr.Error(str(error), duration=None, print_exception=False) from error
         gr.Info(f"Adding is in the line as job {job.id}.", duration=3)
         return "", None
 
@@ -62,30 +62,11 @@ def _together(files: list[str]) -> Path:
     return target
 
 
-def _loaded_checkpoint(form: Form) -> None:
-    field = form.fields["checkpoint"]
+def _loaded_checkpoint(host: "Host", form: Form) -> None:
+    def loaded() -> str:
+        with faults_told():
+            return host.trainable_checkpoint()
+
     gr.Button("Train on the WebUI's loaded checkpoint", elem_id="ls-loaded-checkpoint").click(
-        _checkpoint_path, outputs=[field], show_progress="hidden"
+        loaded, outputs=[form.fields["checkpoint"]], show_progress="hidden"
     )
-
-
-def _checkpoint_path() -> str:
-    """Gives the path of what the WebUI has loaded; raises where it cannot be trained on."""
-    from lorasmith.rendering.webui import Webui
-
-    try:
-        webui = Webui.from_environment()
-        found = webui.status().get("checkpoint") if webui else None
-        if not found:
-            raise LorasmithError("The WebUI has no checkpoint loaded yet; make one picture there, then try again.")
-        if found["family"] != "sd1":
-            raise LorasmithError(
-                f"'{found['name']}' is of the family {found['family']}; lorasmith trains on Stable Diffusion 1.x so far."
-            )
-        if found["v_prediction"]:
-            raise LorasmithError(f"'{found['name']}' predicts v; lorasmith trains on models that predict noise so far.")
-        if found["inpainting"]:
-            raise LorasmithError(f"'{found['name']}' is an inpainting model; train on the ordinary one it was made from.")
-    except LorasmithError as error:
-        raise gr.Error(str(error), duration=None, print_exception=False) from error
-    return str(found["path"])

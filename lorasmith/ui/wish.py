@@ -13,6 +13,10 @@ _SHORTEST_PASSWORD = 8
 _SHORTEST_KEY = 16
 
 
+def _usual_folder() -> Path:
+    return Path.home() / "lorasmith"
+
+
 @dataclass(frozen=True)
 class Serving:
     """How the page is served."""
@@ -24,7 +28,7 @@ class Serving:
     browser: bool = True
     key: str = ""  # inside a WebUI: what its pass-through shows
     root_path: str = ""
-    new_projects: Path = field(default_factory=lambda: Path.home() / "lorasmith")
+    new_projects: Path = field(default_factory=_usual_folder)
     give_back_gpu: bool = True
     child: bool = False
 
@@ -34,18 +38,18 @@ def child_serving(config: Mapping[str, Any], folder: Path | None = None) -> Serv
     key = str(config.get("key", ""))
     if len(key) < _SHORTEST_KEY:
         raise UsageError("The first line of input must be a JSON object with a `key` of 16 characters or more.")
-    bridge = config.get("bridge") or {}
-    if bridge:
-        os.environ["LORASMITH_WEBUI_URL"] = str(bridge["url"])
-        os.environ["LORASMITH_WEBUI_TOKEN"] = str(bridge["token"])
-        os.environ["LORASMITH_WEBUI_VERIFY"] = "1" if bridge.get("verify", True) else "0"
+    if bridge := config.get("bridge"):
+        from lorasmith.rendering.webui_client import TOKEN, URL, VERIFY
+
+        os.environ.update({URL: str(bridge["url"]), TOKEN: str(bridge["token"])})
+        os.environ[VERIFY] = "1" if bridge.get("verify", True) else "0"
     projects = str(config.get("projects") or "")
     return Serving(
         folder,
         port=int(config.get("port") or 0),
         key=key,
         root_path=str(config.get("root_path", "")),
-        new_projects=Path(projects).expanduser() if projects else Path.home() / "lorasmith",
+        new_projects=Path(projects).expanduser() if projects else _usual_folder(),
         give_back_gpu=bool(config.get("give_back_gpu", True)),
         browser=False,
         child=True,

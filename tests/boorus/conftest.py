@@ -7,7 +7,7 @@ import pytest
 
 from lorasmith.boorus.client import Client
 from lorasmith.boorus.e621 import E621
-from lorasmith.boorus.limiter import Pace
+from lorasmith.boorus.limiter import Pace, SharedTurns
 from lorasmith.boorus.sites import find_site
 from lorasmith.demo.server import DemoBooru
 from tests.demo.plain import PlainPost
@@ -18,6 +18,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.turns = SharedTurns(":memory:")
         self.slept: list[float] = []
 
     def read(self) -> float:
@@ -28,7 +29,7 @@ class Clock:
         self.now += seconds
 
     def pace(self, **changes: float) -> Pace:
-        return Pace(clock=self.read, sleep=self.sleep, jitter=lambda: 0.5, **changes)
+        return Pace(clock=self.read, sleep=self.sleep, jitter=lambda: 0.5, turns=self.turns, **changes)
 
 
 @pytest.fixture

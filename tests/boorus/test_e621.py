@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from lorasmith.boorus.booru import open_booru
 from lorasmith.boorus.e621 import E621, MOST_TERMS, sent_query
+from lorasmith.boorus.families import open_booru
 from lorasmith.demo.server import DemoBooru
 from lorasmith.demo.server_faults import Fault
 from lorasmith.errors import RefusedError, SiteError
@@ -76,10 +76,10 @@ def test_a_post_that_is_not_visible_has_no_address(serve: Serve, open_at: Open) 
 
 def test_tag_counts_and_aliases_are_read(booru: DemoBooru, open_at: Open) -> None:
     opened = open_at(booru)
-    assert opened.tag_counts(["fox", "unheard_of", "cub"]) == {"fox": 700, "unheard_of": 0}
+    assert {tag: facts.posts for tag, facts in opened.tag_facts(["fox", "unheard_of", "cub"]).items()} == {"fox": 700, "unheard_of": 0}
     assert opened.aliases(["vulpine", "fox"]) == {"vulpine": "fox"}
     assert opened.aliases(["nothing"]) == {}
-    assert len(opened.tag_counts(f"tag_{number}" for number in range(200))) == 200
+    assert len(opened.tag_facts(f"tag_{number}" for number in range(200))) == 200
 
 
 def test_every_query_carries_the_key_negative_once(booru: DemoBooru, open_at: Open) -> None:
@@ -97,7 +97,7 @@ def test_refused_posts_are_dropped_and_only_counted(serve: Serve, open_at: Open)
     worse = replace(worse, tags={"lore": ("young_(lore)",)})
     opened = open_at(serve([good, bad, worse]))
     assert [post.id for post in opened.search("order:score", 9)] == [1]
-    assert opened.refused == 2
+    assert len(opened.refused) == 2
     assert [post.id for post in opened.by_ids([1, 2, 3])] == [1]
 
 

@@ -177,7 +177,7 @@ def test_a_kill_in_the_middle_leaves_a_part_and_the_next_run_goes_on(
     booru.faults.add(Fault("slow", "/data/"))
     program = (
         "from pathlib import Path\n"
-        "from lorasmith.boorus.booru import open_booru\n"
+        "from lorasmith.boorus.families import open_booru\n"
         f"booru = open_booru('e621', url='{booru.url}', requests_per_second=100)\n"
         f"booru.fetch(next(booru.search('solo', 1)), Path({str(tmp_path)!r}))\n"
     )

@@ -10,7 +10,8 @@ def test_every_row_is_asked_over_https_and_serves_from_its_own_hosts(name: str) 
     assert site.name == name
     assert site.url.startswith("https://")
     assert not site.url.endswith("/")
-    assert all(demand_allowed(site, f"https://{host}/x") == host for host in site.hosts)
+    for host in (site.host, *(f"img{host}" if host.startswith(".") else host for host in site.file_hosts)):
+        assert demand_allowed(site, f"https://{host}/x") == host
 
 
 def test_an_unknown_site_names_the_nearest_one() -> None:
@@ -30,7 +31,7 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 def test_another_address_serves_its_files_itself() -> None:
     site = find_site("e621", "http://127.0.0.1:8021/")
     assert site.url == "http://127.0.0.1:8021"
-    assert site.hosts == {"127.0.0.1:8021"}
+    assert (site.host, site.file_hosts) == ("127.0.0.1:8021", ("127.0.0.1:8021",))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lorasmith.errors import LorasmithError
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.store import Store
 from lorasmith.project.project import Project
@@ -26,6 +27,7 @@ class Wanting:
         self.lora_dir = lora_dir
         self.told: list[str] = []
         self.troubles: dict[str, list[WebuiError]] = {}
+        self.checkpoint: dict[str, Any] | None = None
 
     def _do(self, what: str) -> None:
         self.told.append(what)
@@ -33,7 +35,7 @@ class Wanting:
             raise self.troubles[what].pop(0)
 
     def status(self) -> dict[str, Any]:
-        return {"lora_dir": str(self.lora_dir)}
+        return {"lora_dir": str(self.lora_dir), "checkpoint": self.checkpoint}
 
     def refresh_loras(self) -> None:
         self._do("refresh")
@@ -169,6 +171,21 @@ def test_a_fault_of_any_kind_does_not_end_the_following(training: tuple[Host, Pa
     (training[1] / "runs" / "001" / "events.jsonl").unlink()
     save(training[1], "a.safetensors")
     until(lambda: "grid" in webui.told)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [({"family": "sdxl"}, "sdxl"), ({"v_prediction": True}, "predicts v"), ({"inpainting": True}, "inpainting model")],
+)
+def test_only_a_checkpoint_that_can_be_trained_on_is_offered(webui: Wanting, facts: dict[str, Any], words: str) -> None:
+    host = Host(webui)  # type: ignore[arg-type]
+    with pytest.raises(LorasmithError, match="no checkpoint loaded"):
+        host.trainable_checkpoint()
+    webui.checkpoint = {"name": "fox", "path": "/fox", "family": "sd1", "v_prediction": False, "inpainting": False}
+    assert host.trainable_checkpoint() == "/fox"
+    webui.checkpoint |= facts
+    with pytest.raises(LorasmithError, match=words):
+        host.trainable_checkpoint()
 
 
 def test_the_client_is_only_made_where_a_webui_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

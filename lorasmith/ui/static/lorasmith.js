@@ -5,13 +5,11 @@
   const asked = new URLSearchParams(location.search);
   let state = null;
   let chosen = {}; // stage -> {page, show}
-  let drawn = {}; // stage -> what its view was drawn from
   let lost = 0;
   let looking = false;
   let again = false; // somebody wants to know more while an answer is on its way
   let seen = Number(sessionStorage.getItem("ls-seen") || 0); // the newest ended job that was put away
 
-  const $ = (selector, root) => (root || document).querySelector(selector);
   const all = (selector, root) => Array.from((root || document).querySelectorAll(selector));
 
   function make(tag, attributes, ...inside) {

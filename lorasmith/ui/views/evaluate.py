@@ -32,7 +32,7 @@ def view(project: Project, ask: Ask) -> str:
 def _scores(content: dict[str, object]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     """Gives a row per epoch and weight: likeness, and the share followed of each kind of prompt."""
     base, cells = content.get("base"), content.get("cells")
-    columns = [one for one in ([base] if isinstance(base, dict) else []) + (cells if isinstance(cells, list) else [])]
+    columns = ([base] if isinstance(base, dict) else []) + (cells if isinstance(cells, list) else [])
     kinds = sorted({kind for one in columns for kind in one.get("followed", {})})
     rows = []
     for one in columns:

@@ -20,7 +20,7 @@ def view(project: Project, ask: Ask) -> str:
     counts = Counter(tag for caption in captions.values() for tag in set(tags_of_caption(caption.text)))
     rows = [(tag, count, f"{count / len(captions):.0%}") for tag, count in counts.most_common(_ROWS)]
     part, pager = paged([project.pictures.get(name) for name in captions if project.pictures.find(name)], ask)
-    tiles = (tile(ask, picture, captions[picture.name].text, mark="ls-wide") for picture in part)
+    tiles = (tile(ask, picture, captions[picture.name].text) for picture in part)
     return (
         html.section("Absorbed by the trigger", html.note(", ".join(core) or "nothing"))
         + html.section(f"{len(counts)} tags in {len(captions)} captions", html.table(("tag", "captions", "share"), rows))
