@@ -46,14 +46,15 @@ class _RoomFirst:
 
     def _go(self) -> None:
         try:
-            self._in_background(self._release, wait_for=None)
+            self._in_background(self._release, enough=self._stopped.is_set)
             if not self._stopped.is_set():
                 self._work = self._start()
                 self._see_through(self._work)
         except Exception as error:  # noqa: BLE001 - whatever it was, the job must end and say so
             self._fault = f"It could not be started: {error}"
         finally:
-            self._in_background(self._restore, wait_for=_RESTORING)
+            until = time.monotonic() + _RESTORING
+            self._in_background(self._restore, enough=lambda: time.monotonic() > until)
 
     def _see_through(self, work: Work) -> None:
         while work.state() is None:
@@ -61,18 +62,17 @@ class _RoomFirst:
             if self._stopped.is_set():
                 work.ask_to_stop()
 
-    def _in_background(self, act: Callable[[], None], wait_for: float | None) -> None:
-        """Asks the other one, and waits: for `wait_for` seconds, or until the job is stopped.
+    def _in_background(self, act: Callable[[], None], enough: Callable[[], bool]) -> None:
+        """Asks the other one, and waits until it has done so or `enough` says that it was long enough.
 
         It may be in the middle of a long picture. What was asked stands in its line then, and what is asked later stands
         behind that, so the order is right without anybody waiting here.
         """
         asking = threading.Thread(target=self._try, args=(act,), name=f"asks for the GPU of {self._stage}", daemon=True)
         asking.start()
-        until = time.monotonic() + (wait_for or 0)
         while asking.is_alive():
             asking.join(_LOOK_EVERY)
-            if time.monotonic() > until if wait_for is not None else self._stopped.is_set():
+            if enough():
                 return
 
     def _try(self, act: Callable[[], None]) -> None:

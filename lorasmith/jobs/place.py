@@ -102,7 +102,7 @@ class ChildWork:
         """Gives what the command answered; the end of its log where it died without a word."""
         self._listener.join(timeout=5)
         code = self._child.poll()
-        if code and "error" not in self._answer and code != INTERRUPTED and not self._answer:
+        if code and code != INTERRUPTED and not self._answer:
             return {"error": f"It ended with code {code}. {last_line(self._log)}".strip()}
         return self._answer
 

@@ -105,11 +105,12 @@ class Queue:
     # the thread
 
     def _bring_back(self) -> None:
-        """Puts back in the line what was running when the last queue was killed."""
+        """Puts back in the line what was running when the last queue was killed.
+
+        Its process may still live: its input has ended with that queue, so it is about to go, and its turn comes after.
+        """
         for job in self.store.open():
-            if job.state == "running" and not processes.is_the_same(job.pid, job.born):
-                self.store.change(job.id, state="waiting", pid=None, born=None)
-            elif job.state == "running":  # its input has ended with the queue that died: it is about to go
+            if job.state == "running":
                 self.store.change(job.id, state="waiting")
 
     def _go(self) -> None:
@@ -148,7 +149,7 @@ class Queue:
         except Exception as error:  # noqa: BLE001 - one job that cannot be started must not keep the others
             return self.store.change(job.id, state="failed", ended=now(), error=f"It could not be started: {error}.")
         self._working[job.id] = work
-        return self._name_process(self.store.change(job.id, state="running", started=now()), work)
+        return self._name_process(self.store.change(job.id, state="running", started=now(), pid=None, born=None), work)
 
     def _name_process(self, job: Job, work: Work) -> Job:
         """Writes down which process works on a job: after a crash of this one, it must have gone before the next begins."""

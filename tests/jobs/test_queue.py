@@ -156,6 +156,23 @@ def test_what_was_running_when_the_queue_was_killed_runs_again(tmp_path: Path) -
     queue.close()
 
 
+def test_what_still_works_for_a_queue_that_was_killed_has_its_next_turn_when_it_has_gone(tmp_path: Path) -> None:
+    last = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    store = Store(tmp_path / "jobs" / "jobs.db")
+    job = store.add(Path("/a"), ("train",), "gpu")
+    store.change(job.id, state="running", pid=last.pid, born=processes.birth_of(last.pid))
+    store.close()
+    place = StubPlace()
+    queue = Queue(tmp_path / "jobs", place)
+    time.sleep(0.6)
+    assert queue.store.get(job.id).state == "waiting" and not place.started  # type: ignore[union-attr]
+    last.kill()
+    last.wait()
+    until(lambda: place.names == ["train"])
+    assert queue.store.get(job.id).pid is None  # type: ignore[union-attr]
+    queue.close()
+
+
 def test_a_second_queue_on_the_same_folder_is_refused_with_a_sentence(queue: Queue, tmp_path: Path) -> None:
     with pytest.raises(LorasmithError, match="already running"):
         Queue(tmp_path / "jobs", StubPlace())
