@@ -3,6 +3,8 @@
 import json
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -102,21 +104,21 @@ class Host:
 
     def _go(self, queue: Queue) -> None:
         """Looks into the projects of the latest trainings: their files come one by one, the last at the end."""
-        pause = _LOOK_EVERY
-        while not self._closing.wait(pause):
-            pause = _LOOK_EVERY
-            try:
+        troubles: dict[str, None] = {}  # of the last round, each once
+        while not self._closing.wait(_AFTER_TROUBLE if troubles else _LOOK_EVERY):
+            troubles.clear()
+            with _kept_in(troubles):
                 if self._owed and not self._holders:
                     self._webui.restore_gpu()
                     self._owed = False
                 for job in queue.store.latest(count=_TRAININGS):
-                    if job.stage in _TRAINS and job.started and (job.state == "running" or job.id not in self._settled):
-                        waits = self._bring(job.folder, datetime.fromisoformat(job.started).timestamp() - 1)
-                        if not waits and job.state not in OPEN:
-                            self._settled.add(job.id)
-            except Exception as error:  # noqa: BLE001 - a thread that dies tells nobody
-                self._say(str(error))
-                pause = _AFTER_TROUBLE
+                    if job.stage in _TRAINS and job.started and job.id not in self._settled:
+                        with _kept_in(troubles):  # one project's trouble is none of the others'
+                            waits = self._bring(job.folder, datetime.fromisoformat(job.started).timestamp() - 1)
+                            if not waits and job.state not in OPEN:
+                                self._settled.add(job.id)
+            if troubles:
+                self._say(" ".join(troubles))
 
     def _bring(self, folder: Path, since: float) -> bool:
         """Publishes and draws what was saved since a moment; gives whether something waits for the WebUI's model.
@@ -162,7 +164,7 @@ class Host:
             self._say(f"No test grid of {published.name}: {error}")  # a wrong family stays wrong
             return str(error)
         self._say(f"The test grid of {published.name} took {drawn.seconds:.0f} s.")
-        return Path(drawn.file).name
+        return drawn.file.name
 
     def _tell(self, progress: Progress) -> None:
         self.word = f"Test grid: {progress.done} of {progress.total} {progress.note}"
@@ -172,3 +174,12 @@ class Host:
             self.word = words
             sys.stderr.write(f"{words}\n")
             sys.stderr.flush()
+
+
+@contextmanager
+def _kept_in(troubles: dict[str, None]) -> Iterator[None]:
+    """Keeps what went wrong, of any kind: a thread that dies tells nobody."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        troubles[str(error)] = None

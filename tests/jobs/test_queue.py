@@ -169,7 +169,7 @@ def test_what_still_works_for_a_queue_that_was_killed_has_its_next_turn_when_it_
     last.kill()
     last.wait()
     until(lambda: place.names == ["train"])
-    assert queue.store.get(job.id).pid is None  # type: ignore[union-attr]
+    until(lambda: queue.store.get(job.id).pid is None)  # type: ignore[union-attr]
     queue.close()
 
 

@@ -60,7 +60,7 @@ def webui(tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch) -> Wanti
 
     class Grid:
         seconds = 1.0
-        file = "grid.png"
+        file = Path("grid.png")
 
     def draw(project: Project, published: Path, renderer: object, report: object) -> Grid:
         made._do("grid")
@@ -171,6 +171,23 @@ def test_a_fault_of_any_kind_does_not_end_the_following(training: tuple[Host, Pa
     (training[1] / "runs" / "001" / "events.jsonl").unlink()
     save(training[1], "a.safetensors")
     until(lambda: "grid" in webui.told)
+
+
+def test_a_fault_in_one_project_does_not_keep_back_the_files_of_another(
+    training: tuple[Host, Path], webui: Wanting, tmp_path: Path
+) -> None:
+    spoiled = tmp_path / "spoiled"
+    with Project.create(spoiled, "mia") as project:
+        (project.runs / "001").mkdir(parents=True)
+        (project.runs / "001" / "events.jsonl").write_text('{"event": "saved", "time": "soon"}\n', encoding="utf-8")
+    store = Store(tmp_path / "jobs" / "jobs.db")
+    newest = store.add(spoiled, ("train",), "gpu")  # is looked at first
+    store.change(newest.id, state="done", started=newest.made)
+    store.close()
+    until(lambda: training[0].word)
+    save(training[1], "a.safetensors")
+    until(lambda: "grid" in webui.told)
+    until(lambda: "could not convert" in training[0].word)  # and is told all the same
 
 
 @pytest.mark.parametrize(
