@@ -24,7 +24,10 @@ def arrived(model: type[StageSettings], *words: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("stage", TABLES)
-def test_every_setting_is_a_flag_with_its_help(stage: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_setting_is_a_flag_with_its_help(
+    stage: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # long names are broken over two lines of a narrow terminal
     app = App(help_format="plaintext", result_action="return_value")
     app.command(with_flags(lambda folder, **flags: None, TABLES[stage]), name=stage)
     app([stage, "--help"])

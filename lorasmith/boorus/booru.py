@@ -1,7 +1,7 @@
 """What every booru can be asked, whatever its family, and what all families do alike."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -24,6 +24,8 @@ class TagFacts(NamedTuple):
 class Booru(ABC):
     """One site, open for questions. Posts that mark minors never come out of it: `refused` names them, to be counted."""
 
+    orders: Mapping[str, str] = {}  # a setting's `sort_by` -> the term that asks the site for it
+    ids_at_once = 1  # how many ids one question can hold
     solo_or_focus = "~solo ~solo_focus"  # in the family's grammar: alone, or clearly in the foreground
 
     def __init__(self, client: Client) -> None:
@@ -67,9 +69,9 @@ class Booru(ABC):
         """Gives the site's text about a tag, empty where it has none."""
         return ""
 
-    def fetch(self, post: Post, folder: Path) -> Path:
+    def fetch(self, post: Post, folder: Path, quarantine: Path | None = None) -> Path:
         """Downloads the verified file of a post into `folder`; raises `FileError` for this file alone."""
-        return fetch(self.client, post, folder)
+        return fetch(self.client, post, folder, quarantine)
 
     def preview(self, post: Post) -> bytes | None:
         """Gives the bytes of a post's small preview picture, or None where there is none to see."""

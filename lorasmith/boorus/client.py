@@ -3,12 +3,15 @@
 import base64
 import json
 import sqlite3
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urljoin
 
 import requests
+import urllib3
 
 from lorasmith import __version__
 from lorasmith.boorus.faults import NotFoundError
@@ -18,9 +21,11 @@ from lorasmith.errors import SiteBlocked, SiteError, UsageError
 from lorasmith.folders import data_folder
 
 JSON_CEILING = 32 << 20  # bytes; 320 posts with all their tags are about 2 MB
+_BLOCK = 1 << 16
 TIMEOUT = (15, 60)  # seconds to connect, and between two blocks
 _BUSY = frozenset((429, 500, 502, 503, 504, *range(520, 530)))
 _MOVED = frozenset((301, 302, 303, 307, 308))
+BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)  # of a body on its way
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
@@ -38,6 +43,7 @@ class Client:
     def __init__(self, site: Site, pace: Pace | None = None, user: str = "", api_key: str = "") -> None:
         self.site = site
         self.pace = pace or Pace()
+        self.stopped = threading.Event()  # set by whoever calls the work off: nothing more is asked or read
         self._session = requests.Session()
         self._session.auth = _unchanged  # or requests would look for a login in ~/.netrc
         self._session.trust_env = not is_loopback(site.url)
@@ -54,10 +60,10 @@ class Client:
             try:
                 with response:
                     self._demand_json(response)
-                    return _read_json(response, self.site.host)
-            except _BROKEN:
+                    return self._read_json(response)
+            except BROKEN:
                 continue
-        raise SiteError(f"{self.site.host} broke off its answer three times; try again later.")
+        raise SiteError(f"{self.site.host} broke off its answer three times, or let it trickle; try again later.")
 
     def get(
         self, url: str, params: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
@@ -71,7 +77,9 @@ class Client:
         while failures < self.pace.tries:
             host = demand_allowed(self.site, url)
             limiter = self._limiter(host)
-            limiter.wait()
+            limiter.wait(self.stopped)
+            if self.stopped.is_set():
+                raise SiteError(f"The work was called off before {host} was asked.")
             try:
                 response = self._session.get(
                     url,
@@ -99,6 +107,32 @@ class Client:
             with response:
                 self._be_patient(limiter, response, failures)
         raise SiteError(f"{demand_allowed(self.site, url)} {why}, {failures} times in a row; try again later.")
+
+    def blocks(self, response: requests.Response) -> Iterator[bytes]:
+        """Gives the body as it arrives; raises `ConnectionError` when it only trickles, or when the work is called off."""
+        started, got = time.monotonic(), 0
+        while not self.stopped.is_set():
+            block = _some(response)
+            if not block:
+                return
+            got += len(block)
+            yield block
+            took = time.monotonic() - started
+            if took > self.pace.patience and got < took * self.pace.slowest_bytes:
+                raise ConnectionError("the answer only trickles")
+        raise ConnectionError("called off")
+
+    def _read_json(self, response: requests.Response) -> Any:
+        """Reads a JSON body of bounded size; NaN, Infinity and endless numbers are not JSON."""
+        body = bytearray()
+        for block in self.blocks(response):
+            body += block
+            if len(body) > JSON_CEILING:
+                raise SiteError(f"{self.site.host} answered with more than {JSON_CEILING >> 20} MB of data; it is not read.")
+        try:
+            return json.loads(bytes(body), parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise SiteError(f"{self.site.host} answered with data that is not JSON; try again later.") from error
 
     def _limiter(self, host: str) -> Limiter:
         """Gives the limiter of a host; raises `SiteError` while it is left alone."""
@@ -211,8 +245,8 @@ def _reason(response: requests.Response) -> str:
     if "json" not in response.headers.get("Content-Type", "").lower():
         return ""
     try:
-        answer = json.loads(next(response.iter_content(8192), b""))
-    except (ValueError, RecursionError, requests.RequestException):
+        answer = json.loads(_some(response)[:8192])
+    except (ValueError, RecursionError, *BROKEN):
         return ""
     if not isinstance(answer, dict):
         return ""
@@ -228,17 +262,10 @@ def _short(error: Exception) -> str:
     return "no answer in time" if isinstance(error, requests.Timeout) else "no connection"
 
 
-def _read_json(response: requests.Response, host: str) -> Any:
-    """Reads a JSON body of bounded size; NaN, Infinity and endless numbers are not JSON."""
-    body = bytearray()
-    for block in response.iter_content(1 << 16):
-        body += block
-        if len(body) > JSON_CEILING:
-            raise SiteError(f"{host} answered with more than {JSON_CEILING >> 20} MB of data; it is not read.")
-    try:
-        return json.loads(bytes(body), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise SiteError(f"{host} answered with data that is not JSON; try again later.") from error
+def _some(response: requests.Response) -> bytes:
+    """Gives the bytes that are there, at most a block; a plain read would wait for a whole one, however slowly it comes."""
+    data: bytes = response.raw.read1(_BLOCK, decode_content=True)
+    return data
 
 
 def _no_constant(name: str) -> None:

@@ -26,6 +26,13 @@ CATEGORIES = ("general", "artist", "contributor", "copyright", "character", "spe
 class E621(Booru):
     """One e621-like site, open for questions."""
 
+    ids_at_once = PAGE
+    orders = {  # noqa: RUF012 - a table, never changed
+        "score_desc": "order:score", "score_asc": "order:score_asc", "fav_count_desc": "order:favcount",
+        "fav_count_asc": "order:favcount_asc", "date_desc": "order:created", "date_asc": "order:created_asc",
+        "id_desc": "order:id_desc", "id_asc": "order:id",
+    }  # fmt: skip
+
     def count(self, query: str) -> int:
         """Says how many posts a search finds; the site stops counting at 240,001."""
         return self._count(sent_query(query))[0]

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 import requests
 
-from lorasmith.boorus.client import Client
+from lorasmith.boorus.client import BROKEN, Client
 from lorasmith.boorus.faults import DamagedFileError, MissingFileError, NotFoundError
 from lorasmith.boorus.post import Post
 from lorasmith.errors import RefusedError, SiteBlocked
@@ -19,17 +20,16 @@ from lorasmith.safety import any_refused
 PICTURES = ("png", "jpg", "webp", "gif")
 CEILING = 100 << 20  # bytes; the largest file that e621 takes
 PREVIEW_CEILING = 2 << 20  # bytes; a preview has about 15 thousand
-_BLOCK = 1 << 16
 _TRIES = 4
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
-def fetch(client: Client, post: Post, folder: Path) -> Path:
+def fetch(client: Client, post: Post, folder: Path, quarantine: Path | None = None) -> Path:
     """Downloads the file of `post` as `<site>_<id>.<what it really is>` and gives its path; one that is there is kept.
 
     Raises `MissingFileError` or `DamagedFileError` for this file alone, `SiteBlocked` or `SiteError` when the site is
     the trouble, `DiskFull`. An interrupted download goes on from its `.part`; the md5 decides in the end, after one
-    clean second try.
+    clean second try. What came damaged twice is put into the folder `quarantine`, where there is one, for a person to see.
     """
     url = _demand_fetchable(post)
     if (there := finished(post, folder)) is not None:
@@ -42,9 +42,18 @@ def fetch(client: Client, post: Post, folder: Path) -> Path:
             part.unlink(missing_ok=True)
             why = _download(client, post, url, part)
         if why:
-            part.unlink(missing_ok=True)
-            raise DamagedFileError(f"The file of {post.name} came damaged twice ({why}); it was left out.")
+            raise DamagedFileError(f"The file of {post.name} came damaged twice ({why}); {_put_away(part, quarantine)}.")
         return _finish(post, part)
+
+
+def _put_away(part: Path, quarantine: Path | None) -> str:
+    """Moves a damaged file out of the way, under a name that no program opens as a picture; says what became of it."""
+    if quarantine is None or not part.is_file():
+        part.unlink(missing_ok=True)
+        return "it was left out"
+    quarantine.mkdir(parents=True, exist_ok=True)
+    move_into_place(part, quarantine / f"{part.stem}.damaged")
+    return f"it was left out, and lies in {quarantine.name}/"
 
 
 def fetch_preview(client: Client, post: Post) -> bytes | None:
@@ -54,11 +63,11 @@ def fetch_preview(client: Client, post: Post) -> bytes | None:
     try:
         with client.get(post.preview_url, headers={"Accept-Encoding": "identity"}) as response:
             body = bytearray()
-            for block in response.iter_content(_BLOCK):
+            for block in client.blocks(response):
                 body += block
                 if len(body) > PREVIEW_CEILING:
                     return None
-    except (NotFoundError, requests.RequestException):
+    except (NotFoundError, *BROKEN):
         return None
     return bytes(body) if true_extension(bytes(body[:HEAD_BYTES])) else None
 
@@ -96,7 +105,7 @@ def _download(client: Client, post: Post, url: str, part: Path) -> str:
             try:
                 if not _fill(client, url, part, have, announced):
                     return "more bytes than announced"
-            except (requests.RequestException, ConnectionError):
+            except BROKEN:
                 if failures < _TRIES:
                     client.pace.sleep(client.pace.delay(failures))
                 continue
@@ -121,7 +130,7 @@ def _fill(client: Client, url: str, part: Path, have: int, announced: int) -> bo
             raise ConnectionError("the site cannot go on there")  # the next try starts over
         going_on = response.status_code == 206
         with part.open("ab" if going_on else "wb") as stream:
-            return _write(response, stream, have if going_on else 0, announced)
+            return _write(client.blocks(response), stream, have if going_on else 0, announced)
 
 
 def _continues(response: requests.Response, have: int) -> bool:
@@ -129,8 +138,8 @@ def _continues(response: requests.Response, have: int) -> bool:
     return match is not None and int(match[1]) == have
 
 
-def _write(response: requests.Response, stream: BinaryIO, have: int, announced: int) -> bool:
-    for block in response.iter_content(_BLOCK):
+def _write(blocks: Iterable[bytes], stream: BinaryIO, have: int, announced: int) -> bool:
+    for block in blocks:
         have += len(block)
         if have > announced:
             return False

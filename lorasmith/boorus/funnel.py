@@ -2,57 +2,84 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
+from itertools import accumulate
 
 from lorasmith.boorus.post import Post
 from lorasmith.safety import fold
 from lorasmith.settings.tables import DownloadSettings, SiteSettings
 
-# In the order in which they are asked: a post is left out for the first that holds.
-REASONS = (
-    "deleted", "not visible", "do not post", "file type", "file too large", "rating", "blacklist", "area", "score",
-)
 _DO_NOT_POST = "avoid_posting"  # the artist asked boorus not to carry this work
+CONDITIONAL = "conditional_dnp"  # the artist allows it under conditions: taken, and told in the credits
+_PERCENTS = (99, 95, 90, 75, 50, 25)
+_ROUND = (1000, 500, 250, 100, 50, 25, 20, 10, 5, 2, 1)
 
 
 def reject(post: Post, settings: SiteSettings) -> str | None:
     """Says in short words why a post is not taken, or None; score and file size count for a download only."""
-    return next((reason for reason in REASONS if _holds(reason, post, settings)), None)
+    return next((reason for reason, holds in REASONS.items() if holds(post, settings)), None)
 
 
-def _holds(reason: str, post: Post, settings: SiteSettings) -> bool:
-    download = settings if isinstance(settings, DownloadSettings) else None
-    match reason:
-        case "deleted":
-            return post.is_deleted
-        case "not visible":
-            return post.url is None or post.md5 is None
-        case "do not post":
-            return _DO_NOT_POST in post.all_tags
-        case "file type":
-            return ("jpg" if post.ext == "jpeg" else post.ext) not in settings.file_types
-        case "rating":
-            return ("s" if post.rating == "g" else post.rating) not in settings.ratings
-        case "blacklist":
-            return is_blacklisted(post, settings.blacklist)
-        case "area":
-            return post.area < settings.min_area
-        case "score":
-            return download is not None and post.score < download.min_score
-    return download is not None and post.size > download.max_megabytes << 20
+def cannot_be_had(post: Post, settings: SiteSettings) -> str | None:
+    """Says why a post cannot be taken even if a person lists it: there is no file to see, or none to train on."""
+    first = {"not visible": _not_visible, "file type": lambda post, settings: post.ext in ("webm", "mp4", "swf", "zip")}
+    return next((reason for reason, holds in first.items() if holds(post, settings)), None)
 
 
-def is_blacklisted(post: Post, blacklist: Iterable[str]) -> bool:
-    """Says whether an entry of a blacklist holds: all the terms of its line, `-term` for a tag that is not there.
+def _not_visible(post: Post, settings: SiteSettings) -> bool:
+    return post.md5 is None or (post.url is None and not settings.export)  # a row of an export never has an address
 
-    Terms are tags, tags with `*`, or `rating:s`; case, spaces inside and hyphens are folded as everywhere.
+
+def _file_type(post: Post, settings: SiteSettings) -> bool:
+    return ("jpg" if post.ext == "jpeg" else post.ext) not in settings.file_types
+
+
+def _file_too_large(post: Post, settings: SiteSettings) -> bool:
+    return isinstance(settings, DownloadSettings) and post.size > settings.max_megabytes << 20
+
+
+def _rating(post: Post, settings: SiteSettings) -> bool:
+    return post.rating not in settings.ratings and not (post.rating == "g" and "s" in settings.ratings)
+
+
+def _score(post: Post, settings: SiteSettings) -> bool:
+    return isinstance(settings, DownloadSettings) and post.score < settings.min_score
+
+
+# In the order in which they are asked: a post is left out for the first that holds.
+REASONS: dict[str, Callable[[Post, SiteSettings], bool]] = {
+    "deleted": lambda post, settings: post.is_deleted,
+    "not visible": _not_visible,
+    "do not post": lambda post, settings: _DO_NOT_POST in post.all_tags,
+    "rating": _rating,
+    "file type": _file_type,
+    "file too large": _file_too_large,
+    "required tags": lambda post, settings: any(settings.required_tags) and not any_group(post, settings.required_tags),
+    "blacklist": lambda post, settings: any_group(post, settings.blacklist),
+    "date": lambda post, settings: bool(post.created_at) and post.created_at < settings.min_date,
+    "favourites": lambda post, settings: post.fav_count < settings.min_fav_count,
+    "area": lambda post, settings: post.area < settings.min_area,
+    "score": _score,
+}
+
+
+def tag_groups(lines: Iterable[str]) -> list[list[str]]:
+    """Reads the groups of `required_tags` and `blacklist`: `|` parts groups, a comma or a space the tags of one."""
+    groups = (group.replace(",", " ").split() for line in lines for group in line.split("|"))
+    return [group for group in groups if group]
+
+
+def any_group(post: Post, lines: Iterable[str]) -> bool:
+    """Says whether all the terms of one group hold: a tag, one with `*`, `rating:s`, or `-term` for what must not be.
+
+    Case, and hyphens and spaces inside names, are folded as everywhere.
     """
-    entries = [entry.split() for entry in blacklist]
-    if not any(entries):
+    groups = tag_groups(lines)
+    if not groups:
         return False
     tags = {fold(tag) for tag in post.all_tags} | {f"rating:{post.rating}"}
-    return any(terms and all(_term_holds(term, tags) for term in terms) for terms in entries)
+    return any(all(_term_holds(term, tags) for term in terms) for terms in groups)
 
 
 def _term_holds(term: str, tags: Collection[str]) -> bool:
@@ -64,31 +91,37 @@ def _term_holds(term: str, tags: Collection[str]) -> bool:
 
 
 def funnel(posts: Iterable[Post], settings: SiteSettings) -> list[tuple[str, int]]:
-    """Counts how many posts are left after each rule: ("found", 812), ("deleted", 810), …"""
+    """Counts how many posts are left after each rule: ("looked at", 812), ("deleted", 810), …"""
     reasons = Counter(reject(post, settings) for post in posts)
-    left = reasons.total()
-    steps = [("found", left)]
-    for reason in REASONS:
-        left -= reasons[reason]
-        steps.append((reason, left))
-    return steps
+    left = accumulate((-reasons[reason] for reason in REASONS), initial=reasons.total())
+    return list(zip(("looked at", *REASONS), left, strict=True))
 
 
-def counts_at(posts: Iterable[Post], thresholds: Iterable[int]) -> dict[int, int]:
-    """Counts the posts that reach each score."""
-    scores = [post.score for post in posts]
-    return {threshold: sum(score >= threshold for score in scores) for threshold in thresholds}
+def percentiles(scores: Iterable[int]) -> list[tuple[int, int, int]]:
+    """Gives (percentile, score, posts with at least that score) down the tail, from the best one of a hundred."""
+    ordered = sorted(scores, reverse=True)
+    rows = []
+    for percent in _PERCENTS if ordered else ():
+        score = ordered[max(1, math.ceil(len(ordered) * (100 - percent) / 100)) - 1]
+        rows.append((percent, score, sum(each >= score for each in ordered)))
+    return rows
 
 
-def score_at(posts: Iterable[Post], shares: Sequence[float]) -> dict[float, int]:
-    """Gives, for each share (0.25: the best quarter), the score that this share of the posts reaches."""
-    scores = sorted((post.score for post in posts), reverse=True)
-    if not scores:
-        return {}
-    return {share: scores[min(len(scores), max(1, math.ceil(share * len(scores)))) - 1] for share in shares}
+def suggest_min_score(scores: Iterable[int], least: int, most: int) -> int | None:
+    """Gives the roundest minimum score that leaves `least` to `most` posts; None with too few to choose from.
+
+    Where so many posts share a score that nothing fits between, rather more than fewer are left.
+    """
+    ordered = sorted(scores, reverse=True)
+    if len(ordered) <= most:
+        return None
+    highest, lowest = ordered[least - 1], ordered[most] + 1
+    for unit in _ROUND:
+        if (candidate := highest // unit * unit) >= lowest:
+            return candidate
+    return highest
 
 
-def suggest_min_score(posts: Iterable[Post], wanted: int) -> int:
-    """Gives the highest minimum score that leaves `wanted` posts; with fewer posts the lowest, so that all stay."""
-    scores = sorted((post.score for post in posts), reverse=True)
-    return scores[min(wanted, len(scores)) - 1] if scores else 0
+def best_of(posts: Sequence[Post]) -> Post:
+    """Gives the post that stands for a family of twins: the one in the most pixels, lossless, best liked, oldest."""
+    return max(posts, key=lambda post: (post.area, post.ext == "png", post.score, -post.id))

@@ -132,7 +132,8 @@ class Pace:
 
     A request is tried `tries` times; the wait before try n + 1 is `first_wait` * 2**n seconds and a random part on top, at
     most `longest_wait`, or what the site asks for. After `breaker` failures in a row, of whichever requests, a host is left
-    alone for `alone` seconds, by every process of this person.
+    alone for `alone` seconds, by every process of this person. An answer that after `patience` seconds has brought fewer
+    than `slowest_bytes` a second counts as broken off.
     """
 
     requests_per_second: float = 1.0
@@ -141,6 +142,8 @@ class Pace:
     longest_wait: float = 120.0
     breaker: int = 10
     alone: float = 300.0
+    slowest_bytes: float = 500.0
+    patience: float = 60.0
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = field(default_factory=lambda: random.Random().random)
@@ -162,11 +165,11 @@ class Limiter:
         self._pace = pace
         self._turns = turns
 
-    def wait(self) -> None:
-        """Takes the next place in line and sleeps until it has come."""
+    def wait(self, stopped: threading.Event | None = None) -> None:
+        """Takes the next place in line and sleeps until it has come, or the work is called off."""
         start = self._turns.take(self.host, self._interval, self._pace.clock())
-        while (left := start - self._pace.clock()) > 0:
-            self._pace.sleep(min(left, 60.0))
+        while (left := start - self._pace.clock()) > 0 and not (stopped and stopped.is_set()):
+            self._pace.sleep(min(left, 1.0 if stopped else left))
 
     def pause(self, seconds: float) -> None:
         """Lets nothing start for so many seconds from now."""

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorasmith.boorus.funnel import counts_at, funnel, is_blacklisted, reject, score_at, suggest_min_score
+from lorasmith.boorus.funnel import (
+    any_group,
+    best_of,
+    cannot_be_had,
+    funnel,
+    percentiles,
+    reject,
+    suggest_min_score,
+    tag_groups,
+)
 from lorasmith.boorus.post import Post
 from lorasmith.settings.tables import DownloadSettings, ResearchSettings
 
@@ -33,14 +42,19 @@ def test_a_good_post_is_taken() -> None:
         ({"tags": {"artist": ("avoid_posting",)}}, "do not post"),
         ({"ext": "webm"}, "file type"),
         ({"rating": "e"}, "rating"),
-        ({"tags": {"meta": ("animated",)}}, "blacklist"),
+        ({"tags": {"meta": ("animated", "solo")}}, "blacklist"),
+        ({"tags": {"general": ("fox",)}}, "required tags"),
+        ({"created_at": "2019-12-31T23:59:59Z"}, "date"),
+        ({"fav_count": 4}, "favourites"),
         ({"width": 100}, "area"),
         ({"score": 9}, "score"),
         ({"size": 3 << 20}, "file too large"),
     ],
 )
 def test_each_rule_names_its_reason(change: dict[str, object], reason: str) -> None:
-    settings = DownloadSettings(ratings=["s", "q"], min_score=10, max_megabytes=2)
+    settings = DownloadSettings(
+        ratings=["s", "q"], min_score=10, max_megabytes=2, min_fav_count=5, min_date="2020", required_tags=["solo | duo, -wolf"]
+    )
     assert reject(replace(POST, **change), settings) == reason
 
 
@@ -53,14 +67,16 @@ def test_a_general_rating_counts_as_safe_and_jpeg_as_jpg() -> None:
 
 
 def test_a_line_of_a_blacklist_holds_only_as_a_whole() -> None:
-    assert is_blacklisted(POST, ["Blue-Fur"])
-    assert is_blacklisted(POST, ["solo fox"])
-    assert not is_blacklisted(POST, ["solo wolf"])
-    assert is_blacklisted(POST, ["solo -wolf"])
-    assert not is_blacklisted(POST, ["solo -fox", "", "fur"])
-    assert is_blacklisted(POST, ["*_fur"])
-    assert is_blacklisted(POST, ["fox rating:safe"])
-    assert not is_blacklisted(POST, ["fox rating:e"])
+    assert any_group(POST, ["Blue-Fur"])
+    assert any_group(POST, ["solo fox"])
+    assert not any_group(POST, ["solo wolf"])
+    assert any_group(POST, ["solo -wolf"])
+    assert not any_group(POST, ["solo -fox", "", "fur"])
+    assert any_group(POST, ["*_fur"])
+    assert any_group(POST, ["fox rating:safe"])
+    assert any_group(POST, ["wolf | solo, blue_fur"])
+    assert not any_group(POST, ["wolf | solo, green_fur", " | "])
+    assert not any_group(POST, ["fox rating:e"])
 
 
 @given(scores)
@@ -73,24 +89,54 @@ def test_the_funnel_never_widens_and_ends_with_what_is_taken(values: list[int]) 
     assert steps[-1] == sum(reject(post, settings) is None for post in posts)
 
 
-@given(scores.filter(bool), st.integers(1, 80))
-def test_the_suggested_score_leaves_as_many_as_wanted_and_one_more_would_not(values: list[int], wanted: int) -> None:
-    posts = scored(values)
-    suggested = suggest_min_score(posts, wanted)
-    left = counts_at(posts, [suggested, suggested + 1])
-    if len(posts) >= wanted:
-        assert left[suggested] >= wanted > left[suggested + 1]
-    else:
-        assert left[suggested] == len(posts)
+@given(scores, st.integers(1, 40), st.integers(0, 40))
+def test_the_suggested_score_leaves_as_many_as_wanted(values: list[int], least: int, more: int) -> None:
+    suggested = suggest_min_score(values, least, least + more)
+    if len(values) <= least + more:
+        assert suggested is None
+        return
+    left = sum(value >= suggested for value in values)
+    assert left >= least
+    if left > least + more:  # only where no score fits: one point more would leave too few
+        assert sum(value > suggested for value in values) < least
 
 
-@given(scores.filter(bool), st.floats(0.01, 1))
-def test_the_score_of_a_share_is_reached_by_that_share(values: list[int], share: float) -> None:
-    posts = scored(values)
-    score = score_at(posts, [share])[share]
-    assert counts_at(posts, [score])[score] >= share * len(posts) - 1e-9
+def test_a_round_score_is_suggested_where_one_fits() -> None:
+    assert suggest_min_score(range(1000), 150, 300) == 750
+    assert suggest_min_score(range(1000), 150, 160) == 850
+    assert suggest_min_score([7] * 500, 150, 300) == 7
+
+
+@given(scores.filter(bool))
+def test_each_percentile_says_how_many_reach_its_score(values: list[int]) -> None:
+    rows = percentiles(values)
+    assert [percent for percent, _, _ in rows] == sorted((percent for percent, _, _ in rows), reverse=True)
+    for percent, score, count in rows:
+        assert count == sum(value >= score for value in values) >= len(values) * (100 - percent) / 100 - 1e-9
 
 
 def test_no_posts_have_no_scores() -> None:
-    assert score_at([], [0.5]) == {}
-    assert suggest_min_score([], 10) == 0
+    assert percentiles([]) == []
+    assert suggest_min_score([], 10, 20) is None
+
+
+def test_a_row_of_an_export_has_no_address_and_is_looked_at_all_the_same() -> None:
+    row = replace(POST, url=None)
+    assert reject(row, ResearchSettings()) == "not visible"
+    assert reject(row, ResearchSettings(export="posts.csv.gz")) is None
+
+
+def test_what_a_person_lists_is_taken_unless_there_is_no_picture() -> None:
+    assert cannot_be_had(replace(POST, score=-9, rating="e", width=1), DownloadSettings(min_score=5)) is None
+    assert cannot_be_had(replace(POST, url=None), DownloadSettings()) == "not visible"
+    assert cannot_be_had(replace(POST, ext="webm"), DownloadSettings()) == "file type"
+
+
+def test_groups_are_parted_by_bars_and_tags_by_commas_or_spaces() -> None:
+    assert tag_groups(["a, b | c", "", "d e,f | "]) == [["a", "b"], ["c"], ["d", "e", "f"]]
+
+
+def test_of_twins_the_one_in_most_pixels_stands_for_all() -> None:
+    small, lossy = replace(POST, id=1, width=900), replace(POST, id=2, ext="jpg")
+    assert best_of([small, lossy, POST]) == POST
+    assert best_of([small, lossy]) == lossy
