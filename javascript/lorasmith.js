@@ -299,8 +299,11 @@
     if (!opened) {
       opened = true;
       look("open", {});
-    } else if (Date.now() >= askAt) look(last && !last.setup_needed && last.child.state === "stopped" ? "open" : "status",
-      last && !last.setup_needed && last.child.state === "stopped" ? {} : undefined);
+    } else if (Date.now() >= askAt) {
+      const stopped = last && !last.setup_needed && last.child.state === "stopped";
+      if (stopped) look("open", {});
+      else look("status");
+    }
   }
 
   function begin() {

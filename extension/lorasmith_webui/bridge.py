@@ -13,7 +13,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -36,6 +36,7 @@ _LOOK_EVERY = 0.2  # seconds between looks at whether the client is still there
 _log = logging.getLogger("lorasmith")
 
 Work = Callable[["dict[str, Any]"], "dict[str, Any]"]
+Answer = Callable[[Request, "dict[str, Any]"], "Awaitable[dict[str, Any]]"]
 
 
 class _Guard(NamedTuple):
@@ -95,41 +96,41 @@ def _route(path: str, method: str, endpoint: Any) -> list[Route]:
     return [Route(f"{start}{_PREFIX}{path}", endpoint, methods=[method]) for start in ("", "/{before:path}")]
 
 
-def _short(guard: _Guard, work: Work) -> Any:
+def _endpoint(guard: _Guard, answer: Answer) -> Any:
     async def endpoint(request: Request) -> Response:
         refused = _refusal(request, guard.token())
         if refused is not None:
             return refused
         try:
-            body = await _body(request)
-            guard.demand_open()
-            thread = _Thread(lambda: work(body))
-            while not await thread.is_done(within=_LOOK_EVERY):
-                guard.demand_open()
-            return JSONResponse(await thread.result())
+            return JSONResponse(await answer(request, await _body(request)))
         except HostError as error:
             return _error(error)
 
     return endpoint
+
+
+def _short(guard: _Guard, work: Work) -> Any:
+    async def answer(request: Request, body: dict[str, Any]) -> dict[str, Any]:
+        guard.demand_open()
+        thread = _Thread(lambda: work(body))
+        while not await thread.is_done(within=_LOOK_EVERY):
+            guard.demand_open()
+        result: dict[str, Any] = await thread.result()
+        return result
+
+    return _endpoint(guard, answer)
 
 
 def _drawing(guard: _Guard, inpainting: bool) -> Any:
-    async def endpoint(request: Request) -> Response:
-        refused = _refusal(request, guard.token())
-        if refused is not None:
-            return refused
-        try:
-            body = await _body(request)
-            asked = await _Thread(lambda: _understood(body, inpainting)).result()
-            guard.demand_open()
-            task = powers.tasks.add(asked.task, asked.steps)
-            if task is None:
-                raise HostError(400, "bad", f"A task named '{asked.task}' is under way; choose another name.")
-            return JSONResponse(await _drawn(request, asked, task, guard))
-        except HostError as error:
-            return _error(error)
+    async def answer(request: Request, body: dict[str, Any]) -> dict[str, Any]:
+        asked = await _Thread(lambda: _understood(body, inpainting)).result()
+        guard.demand_open()
+        task = powers.tasks.add(asked.task, asked.steps)
+        if task is None:
+            raise HostError(400, "bad", f"A task named '{asked.task}' is under way; choose another name.")
+        return await _drawn(request, asked, task, guard)
 
-    return endpoint
+    return _endpoint(guard, answer)
 
 
 def _understood(body: dict[str, Any], inpainting: bool) -> Asked:

@@ -9,8 +9,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from lorasmith_webui import hosts, model_files
@@ -104,28 +104,19 @@ def _version(entry: Any) -> str:
     return str(getattr(getattr(entry, "sd_version", None), "name", "Unknown"))
 
 
-# what changes something: one at a time, in the host's own queue
-
-
-@contextmanager
-def _in_line(task: Task | None = None) -> Iterator[None]:
-    """Waits for the host's queue like any of the person's jobs."""
-    with hosts.queue_lock():
-        if task is not None and task.called_off:
-            raise HostError(409, "interrupted", "The picture was called off while it waited for its turn.")
-        yield
+# what changes something: one at a time, in the host's own queue, like any of the person's jobs
 
 
 def refresh_loras() -> dict[str, Any]:
     """Has the host look through its LoRA folder again, and lists what it found."""
-    with _in_line():
+    with hosts.queue_lock():
         hosts.refresh_loras()
         return loras()
 
 
 def switch(title: str) -> dict[str, Any]:
     """Selects and loads another checkpoint; nothing is written to the person's settings file."""
-    with _in_line():
+    with hosts.queue_lock():
         _demand_gpu()
         info = _checkpoint(title)
         hosts.switch_checkpoint(info)
@@ -141,7 +132,7 @@ def release_gpu() -> str:
     newer order has come, as whoever wants the GPU back gives one.
     """
     is_newest = _gpu_order()
-    with _in_line():
+    with hosts.queue_lock():
         before = hosts.gpu_is_given_back()
         hosts.note_gpu(True)  # before the look: an order that comes from now on finds something to bring back
         try:
@@ -239,13 +230,13 @@ def draw(asked: Asked, task: Task) -> dict[str, Any]:
     """Draws one picture in its turn, and checks that it is the one that was asked for."""
     shared = importlib.import_module("modules.shared")
     try:
-        with _in_line(task):
+        with hosts.queue_lock():
             _demand_gpu()
             if _settings(asked):
                 # A change that the person just made in the Settings had the lock before us and is about to be saved with
                 # all other settings: ours must not stand among them yet.
                 time.sleep(_SETTLE)
-            settings = _settings(asked)
+            settings = _settings(asked)  # anew: the person may have chosen another checkpoint meanwhile
             fields = _fields(asked)
             began = time.monotonic()
             begun = True  # also where the host fails half-way through beginning
