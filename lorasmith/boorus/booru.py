@@ -53,9 +53,9 @@ class Booru(ABC):
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none."""
 
-    @abstractmethod
     def aliases(self, names: Iterable[str]) -> dict[str, str]:
         """Gives the name that the site uses instead, for each of the names that is an alias."""
+        return {}
 
     @abstractmethod
     def total_posts(self) -> int | None:

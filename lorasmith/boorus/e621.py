@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from lorasmith.boorus.answers import Fields, read_list, read_posts
 from lorasmith.boorus.booru import Booru, TagFacts, chunks
+from lorasmith.boorus.faults import NotFoundError
 from lorasmith.boorus.post import Post
 from lorasmith.errors import SiteError
 from lorasmith.safety import KEY_NEGATIVE, demand_safe_query, is_refused
@@ -77,9 +79,10 @@ class E621(Booru):
         """Gives the site's text about a tag in its own markup (DText), empty where it has none."""
         if is_refused(tag):
             return ""
-        for page in self._rows("/wiki_pages.json", "wiki_pages", {"search[title]": tag, "limit": 1}):
-            if page.text("title", "") == tag:
-                return page.text("body", "")
+        with suppress(NotFoundError):  # a mirror without a wiki
+            for page in self._rows("/wiki_pages.json", "wiki_pages", {"search[title]": tag, "limit": 1}):
+                if page.text("title", "") == tag:
+                    return page.text("body", "")
         return ""
 
     def aliases(self, names: Iterable[str]) -> dict[str, str]:

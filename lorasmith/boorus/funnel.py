@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import accumulate
 
@@ -12,6 +13,7 @@ from lorasmith.settings.tables import DownloadSettings, SiteSettings
 
 _DO_NOT_POST = "avoid_posting"  # the artist asked boorus not to carry this work
 CONDITIONAL = "conditional_dnp"  # the artist allows it under conditions: taken, and told in the credits
+_ALWAYS_TOLD = ("rating", "file type", "blacklist", "area")
 _PERCENTS = (99, 95, 90, 75, 50, 25)
 _ROUND = (1000, 500, 250, 100, 50, 25, 20, 10, 5, 2, 1)
 
@@ -91,19 +93,32 @@ def _term_holds(term: str, tags: Collection[str]) -> bool:
 
 
 def funnel(posts: Iterable[Post], settings: SiteSettings) -> list[tuple[str, int]]:
-    """Counts how many posts are left after each rule: ("looked at", 812), ("deleted", 810), …"""
+    """Counts how many posts are left after each rule: ("looked at", 812), ("deleted", 810), …
+
+    A rule that costs nothing is left out, unless it is one that everybody asks about.
+    """
     reasons = Counter(reject(post, settings) for post in posts)
-    left = accumulate((-reasons[reason] for reason in REASONS), initial=reasons.total())
-    return list(zip(("looked at", *REASONS), left, strict=True))
+    told = [reason for reason in REASONS if reasons[reason] or reason in _ALWAYS_TOLD]
+    left = accumulate((-reasons[reason] for reason in told), initial=reasons.total())
+    return list(zip(("looked at", *told), left, strict=True))
 
 
-def percentiles(scores: Iterable[int]) -> list[tuple[int, int, int]]:
-    """Gives (percentile, score, posts with at least that score) down the tail, from the best one of a hundred."""
+@dataclass(frozen=True)
+class ScoreStep:
+    """One step down the tail of the scores: `posts` have at least this score, the best (100 - percentile) of a hundred."""
+
+    percentile: int
+    score: int
+    posts: int
+
+
+def percentiles(scores: Iterable[int]) -> list[ScoreStep]:
+    """Gives the steps down the tail, from the best one of a hundred."""
     ordered = sorted(scores, reverse=True)
     rows = []
     for percent in _PERCENTS if ordered else ():
         score = ordered[max(1, math.ceil(len(ordered) * (100 - percent) / 100)) - 1]
-        rows.append((percent, score, sum(each >= score for each in ordered)))
+        rows.append(ScoreStep(percent, score, sum(each >= score for each in ordered)))
     return rows
 
 

@@ -8,6 +8,12 @@ from lorasmith.errors import SiteError, UsageError
 from lorasmith.settings.stage import unknown_name
 
 Family = Literal["e621", "danbooru", "gelbooru", "moebooru"]
+_PAGES: dict[Family, str] = {
+    "e621": "/posts/{}",
+    "danbooru": "/posts/{}",
+    "gelbooru": "/index.php?page=post&s=view&id={}",
+    "moebooru": "/post/show/{}",
+}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 FILES_PER_SECOND = 2.0  # a static host is asked no faster than this, whatever a person sets
 
@@ -31,6 +37,10 @@ class Site:
     def host(self) -> str:
         """The host of the API, with its port where the address names one."""
         return urlsplit(self.url).netloc
+
+    def page(self, post: int) -> str:
+        """Gives the address of a post's page, for a person to look at."""
+        return self.url + _PAGES[self.family].format(post)
 
     def serves(self, host: str) -> bool:
         """Says whether this host (with port) is ever asked; a redirect to another one is not followed."""

@@ -59,6 +59,7 @@ class Site:
         implications: Mapping[str, Iterable[str]],
     ) -> None:  # fmt: skip
         self.base_url = ""
+        self.wiki: Mapping[str, str] = {}  # title -> body, in DText
         self.exports_posts = True
         self._files = files
         self._listings = [Listing(post, files) for post in posts]
@@ -72,6 +73,7 @@ class Site:
             "/tag_implications.json": lambda params: self._relations(
                 self._tables.implications, "tag_implications", params
             ),
+            "/wiki_pages.json": self._wiki,
             "/db_exports.json": self._export_list,
         }
 
@@ -132,6 +134,11 @@ class Site:
         if params.get("search[order]") == "name":
             rows.sort(key=lambda row: row["name"])
         return _table_page(rows, "tags", params)
+
+    def _wiki(self, params: Params) -> Answer:
+        title = params.get("search[title]", "").lower()
+        pages = [{"id": place, "title": name, "body": body} for place, (name, body) in enumerate(self.wiki.items(), 1)]
+        return _table_page([page for page in pages if not title or page["title"] == title], "wiki_pages", params)
 
     def _relations(self, rows: Iterable[dict[str, Any]], name: str, params: Params) -> Answer:
         columns = {"antecedent_name": "antecedent_name", "consequent_name": "consequent_name", "status": "status"}

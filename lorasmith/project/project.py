@@ -181,6 +181,21 @@ class Project:
         return self.folder / "evaluations"
 
     @property
+    def research(self) -> Path:
+        """Where the preview wall and what else research found lie."""
+        return self.folder / "research"
+
+    @property
+    def quarantine(self) -> Path:
+        """Where files lie that came damaged twice, for a person to see."""
+        return self.folder / "quarantine"
+
+    @property
+    def full_size(self) -> Path:
+        """Where the full-size files of pictures lie that were made smaller when they came."""
+        return self.folder / "full-size"
+
+    @property
     def sheet(self) -> Path:
         """The character sheet, info.md."""
         return self.folder / "info.md"

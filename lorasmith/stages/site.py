@@ -1,6 +1,7 @@
-"""What research and download share: which site is asked, as whom, and for what."""
+"""What research and download share: which site is asked, as whom, for what, and by which names."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from lorasmith.project.project import Project
@@ -9,7 +10,7 @@ from lorasmith.settings.tables import SiteSettings
 if TYPE_CHECKING:
     from lorasmith.boorus.booru import Booru
 
-
+S = TypeVar("S", bound=SiteSettings)
 _LOOPBACK_RATE = 20.0  # requests per second
 
 
@@ -21,9 +22,43 @@ def is_own_address(settings: SiteSettings) -> bool:
     return not settings.site_url or urlsplit(settings.site_url)[:2] == own[:2]
 
 
+def character_of(project: Project, settings: SiteSettings) -> str:
+    """Gives the character's tag: the one set, or the trigger's words."""
+    return (settings.character or project.trigger).strip().replace(" ", "_")
+
+
 def query_of(project: Project, settings: SiteSettings) -> str:
-    """Gives the query: the one set, or `<trigger> solo`."""
-    return settings.query or f"{project.trigger.replace(' ', '_')} solo"
+    """Gives the query: the one set, or one built of the character, its company, and what is excluded."""
+    if settings.query:
+        return settings.query
+    without = (f"-{tag.strip().removeprefix('-').replace(' ', '_')}" for tag in settings.without if tag.strip())
+    return " ".join((character_of(project, settings), *_company(settings), *without))
+
+
+def _company(settings: SiteSettings) -> list[str]:
+    if settings.solo == "focus":
+        return _in_focus(settings).split()
+    return ["solo"] if settings.solo == "solo" else []
+
+
+def _in_focus(settings: SiteSettings) -> str:
+    from lorasmith.boorus.families import FAMILIES
+    from lorasmith.boorus.sites import find_site
+
+    return FAMILIES[find_site(settings.site).family].solo_or_focus
+
+
+def looser_queries(query: str, settings: SiteSettings) -> list[str]:
+    """Gives the queries that find more than this one, the nearest first: in focus, in any company, nothing excluded."""
+    focus = _in_focus(settings).split()
+    terms = query.split()
+    rest = [term for term in terms if term != "solo" and term not in focus]
+    found: list[list[str]] = []
+    if "solo" in terms:
+        found.append([*rest, *focus])
+    found += [rest, [term for term in rest if not term.startswith("-")]]
+    words = dict.fromkeys(" ".join(each) for each in found if each)
+    return [each for each in words if sorted(each.split()) != sorted(terms)]
 
 
 def open_site(settings: SiteSettings) -> "Booru":
@@ -37,3 +72,26 @@ def open_site(settings: SiteSettings) -> "Booru":
     # A server on this machine is nobody else's: it need not be spared.
     rate = _LOOPBACK_RATE if settings.site_url and is_loopback(settings.site_url) else settings.requests_per_second
     return open_booru(settings.site, url=settings.site_url, requests_per_second=rate, user=user, api_key=api_key)
+
+
+def in_the_sites_words(booru: "Booru", settings: S) -> S:
+    """Gives the settings with the tags of their groups as the site names them: its answers hold no alias."""
+    from lorasmith.boorus.funnel import tag_groups
+
+    lines = (*settings.required_tags, *settings.blacklist)
+    plain = {term.removeprefix("-") for group in tag_groups(lines) for term in group}
+    known = booru.aliases(sorted(term for term in plain if not set("*:") & set(term)))
+    if not known:
+        return settings
+    renamed = {name: _renamed(getattr(settings, name), known) for name in ("required_tags", "blacklist")}
+    return settings.model_copy(update=renamed)
+
+
+def _renamed(lines: Iterable[str], known: dict[str, str]) -> list[str]:
+    from lorasmith.boorus.funnel import tag_groups
+
+    def name(term: str) -> str:
+        sign = "-" if term.startswith("-") else ""
+        return sign + known.get(term.removeprefix("-"), term.removeprefix("-"))
+
+    return [" ".join(map(name, group)) for group in tag_groups(lines)]

@@ -8,7 +8,7 @@ from lorasmith.errors import TaggerError
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import NOT_THERE, PERSON, REFUSED, TAGGER, Decision, Picture, Tag
 from lorasmith.project.project import Project
-from lorasmith.project.sidecars import announce_captions, outside_edits, write_dataset
+from lorasmith.project.sidecars import OutsideEdit, announce_captions, outside_edits, write_dataset
 from lorasmith.safety import fold, is_seen, refused_places, text_is_refused
 from lorasmith.settings.tables import NO_TAGGER, TagSettings, TrainSettings
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from lorasmith.taggers.onnx import Tagger
+    from lorasmith.tags.consolidate import CaptionRules
     from lorasmith.tags.merge import MergedTag
 
 
@@ -105,8 +106,6 @@ def enter_outside_edits(
     A sidecar that now says what marks minors says it of the picture: the picture is refused. Gives the names of the edited
     sidecars, and how many pictures were refused for theirs.
     """
-    from lorasmith.tags.spelling import with_underscores
-
     edits = outside_edits(project, settings.caption_set, ours)
     refused = 0
     for name, edit in edits.items():
@@ -114,13 +113,21 @@ def enter_outside_edits(
             project.pictures.decide(name.split(".")[0], Decision("drop", REFUSED, "refused"), maker=REFUSED)
             refused += 1
             continue
-        words = {tag.tag: tag for tag in project.pictures.tags(name) if tag.source == PERSON}
-        words |= {with_underscores(tag): Tag(with_underscores(tag), "general", PERSON, 1.0) for tag in edit.added}
-        words |= {
-            with_underscores(tag): Tag(with_underscores(tag), "general", PERSON, NOT_THERE) for tag in edit.removed
-        }
-        project.pictures.set_tags(name, PERSON, words.values())
+        said = _with_edit(project.pictures.tags(name), edit, settings.replacements)
+        project.pictures.set_tags(name, PERSON, said)
     return tuple(edits), refused
+
+
+def _with_edit(rows: Sequence[Tag], edit: OutsideEdit, replaced: Mapping[str, str]) -> list[Tag]:
+    """Gives what a person says of a picture after an edit of its sidecar, where tags may be spelled or named otherwise."""
+    from lorasmith.tags.spelling import same_tag, with_underscores
+
+    added, removed = ({same_tag(tag): with_underscores(tag) for tag in tags} for tags in (edit.added, edit.removed))
+    said = {row.tag: row for row in rows if row.source == PERSON}
+    said = {tag: row for tag, row in said.items() if row.score > NOT_THERE or same_tag(tag) not in added}
+    said |= {tag: Tag(tag, "general", PERSON, 1.0) for tag in added.values()}
+    gone = [row.tag for row in rows if {same_tag(row.tag), same_tag(replaced.get(row.tag, ""))} & removed.keys()]
+    return list((said | {tag: Tag(tag, "general", PERSON, NOT_THERE) for tag in (*gone, *removed.values())}).values())
 
 
 def open_project_tagger(settings: TagSettings, report: Report = silent) -> "Tagger":
@@ -163,6 +170,7 @@ def vector_of(project: Project, tagger: "Tagger", picture: Picture) -> "np.ndarr
 def _merge(project: Project, picture: Picture, tagger: "Tagger | None", settings: TagSettings) -> "list[MergedTag]":
     """Gives a picture's tags: a person's word, the site's or sidecar's tags, and the tagger's."""
     from lorasmith.taggers.labels import scores_by_tag
+    from lorasmith.tags.consolidate import RATING
     from lorasmith.tags.merge import MergedTag, merge
 
     rows = project.pictures.tags(picture.name)
@@ -179,7 +187,20 @@ def _merge(project: Project, picture: Picture, tagger: "Tagger | None", settings
     merged += [
         MergedTag(tag, category, frozenset(["booru"]), None) for tag, category in own.items() if tag not in there
     ]
+    word = _rating_word(picture) if picture.post.get("rating") in settings.rating_tags else ""
+    if word:
+        merged = [tag for tag in merged if tag.tag != word] + [MergedTag(word, RATING, frozenset(["booru"]), None)]
     return [tag for tag in merged if tag.tag not in gone and not text_is_refused(tag.tag)]
+
+
+def _rating_word(picture: Picture) -> str:
+    """Gives the site's own word for a picture's rating, empty where it has none."""
+    from lorasmith.boorus.sites import SITES
+
+    site = SITES.get(str(picture.post.get("site")))
+    second = "safe" if site is None or site.family in ("e621", "moebooru") else "sensitive"
+    words = {"g": "general", "s": second, "q": "questionable", "e": "explicit"}
+    return words.get(str(picture.post.get("rating")), "")
 
 
 def _core(project: Project, merged: Merged, settings: TagSettings) -> list[str]:
@@ -193,7 +214,7 @@ def _core(project: Project, merged: Merged, settings: TagSettings) -> list[str]:
     categories = {tag.tag: tag.category for tags in merged.values() for tag in tags}
     per_picture = {name: {tag.tag for tag in tags} for name, tags in merged.items()}
     always = [tag for tag in (*settings.core_tags, *sheet.core_names()) if tag in categories]
-    keep = [*settings.keep_tags, *(entry.tag for entry in (*sheet.toggles, *sheet.choices))]
+    keep = [*settings.keep_tags, *sheet.told_names()]
     wanted = [tag for tag in always if tag not in settings.keep_tags]
     found = core_tags(per_picture, settings.core_share, keep, wanted, lambda tag: categories.get(tag, "general"))
     return [core.tag for core in found]
@@ -202,21 +223,39 @@ def _core(project: Project, merged: Merged, settings: TagSettings) -> list[str]:
 def _captions(project: Project, merged: Merged, core: Sequence[str], settings: TagSettings) -> dict[str, str]:
     """Writes the caption of each picture: trigger first."""
     from lorasmith.tags.captions import caption_text
-    from lorasmith.tags.consolidate import DROPPED_CATEGORIES, CaptionRules, caption
+    from lorasmith.tags.consolidate import caption
+    from lorasmith.tags.spelling import same_tag
 
-    dropped = DROPPED_CATEGORIES - {"character"} if settings.use_character_tags else DROPPED_CATEGORIES
-    prefix = tuple(part.strip() for part in settings.prefix.split(",") if part.strip())
-    rules = CaptionRules(drop=frozenset(settings.drop_tags), drop_categories=dropped, prefix=prefix)
+    rules = _rules(settings)
     captions = {}
     for name, tags in merged.items():
         absorbed = core if settings.absorb else ()
-        chosen = caption(project.trigger, {tag.tag: tag.category for tag in tags}, absorbed, rules)
-        own = [tag.tag for tag in project.pictures.tags(name) if tag.source == PERSON and tag.score > NOT_THERE]
-        chosen = [*chosen, *(tag for tag in own if tag not in chosen)]
+        said = [row for row in project.pictures.tags(name) if row.source == PERSON]
+        own = [row.tag for row in said if row.score > NOT_THERE]
+        gone = {same_tag(row.tag) for row in said if row.score == NOT_THERE}
+        chosen = caption(project.trigger, {tag.tag: tag.category for tag in tags}, absorbed, rules, own)
+        chosen = [tag for tag in chosen if tag in own or same_tag(tag) not in gone]
         # The trigger is written as the person typed it, everywhere: captions, prompts and activation text must agree.
-        rest = caption_text([tag for tag in chosen if fold(tag) != fold(project.trigger)], settings.underscores)
-        captions[name] = f"{project.trigger}, {rest}" if rest else project.trigger
+        rest = [tag for tag in chosen if fold(tag) != fold(project.trigger)]
+        text = caption_text(rest, settings.underscores, not settings.remove_parentheses)
+        captions[name] = f"{project.trigger}, {text}" if text else project.trigger
     return captions
+
+
+def _rules(settings: TagSettings) -> "CaptionRules":
+    """Reads off the settings what captions leave out, replace and add, and in which order they stand."""
+    from lorasmith.tags.consolidate import DROPPED_CATEGORIES, RATING, CaptionRules
+    from lorasmith.tags.spelling import with_underscores
+
+    kept = {"character"} if settings.use_character_tags else set()
+    return CaptionRules(
+        drop=frozenset(settings.drop_tags),
+        drop_categories=DROPPED_CATEGORIES - kept - ({RATING} if settings.rating_tags else set()),
+        replace=settings.replacements,
+        category_order=tuple(settings.category_order),
+        prepend=tuple(filter(None, map(with_underscores, settings.prepend_tags))),
+        append=tuple(filter(None, map(with_underscores, settings.append_tags))),
+    )
 
 
 def _keep_tagger_tags(project: Project, name: str, tagger: "Tagger | None", tags: "Sequence[MergedTag]") -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from lorasmith.tags.groups import group_of, is_identity
+from lorasmith.tags.spelling import same_tag
 
 # Where each group stands in a caption, after the trigger: identity kept, then state, then picture.
 ORDER = (
@@ -35,6 +36,7 @@ ORDER = (
     "text_and_icons",
     "quality",
 )
+RATING = "rating"  # the category of a rating's word
 _PLACE = {group: place for place, group in enumerate(ORDER)}
 
 # e621 keeps framing, style and text under "meta"; those say what is seen and stay.
@@ -56,13 +58,17 @@ class CoreTag:
 class CaptionRules:
     """What a caption leaves out and keeps besides the core.
 
-    `implied` maps a tag to those that it implies (`fox` → `mammal`): next to it they say nothing new.
+    `implied` maps a tag to those that it implies (`fox` → `mammal`): next to it they say nothing new. `replace` maps a tag
+    to the one written instead. With `category_order` the categories in it are kept, in its order, and no others.
     """
 
     drop: Set[str] = frozenset()
     drop_categories: Set[str] = DROPPED_CATEGORIES
     implied: Mapping[str, Collection[str]] = field(default_factory=dict)
-    prefix: tuple[str, ...] = ()
+    replace: Mapping[str, str] = field(default_factory=dict)
+    category_order: tuple[str, ...] = ()
+    prepend: tuple[str, ...] = ()
+    append: tuple[str, ...] = ()
 
 
 def core_tags(
@@ -89,16 +95,35 @@ def core_tags(
 
 
 def caption(
-    trigger: str, tags: Mapping[str, str], core: Collection[str], rules: CaptionRules = CaptionRules()
+    trigger: str,
+    tags: Mapping[str, str],
+    core: Collection[str],
+    rules: CaptionRules = CaptionRules(),
+    own: Collection[str] = (),
 ) -> list[str]:
-    """Gives one picture's caption tags (from tag → category), trigger and prefix first, core tags absorbed.
+    """Gives one picture's caption tags (from tag → category): trigger first, core tags absorbed.
 
-    A picture that lacks a core tag is left as it is: nothing is added or negated.
+    `own` are tags that a person gave to this picture: they are there whatever is left out or replaced. A picture that
+    lacks a core tag is left as it is: nothing is added or negated.
     """
     absorbed = set(core) | set(rules.drop) | {trigger}
     absorbed |= {implied for tag in tags for implied in rules.implied.get(tag, ())}
-    kept = [tag for tag, category in tags.items() if tag not in absorbed and not _is_dropped(tag, category, rules)]
-    return list(dict.fromkeys([trigger, *rules.prefix, *in_order(kept)]))
+    kept: dict[str, str] = {}
+    for tag, category in tags.items():
+        written = rules.replace.get(tag, tag)
+        if not absorbed & {tag, written} and not _is_dropped(tag, category, rules):
+            kept.setdefault(written, category)
+    ends = {same_tag(tag) for tag in (*rules.prepend, *rules.append)}
+    middle = [tag for tag in (*_ordered(kept, rules), *own) if same_tag(tag) not in ends]
+    return list(dict.fromkeys([trigger, *rules.prepend, *middle, *rules.append]))
+
+
+def _ordered(tags: Mapping[str, str], rules: CaptionRules) -> list[str]:
+    """Sorts a caption's tags (tag → category): by category where that is asked for, else by group, a rating's word last."""
+    tags_in_order = in_order(tags)
+    if rules.category_order:
+        return sorted(tags_in_order, key=lambda tag: rules.category_order.index(tags[tag]))
+    return sorted(tags_in_order, key=lambda tag: tags[tag] == RATING)
 
 
 def in_order(tags: Iterable[str]) -> list[str]:
@@ -107,6 +132,8 @@ def in_order(tags: Iterable[str]) -> list[str]:
 
 
 def _is_dropped(tag: str, category: str, rules: CaptionRules) -> bool:
+    if rules.category_order:
+        return category not in rules.category_order
     group = group_of(tag)
     if category == "meta" and group in _SEEN_GROUPS:
         return False

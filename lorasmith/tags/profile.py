@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from lorasmith.tags.groups import group_of, role_of
 
 CORE_SHARE = 0.75
-TOGGLE_SHARE = 0.08
-CHOICE_SHARE = 0.02
+CHOICE_SHARE = 0.08
+TOGGLE_SHARE = 0.02
+FORM_SHARE = 0.05
 MIN_LIFT = 1.5
 
-_CHOICE_GROUPS = frozenset(["clothing", "accessories"])
+_TOGGLE_GROUPS = frozenset(["clothing", "accessories"])
+_NAMES_AND_FACTS = frozenset(["artist", "character", "copyright", "rating", "lore", "invalid", "contributor"])
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class TagShare:
 class Profile:
     """A character's tags: `by_category` in full, and the same split by what a trainer does with them.
 
-    core: looks it nearly always has. toggles: looks that come and go. choices: what it wears and carries.
-    state: pose, gaze, framing, background and all else that changes from picture to picture.
+    core: looks it nearly always has. toggles: what it puts on and off: outfits, accessories, forms. choices: traits that
+    vary from picture to picture, such as the colour of the eyes. state: pose, gaze, framing, background and all else.
     """
 
     total: int
@@ -78,6 +80,7 @@ def _split(total: int, shares: list[TagShare]) -> Profile:
         part = part_of(entry)
         if part is not None:
             parts[part].append(entry)
+    parts["choices"].sort(key=lambda entry: (trait_of(entry), -entry.count, entry.tag))  # the sides of a trait together
     return Profile(
         total,
         {category: tuple(entries) for category, entries in by_category.items()},
@@ -87,17 +90,24 @@ def _split(total: int, shares: list[TagShare]) -> Profile:
 
 def part_of(entry: TagShare) -> str | None:
     """Says which part of a profile one tag belongs to; None for names, quality marks and rare looks."""
-    if entry.category in ("artist", "character", "copyright", "rating", "lore", "invalid", "contributor"):
+    if entry.category in _NAMES_AND_FACTS:
         return None
     group = group_of(entry.tag)
     if group == "quality" or (entry.category == "meta" and group is None):
         return None
     if role_of(entry.tag, entry.category) != "identity":
-        if group in _CHOICE_GROUPS:
-            return "choices" if entry.share >= CHOICE_SHARE else None
+        if group in _TOGGLE_GROUPS:
+            return "toggles" if entry.share >= TOGGLE_SHARE else None
         return "state"
     if entry.share >= CORE_SHARE:
         # Constant here but as common everywhere else: it says nothing of the character, and does not come and go either.
         telling = entry.lift is None or entry.lift >= MIN_LIFT or entry.category == "species"
         return "core" if telling else None
-    return "toggles" if entry.share >= TOGGLE_SHARE else None
+    if "species" in (entry.category, group):  # another kind of creature now and then is another form
+        return "toggles" if entry.share >= FORM_SHARE else None
+    return "choices" if entry.share >= CHOICE_SHARE else None
+
+
+def trait_of(entry: TagShare) -> str:
+    """Names the trait of which a tag is one side: eye colour, markings, ..."""
+    return (group_of(entry.tag) or entry.category).replace("_", " ")

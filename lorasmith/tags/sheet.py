@@ -1,6 +1,7 @@
 """The character sheet `info.md`: written by research, edited by hand, read again by later stages.
 
-A line `- purple_fur (96 %): darker on the back` under a heading is one tag, its share of the posts and a note.
+A line `- purple_fur (96 %): darker on the back` under a heading is one tag, its share of the posts and a note. The word
+`pick` in the note of a choice makes that side part of the core.
 Whatever the reader does not know (other headings, prose between the lines) is kept and written back.
 """
 
@@ -17,9 +18,11 @@ _HEADINGS = {
 }
 _HINTS = {
     "core": "What the character always is: the trigger stands for these, captions leave them out.",
-    "toggles": "Looks that come and go: captions keep them, so that a prompt can switch them.",
-    "choices": "What it wears and carries.",
+    "toggles": "What it puts on and off: captions keep these, so that a prompt can switch them.",
+    "choices": "Traits that vary. Write `pick` behind the side it is meant to have: that joins the core looks. "
+    "Leave both sides, and captions tell them apart.",
 }
+_PICK = re.compile(r"\bpick(ed)?\b", re.IGNORECASE)
 _NAMES = "Names"
 _NOTES = "Notes"
 _TAG_LINE = re.compile(
@@ -53,8 +56,16 @@ class CharacterSheet:
     remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def core_names(self) -> tuple[str, ...]:
-        """Gives the core tags' names."""
-        return tuple(entry.tag for entry in self.core)
+        """Gives the names of what the trigger stands for: the core looks, and the sides that a person picked."""
+        return tuple(dict.fromkeys(entry.tag for entry in (*self.core, *filter(_is_picked, self.choices))))
+
+    def told_names(self) -> tuple[str, ...]:
+        """Gives the names of what captions always tell: toggles, and the sides of choices that nobody picked."""
+        return tuple(entry.tag for entry in (*self.toggles, *self.choices) if not _is_picked(entry))
+
+
+def _is_picked(entry: SheetTag) -> bool:
+    return _PICK.search(entry.note) is not None
 
 
 def write_sheet(sheet: CharacterSheet) -> str:

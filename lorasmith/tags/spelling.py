@@ -30,6 +30,16 @@ def spelled(tag: str, underscores: bool) -> str:
     return with_underscores(tag) if underscores else with_spaces(tag)
 
 
+def without_parentheses(tag: str) -> str:
+    """Writes a tag without `(` and `)`, keeping what stands between them; a drawn one (`:)`) as it is."""
+    return tag.replace("(", "").replace(")", "") if _TWO_LETTERS.search(tag) else tag
+
+
+def same_tag(tag: str) -> str:
+    """Writes a tag as two spellings of it compare: with underscores, without parentheses, in one case."""
+    return without_parentheses(with_underscores(tag)).casefold()
+
+
 def without_comma(tag: str) -> str:
     """Replaces commas, which would cut a tag in two in a caption: `a,_b` becomes `a_b`."""
     return _SPACES.sub(" ", re.sub(r"_{2,}", "_", tag.replace(",", " " if " " in tag else "_"))).strip(" _")

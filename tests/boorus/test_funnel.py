@@ -110,9 +110,10 @@ def test_a_round_score_is_suggested_where_one_fits() -> None:
 @given(scores.filter(bool))
 def test_each_percentile_says_how_many_reach_its_score(values: list[int]) -> None:
     rows = percentiles(values)
-    assert [percent for percent, _, _ in rows] == sorted((percent for percent, _, _ in rows), reverse=True)
-    for percent, score, count in rows:
-        assert count == sum(value >= score for value in values) >= len(values) * (100 - percent) / 100 - 1e-9
+    assert [row.percentile for row in rows] == sorted((row.percentile for row in rows), reverse=True)
+    for row in rows:
+        reached = sum(value >= row.score for value in values)
+        assert row.posts == reached >= len(values) * (100 - row.percentile) / 100 - 1e-9
 
 
 def test_no_posts_have_no_scores() -> None:

@@ -75,8 +75,8 @@ def test_names_and_quality_marks_are_left_out_but_seen_meta_stays() -> None:
     assert "zorvex" not in caption("trigger", tags, []) and "zorvex" in caption("trigger", tags, [], rules)
 
 
-def test_dropped_and_implied_tags_are_left_out_and_a_prefix_follows_the_trigger() -> None:
-    rules = CaptionRules(drop=frozenset(["night"]), implied={"fox": ["mammal"]}, prefix=("style_a",))
+def test_dropped_and_implied_tags_are_left_out_and_prepended_tags_follow_the_trigger() -> None:
+    rules = CaptionRules(drop=frozenset(["night"]), implied={"fox": ["mammal"]}, prepend=("style_a",))
     assert caption("zorvex", general("mammal", "fox", "night"), [], rules) == ["zorvex", "style_a", "fox"]
 
 

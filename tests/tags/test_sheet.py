@@ -67,3 +67,11 @@ def test_what_the_reader_does_not_know_is_written_back() -> None:
 
 def test_an_empty_sheet_reads_as_an_empty_character() -> None:
     assert read_sheet("") == CharacterSheet("")
+
+
+def test_the_side_of_a_choice_that_a_person_picked_joins_the_core() -> None:
+    text = "# Zor\n## Choices\n- blue_eyes (60 %): eye colour, pick\n- green_eyes (35 %): eye colour\n## Toggles\n- scarf\n"
+    sheet = read_sheet("## Core looks\n- purple_fur\n" + text)
+    assert sheet.core_names() == ("purple_fur", "blue_eyes")
+    assert sheet.told_names() == ("scarf", "green_eyes")
+    assert read_sheet(write_sheet(sheet)).core_names() == ("purple_fur", "blue_eyes")
