@@ -1,6 +1,7 @@
-"""Measures a picture once: size, hashes, sharpness, compression traces, greyness and border."""
+"""Looks at a picture once: size, hashes, sharpness, compression traces, greyness, border, and a thumbnail."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,31 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lorasmith.imaging.read import open_picture, read_head
-from lorasmith.imaging.signatures import is_lossless
+from lorasmith.imaging.quality import Grey, blockiness, blockiness_of_jpeg, sharpness
+from lorasmith.imaging.read import Decoded, open_reduced, reduction
 
-_SHARPNESS_SIDE = 1024
-_TILES = 8
-_TILE_SIDE = 48  # pixels, at least
-_EDGE_CONTRAST = 24
-_EDGE_REACH = 9
+VERSION = 2  # raised whenever a figure changes; measures of another version are made anew
 _DHASH_NOISE = 2.0
+_SMALL_SIDE = 256  # hashes, colours, blankness, greyness and border are read off a picture of this size
 
-Grey = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Measures:
     """What one decode tells about a picture.
 
+    `pixel_sha` is of the pixels and the size. Of a JPEG they are those of the reduced decode (see `open_reduced`):
+    copies of one JPEG have the same, whatever their metadata; a JPEG and a PNG made of it are near duplicates only.
     `dhash` and `phash` are 64 bits as 16 hex digits; `colours` is a 4 x 4 grid of mean RGB as 96 hex digits.
     `sharpness` (0..1) is how much of an edge's contrast lies within one pixel, at 1024 pixels at most: clean drawings
     0.75 and more (0.6 as JPEG of quality 20), enlarged three times 0.3, four times 0.26, under a Gaussian blur of
-    1 pixel 0.4, of 2 0.23, of 3 0.2, of 5 0.15.
+    1 pixel 0.4, of 2 0.23, of 3 0.2, of 5 0.15. Larger pictures are looked at reduced and the figure is corrected.
     `blockiness` (0..1) is how far an 8-pixel grid of steps stands out: 0.01 without JPEG, 0.12 at quality 50, 0.2
-    at 20.
+    at 20. Of a JPEG it is what its quantisation says, or more where a reduced grid shows it.
     `blank` pictures have next to nothing on them; the hashes of pictures that are not `telling` mean nothing.
-    `border` is the mean RGB of the outermost pixels and `border_spread` their mean difference from their median.
+    `border` is the mean RGB of the outermost pixels and `border_spread` their mean difference from their median, on
+    a copy of 256 pixels.
     """
 
     width: int
@@ -53,95 +54,94 @@ class Measures:
     border_spread: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Gives the measures as values that JSON can hold."""
-        return asdict(self) | {"border": list(self.border)}
+        """Gives the measures as values that JSON can hold, with the version of these figures."""
+        return asdict(self) | {"border": list(self.border), "version": VERSION}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Makes measures from `to_dict` of them; a missing or unknown field is a TypeError or KeyError."""
-        return cls(**{**values, "border": tuple(values["border"])})
+    def from_dict(cls, values: Mapping[str, Any] | None) -> Self | None:
+        """Makes measures from `to_dict` of them; None where there are none, or of another version of these figures."""
+        if values is None or values.get("version") != VERSION:
+            return None
+        fields = {name: value for name, value in values.items() if name != "version"}
+        return cls(**{**fields, "border": tuple(values["border"])})
 
 
 def measure(path: Path) -> Measures:
     """Decodes a picture file once and measures it; raises `PictureError` where it cannot be read."""
-    return measure_picture(open_picture(path), is_lossless(read_head(path)))
+    return glance(path)[0]
+
+
+def glance(path: Path, side: int = 256) -> tuple[Measures, Image.Image]:
+    """Decodes a picture file once and gives its measures and an RGB thumbnail with no side longer than that.
+
+    A JPEG is decoded at 1/2 or 1/4 where it is large enough. Raises `PictureError` where the file cannot be read.
+    """
+    decoded = open_reduced(Path(path))
+    measures, small = _measure(decoded)
+    if side != _SMALL_SIDE:
+        small = _at_most(np.asarray(decoded.picture), side)
+    return measures, Image.fromarray(small)
 
 
 def measure_picture(image: Image.Image, lossless: bool = True) -> Measures:
     """Measures an RGB picture that is already open."""
-    pixels = np.asarray(image.convert("RGB"))
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
-    border, spread = _border(pixels)
-    dhash, phash = _dhash(grey), _phash(small)
-    blank = _is_blank(grey)
-    return Measures(
-        width=image.width,
-        height=image.height,
-        lossless=lossless,
-        pixel_sha=_pixel_sha(pixels),
+    return _measure(Decoded(image.convert("RGB"), image.width, image.height, lossless=lossless))[0]
+
+
+def _measure(decoded: Decoded) -> tuple[Measures, Pixels]:
+    """Gives the measures, and the small copy that most of them were read off."""
+    pixels: Pixels = np.asarray(decoded.picture)
+    grey = _grey(pixels)
+    if decoded.luma_steps:
+        block = blockiness_of_jpeg(None if decoded.left_out else grey, decoded.reduced, decoded.luma_steps)
+    else:
+        block = blockiness(grey)
+    further = reduction(decoded.width, decoded.height) // decoded.reduced
+    lesser = np.asarray(decoded.picture.reduce(further)) if further > 1 else pixels
+    small = _at_most(lesser, _SMALL_SIDE)
+    small_grey = _grey(small)
+    border, spread = _border(small)
+    dhash, phash, blank = _dhash(small_grey), _phash(small_grey), _is_blank(small_grey)
+    measures = Measures(
+        width=decoded.width,
+        height=decoded.height,
+        lossless=decoded.lossless,
+        pixel_sha=_pixel_sha(decoded, pixels),
         dhash=f"{dhash:016x}",
         phash=f"{phash:016x}",
-        colours=cv2.resize(pixels, (4, 4), interpolation=cv2.INTER_AREA).tobytes().hex(),
+        colours=cv2.resize(small, (4, 4), interpolation=cv2.INTER_AREA).tobytes().hex(),
         telling=not blank and 4 < dhash.bit_count() < 60 and 4 < phash.bit_count() < 60,
-        sharpness=round(sharpness(grey), 4),
-        blockiness=round(blockiness(grey), 4),
+        sharpness=round(sharpness(_grey(lesser), max(decoded.width, decoded.height)), 4),
+        blockiness=round(block, 4),
         blank=blank,
-        is_grey=_is_grey(pixels),
+        is_grey=_is_grey(small),
         border=border,
         border_spread=round(spread, 2),
     )
+    return measures, small
 
 
-def sharpness(grey: Grey) -> float:
-    """Gives the steepness of the picture's edges, 0..1, whatever their number: flat-shaded drawings have few.
-
-    At every edge the largest step between neighbours is divided by the contrast round it (1 for a hard step, 0.4
-    under a Gaussian blur of 1 pixel, 0.2 of 2). The 90th percentile is taken in each of 8 x 8 tiles (fewer in small
-    pictures) and the 70th over the tiles, so that neither a signature on a blurred picture nor a soft background
-    behind a sharp figure decides.
-    """
-    grey = _at_most(grey, _SHARPNESS_SIDE)
-    if min(grey.shape) < 2 * _EDGE_REACH:
-        return 0.0
-    window = np.ones((_EDGE_REACH, _EDGE_REACH), np.uint8)
-    contrast = cv2.subtract(cv2.dilate(grey, window), cv2.erode(grey, window))
-    step = np.zeros_like(grey)
-    step[:, :-1] = cv2.absdiff(grey[:, 1:], grey[:, :-1])
-    step[:-1] = np.maximum(step[:-1], cv2.absdiff(grey[1:], grey[:-1]))
-    on_edge = (contrast >= _EDGE_CONTRAST) & (step == cv2.dilate(step, window)) & (step > 0)
-    ratio = step / np.maximum(contrast, 1).astype(np.float32)
-    # Tiles of a small picture hold too few edges to judge by: it gets fewer, larger ones.
-    tiles = max(1, min(_TILES, min(grey.shape) // _TILE_SIDE))
-    values = [
-        float(np.percentile(found, 90))
-        for rows, marks in zip(np.array_split(ratio, tiles), np.array_split(on_edge, tiles), strict=True)
-        for tile, mark in zip(np.array_split(rows, tiles, 1), np.array_split(marks, tiles, 1), strict=True)
-        if (found := tile[mark]).size >= 8
-    ]
-    return min(1.0, float(np.percentile(values, 70))) if values else 0.0
+def _at_most(pixels: Pixels, side: int) -> Pixels:
+    """Gives the picture with no side longer than that: halved while it can be, then once more by less than two."""
+    whole_height, whole_width = height, width = pixels.shape[:2]
+    final = min(1.0, side / max(height, width))
+    while max(height, width) >= 2 * side:
+        height, width = (height + 1) // 2, (width + 1) // 2
+        pixels = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    if final < 1:
+        size = (max(1, round(whole_width * final)), max(1, round(whole_height * final)))
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return pixels
 
 
-def blockiness(grey: Grey) -> float:
-    """Gives how far steps on an 8-pixel grid exceed the others, 0..1; drawn edges count little, any offset is seen."""
-    if min(grey.shape) < 32:
-        return 0.0
-    return min(1.0, max(0.0, (_grid_excess(grey) + _grid_excess(np.ascontiguousarray(grey.T))) / 2))
+def _grey(pixels: Pixels) -> Grey:
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _grid_excess(grey: Grey) -> float:
-    steps = np.minimum(cv2.absdiff(grey[:, 1:], grey[:, :-1]), 12)
-    columns = steps.mean(axis=0)
-    phases = np.array([columns[offset::8].mean() for offset in range(8)])
-    best = int(phases.argmax())
-    others = np.delete(phases, best)
-    excess = phases[best] - others.max()
-    return float(excess / (phases[best] + others.mean() + 0.1))
-
-
-def _pixel_sha(pixels: NDArray[np.uint8]) -> str:
-    digest = hashlib.sha256(f"{pixels.shape[1]}x{pixels.shape[0]}".encode())
+def _pixel_sha(decoded: Decoded, pixels: Pixels) -> str:
+    digest = hashlib.sha256(f"{decoded.width}x{decoded.height}".encode())
     digest.update(np.ascontiguousarray(pixels).data)
+    digest.update(decoded.left_out)
     return digest.hexdigest()[:32]
 
 
@@ -151,9 +151,9 @@ def _dhash(grey: Grey) -> int:
     return _as_int(small[:, 1:] > small[:, :-1] + _DHASH_NOISE)
 
 
-def _phash(small: NDArray[np.float32]) -> int:
+def _phash(grey: Grey) -> int:
     """Gives the signs against their median of the 8 x 8 lowest DCT terms of a 32 x 32 grey picture."""
-    low = cv2.dct(small)[:8, :8]
+    low = cv2.dct(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32))[:8, :8]
     return _as_int(low > np.median(low))
 
 
@@ -162,26 +162,23 @@ def _as_int(bits: NDArray[np.bool_]) -> int:
 
 
 def _is_blank(grey: Grey) -> bool:
-    low, high = np.percentile(_at_most(grey, 256), (0.5, 99.5))
-    return bool(high - low < 16)
+    return _at_share(grey, 0.995) - _at_share(grey, 0.005) < 16
 
 
-def _is_grey(pixels: NDArray[np.uint8]) -> bool:
-    small = cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA).astype(np.int16)
-    return bool(np.percentile(small.max(axis=2) - small.min(axis=2), 99.5) < 14)
+def _is_grey(pixels: Pixels) -> bool:
+    red, green, blue = cv2.split(cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA))
+    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    return _at_share(np.asarray(cv2.subtract(most, least), np.uint8), 0.995) < 14
 
 
-def _border(pixels: NDArray[np.uint8]) -> tuple[tuple[int, int, int], float]:
+def _at_share(grey: Grey, share: float) -> int:
+    """Gives the level that this share of the pixels does not exceed."""
+    return int(np.searchsorted(np.bincount(grey.ravel(), minlength=256).cumsum(), share * grey.size))
+
+
+def _border(pixels: Pixels) -> tuple[tuple[int, int, int], float]:
     depth = max(1, min(pixels.shape[:2]) // 50)
     sides = (pixels[:depth], pixels[-depth:], pixels[:, :depth], pixels[:, -depth:])
     ring = np.concatenate([side.reshape(-1, 3) for side in sides]).astype(np.float32)
     red, green, blue = (round(float(value)) for value in ring.mean(axis=0))
     return (red, green, blue), float(np.abs(ring - np.median(ring, axis=0)).mean())
-
-
-def _at_most(grey: Grey, side: int) -> Grey:
-    longest = max(grey.shape)
-    if longest <= side:
-        return grey
-    height, width = (max(1, round(length * side / longest)) for length in grey.shape)
-    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -81,8 +81,8 @@ def measure_all(project: Project, report: Report = silent) -> tuple[list[Candida
     broken: dict[str, Decision] = {}
     pictures = [picture for picture in project.pictures.originals() if picture.origin != "render"]
     for done, picture in enumerate(pictures):
-        facts = project.caches.measures(picture.sha256)
-        if facts is None:
+        measured = Measures.from_dict(project.caches.measures(picture.sha256))
+        if measured is None:
             report(Progress("prune", done, len(pictures), picture.name))
             try:
                 measured = measure(project.file_of(picture))
@@ -90,8 +90,6 @@ def measure_all(project: Project, report: Report = silent) -> tuple[list[Candida
                 broken[picture.name] = Decision("drop", MAKER, "cannot be read", {"error": str(error)})
                 continue
             project.caches.keep_measures(picture.sha256, measured.to_dict())
-        else:
-            measured = Measures.from_dict(facts)
         tags = frozenset(project.pictures.said(picture.name))
         candidates.append(Candidate(picture, measured, tags))
     report(Progress("prune", len(pictures), len(pictures), "measured"))
