@@ -4,11 +4,13 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from lorasmith.settings.stage import StageSettings, setting
+from lorasmith.safety import demand_safe_text
+from lorasmith.settings.stage import StageSettings, setting, unknown_name
 
 Rating = Literal["g", "s", "q", "e"]
 NO_TAGGER = "none"  # the tagger's name that stands for none
 FileType = Literal["png", "jpg", "webp", "gif"]
+CATEGORIES = ("general", "artist", "contributor", "copyright", "character", "species", "invalid", "meta", "lore", "rating")
 _DATE = r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"
 
 
@@ -132,11 +134,38 @@ class TagSettings(StageSettings):
     core_tags: list[str] = setting(list, "tags always absorbed by the trigger")
     keep_tags: list[str] = setting(list, "tags never absorbed")
     drop_tags: list[str] = setting(list, "tags never written")
-    prefix: str = setting("", "text before every caption, after the trigger", advanced=True)
+    replace_tags: list[str] = setting(list, "tags written as others, one 'old -> new' each", advanced=True, lines=True)
+    prepend_tags: list[str] = setting(list, "tags written first in every caption, after the trigger", advanced=True)
+    append_tags: list[str] = setting(list, "tags written last in every caption", advanced=True)
+    category_order: list[str] = setting(list, "categories in the order in which captions have them, such as species, general; those not listed are left out; empty keeps lorasmith's own order", advanced=True)
+    rating_tags: list[Rating] = setting(list, "the ratings whose word captions carry: safe, questionable, explicit", advanced=True)
     caption_set: str = setting("default", "name of the caption set written: letters, digits, '_' and '-'", advanced=True, pattern=r"^[A-Za-z0-9_-]{1,60}$")
     underscores: bool = setting(False, "write tags with underscores", advanced=True)
+    remove_parentheses: bool = setting(False, "write tags without ( and ), keeping what stands between them", advanced=True)
     providers: list[str] = setting(list, "onnxruntime providers to try first; empty chooses", advanced=True)
     batch_size: int = setting(8, "pictures tagged at once", ge=1, le=128, advanced=True)
+
+    @model_validator(mode="after")
+    def _captions_can_be_written(self) -> "TagSettings":
+        for name in ("prepend_tags", "append_tags", "replace_tags"):
+            demand_safe_text("\n".join(getattr(self, name)).replace("->", "\n"), f"setting tag.{name}")
+        for line in self.replace_tags:
+            if "" in _old_and_new(line):
+                raise ValueError(f"replace_tags has '{line}'; write 'old -> new'")
+        for name in self.category_order:
+            if name not in CATEGORIES:
+                raise ValueError(unknown_name(name, list(CATEGORIES), f"category_order has no category '{name}'").removesuffix("."))
+        return self
+
+    @property
+    def replacements(self) -> dict[str, str]:
+        """Gives old tag -> the one written instead, both as they are stored."""
+        return dict(map(_old_and_new, self.replace_tags))
+
+
+def _old_and_new(line: str) -> tuple[str, str]:
+    old, _, new = line.partition("->")
+    return "_".join(old.split()), "_".join(new.split())
 
 
 class TrainSettings(StageSettings):

@@ -123,9 +123,10 @@ def _with_edit(rows: Sequence[Tag], edit: OutsideEdit, replaced: Mapping[str, st
     from lorasmith.tags.spelling import same_tag, with_underscores
 
     added, removed = ({same_tag(tag): with_underscores(tag) for tag in tags} for tags in (edit.added, edit.removed))
+    known = {row.tag: row.category for row in rows}
     said = {row.tag: row for row in rows if row.source == PERSON}
     said = {tag: row for tag, row in said.items() if row.score > NOT_THERE or same_tag(tag) not in added}
-    said |= {tag: Tag(tag, "general", PERSON, 1.0) for tag in added.values()}
+    said |= {tag: Tag(tag, known.get(tag, "general"), PERSON, 1.0) for tag in added.values()}
     gone = [row.tag for row in rows if {same_tag(row.tag), same_tag(replaced.get(row.tag, ""))} & removed.keys()]
     return list((said | {tag: Tag(tag, "general", PERSON, NOT_THERE) for tag in (*gone, *removed.values())}).values())
 

@@ -150,7 +150,7 @@ PLAIN = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
 CHOICES = st.fixed_dictionaries(
     {},
     optional={
-        "prefix": PLAIN,
+        "tagger": PLAIN,
         "drop_tags": st.lists(PLAIN, max_size=3),
         "threshold": st.floats(0.01, 1),
         "underscores": st.booleans(),
@@ -173,7 +173,7 @@ def test_what_is_chosen_comes_back(tmp_path_factory: pytest.TempPathFactory, fir
 
 @pytest.mark.parametrize("value", ["", 'a "b"', "C:\\models\\base.safetensors", "狐", "#", "]", "'x' \"y\""])
 def test_what_is_chosen_for_a_new_project_comes_back(tmp_path: Path, value: str) -> None:
-    chosen = {"tag": {"prefix": value, "drop_tags": [value, "b"], "threshold": 0.4}}
+    chosen = {"tag": {"tagger": value, "drop_tags": [value, "b"], "threshold": 0.4}}
     (tmp_path / FILE_NAME).write_text(new_document("zorvex", "", chosen), encoding="utf-8")
     assert read_tables(tmp_path / FILE_NAME)["tag"] == chosen["tag"]
 
