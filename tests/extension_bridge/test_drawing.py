@@ -1,55 +1,19 @@
 """Tests of pictures through the bridge: both ends together, over a stand-in host of either kind."""
 
-import base64
-import io
 import json
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import requests
-from PIL import Image
 
 from lorasmith.progress import Progress
-from lorasmith.rendering.prompt import Edges, LoraUse, Prompt
+from lorasmith.rendering.prompt import LoraUse
 from lorasmith.rendering.webui import WebuiError, WebuiRenderer
-from tests.extension_bridge.fake_host import write_lora
-from tests.extension_bridge.served import TOKEN, Served, until
-
-PROMPT = Prompt("a fox", negative="blurred", width=64, height=96, steps=4, guidance=6.5, seed=9, clip_skip=2)
-
-
-def with_lora(served: Served, name: str, weight: float = 0.8) -> Prompt:
-    return replace(PROMPT, loras=(LoraUse(served.host.loras / f"{name}.safetensors", weight),))
-
-
-def ask(served: Served, path: str, body: dict[str, object]) -> requests.Response:
-    headers = {"X-Lorasmith-Token": TOKEN}
-    return requests.post(f"{served.url}/lorasmith-host/{path}", json=body, headers=headers, timeout=20)
-
-
-def body_of(task: str, **changes: object) -> dict[str, object]:
-    return {"task": task, "prompt": "a fox", "width": 64, "height": 64, "steps": 2, "sampler": "Euler", **changes}
-
-
-def packed(picture: Image.Image) -> str:
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return base64.b64encode(stream.getvalue()).decode()
-
-
-def random_picture() -> Image.Image:
-    return Image.fromarray(np.random.default_rng(0).integers(0, 200, (80, 100, 3), dtype=np.uint8))
-
-
-def square_mask(size: tuple[int, int], value: int = 255) -> Image.Image:
-    mask = Image.new("L", size)
-    mask.paste(value, (30, 20, 70, 60))
-    return mask
+from tests.extension_bridge.asking import PROMPT, ask, body_of, random_picture, square_mask, with_lora
+from tests.extension_bridge.fake_models import write_lora
+from tests.extension_bridge.served import Served
 
 
 def test_a_picture_comes_back_with_what_was_asked_for(served: Served) -> None:
@@ -120,144 +84,6 @@ def test_a_failed_picture_is_a_sentence_and_the_next_one_is_drawn(served: Served
     assert renderer.render([PROMPT])
 
 
-def test_the_person_s_job_gets_its_turn_between_two_of_our_pictures(served: Served) -> None:
-    served.host.step_seconds = 0.02
-    renderer = WebuiRenderer(served.webui)
-    ours = threading.Thread(target=lambda: renderer.render([PROMPT] * 3))
-    ours.start()
-    until(lambda: served.host.state.job == "lorasmith")
-    served.host.person_draws()
-    ours.join()
-    assert served.host.state.begun == ["lorasmith", "task(txt2img-person)", "lorasmith", "lorasmith"]
-
-
-def test_waiting_for_the_person_and_drawing_are_told_apart(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lorasmith.rendering.webui_client._LOOK_EVERY", 0.05)
-    served.host.step_seconds = 0.1
-    person = threading.Thread(target=served.host.person_draws)
-    person.start()
-    until(lambda: served.host.state.job == "task(txt2img-person)")
-    seen: list[Progress] = []
-    WebuiRenderer(served.webui).render([PROMPT], seen.append)
-    person.join()
-    notes = [progress.note for progress in seen]
-    assert "the WebUI is busy with another picture; waiting" in notes
-    assert any(note.startswith("a fox (") and note.endswith(" of 4)") for note in notes)
-
-
-def test_whoever_waits_for_a_picture_and_is_stopped_stops_the_picture_too(served: Served) -> None:
-    served.host.step_seconds = 0.2
-
-    def cancelled(progress: Progress) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        WebuiRenderer(served.webui).render([replace(PROMPT, steps=100)], cancelled)
-    until(lambda: served.host.state.job == "", seconds=3)
-
-
-def test_an_interrupt_of_ours_never_hits_the_person_s_own_job(served: Served) -> None:
-    served.host.step_seconds = 0.1
-    person = threading.Thread(target=served.host.person_draws)
-    person.start()
-    until(lambda: served.host.state.job == "task(txt2img-person)")
-    answers: list[requests.Response] = []
-    ours = threading.Thread(target=lambda: answers.append(ask(served, "render", body_of("t"))))
-    ours.start()
-    until(lambda: served.host.lock.waiting)
-    assert served.webui.interrupt("t") and not served.webui.interrupt("nobody's")
-    assert not served.host.state.interrupted
-    person.join()
-    ours.join()
-    assert answers[0].status_code == 409 and answers[0].json()["kind"] == "interrupted"
-    assert [each["p"].prompt for each in served.host.drawn] == ["person"]
-    assert not served.webui.interrupt("t")
-
-
-def test_a_running_picture_is_interrupted_though_the_host_clears_the_flag_once(served: Served) -> None:
-    served.host.step_seconds = 0.1
-    answers: list[requests.Response] = []
-    ours = threading.Thread(target=lambda: answers.append(ask(served, "render", body_of("t", steps=100))))
-    ours.start()
-    until(lambda: served.host.state.job == "lorasmith")
-    assert served.webui.interrupt("t")
-    served.host.state.interrupted = False  # as the end of the person's last job does, after the lock is free
-    ours.join(5)
-    assert answers[0].json()["kind"] == "interrupted"
-
-
-def test_our_task_is_over_before_the_host_s_job_is(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    state, seen = served.host.state, []
-    end = state.end
-
-    def look() -> None:
-        seen.append((served.powers.tasks.find("t").state, served.host.lock.acquire(blocking=False)))
-        end()
-
-    monkeypatch.setattr(state, "end", look)
-    assert ask(served, "render", body_of("t")).status_code == 200
-    assert seen == [("done", False)]  # else a late interrupt of ours could hit the person's next job
-
-
-def test_a_job_that_fails_while_it_begins_is_ended(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = served.host.state
-
-    def begin(job: str) -> None:
-        state.job = job
-        raise RuntimeError("no")
-
-    monkeypatch.setattr(state, "begin", begin)
-    assert ask(served, "render", body_of("t")).status_code == 500
-    assert state.job == "" and ask(served, "render", body_of("t")).status_code == 500
-
-
-def test_a_job_that_never_began_is_not_ended(a1111: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended: list[str] = []
-    monkeypatch.setattr(a1111.host.state, "end", lambda: ended.append("x"))
-    monkeypatch.setattr(a1111.powers.tasks, "begin", lambda task, state: False)  # called off at the last moment
-    assert ask(a1111, "render", body_of("t")).json()["kind"] == "interrupted"
-    assert ended == []
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_host_that_ends_the_work_like_a_program_is_answered_for(a1111: Served) -> None:
-    a1111.host.fault = SystemExit()  # type: ignore[assignment]
-    answer = ask(a1111, "render", body_of("t"))
-    assert answer.status_code == 500 and "without a word" in answer.json()["error"]
-
-
-def test_a_picture_that_the_person_interrupted_is_not_taken_for_a_finished_one(served: Served) -> None:
-    served.host.step_seconds = 0.05
-
-    def interrupt() -> None:
-        until(lambda: served.host.state.job == "lorasmith")
-        served.host.state.interrupt()
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(WebuiError, match="interrupted in the WebUI before it was finished"):
-        WebuiRenderer(served.webui).render([replace(PROMPT, steps=100)])
-
-
-def test_a_client_that_has_gone_leaves_no_picture_to_be_drawn(served: Served) -> None:
-    served.host.step_seconds = 0.05
-    with pytest.raises(requests.Timeout):
-        requests.post(
-            f"{served.url}/lorasmith-host/render",
-            json=body_of("t", steps=100),
-            headers={"X-Lorasmith-Token": TOKEN},
-            timeout=0.3,
-        )
-    until(lambda: served.host.state.job == "", seconds=3)
-
-
-def test_whoever_waits_too_long_is_told_that_the_host_is_busy(served: Served) -> None:
-    with served.host.lock:
-        answer = ask(served, "render", body_of("t", patience=0.3))
-    assert answer.status_code == 503 and "busy" in answer.json()["error"]
-    assert served.webui.status()["busy"] is False
-    assert served.host.drawn == []
-
-
 def test_a_missing_lora_is_refused_before_anything_is_drawn(served: Served, tmp_path: Path) -> None:
     with pytest.raises(WebuiError, match="no LoRA named 'lost'"):
         WebuiRenderer(served.webui).render([replace(PROMPT, loras=(LoraUse(tmp_path / "lost.safetensors"),))])
@@ -282,16 +108,6 @@ def test_the_bridge_itself_gives_no_picture_that_lacks_its_lora(served: Served) 
     served.host.forgets_loras = True
     answer = ask(served, "render", body_of("t", loras=[{"name": "hero", "weight": 1.0}]))
     assert answer.status_code == 422 and answer.json()["kind"] == "missing_lora" and "image" not in answer.json()
-
-
-def test_the_bridge_itself_changes_nothing_beyond_the_mask_and_its_blur(served: Served) -> None:
-    picture = random_picture()
-    answer = ask(served, "inpaint", body_of("t", image=packed(picture), mask=packed(square_mask((100, 80))), blur=2))
-    with Image.open(io.BytesIO(base64.b64decode(answer.json()["image"]))) as opened:
-        changed = np.abs(np.asarray(opened).astype(int) - np.asarray(picture).astype(int)).max(axis=2)
-    near = np.zeros_like(changed, dtype=bool)
-    near[20 - 10 : 60 + 10, 30 - 10 : 70 + 10] = True
-    assert changed[~near].max() == 0 and changed[40, 50] > 0
 
 
 def test_the_best_size_is_that_of_the_selected_checkpoint_s_family(served: Served) -> None:
@@ -339,35 +155,6 @@ def test_an_unknown_checkpoint_or_sampler_is_a_sentence(served: Served) -> None:
         WebuiRenderer(served.webui, scheduler="Magic").render([PROMPT])
 
 
-@pytest.mark.parametrize("blur", [0, 4, 12])
-def test_inpainting_changes_what_is_masked_and_nothing_else(served: Served, blur: int) -> None:
-    picture, mask = random_picture(), square_mask((100, 80))
-    renderer = WebuiRenderer(served.webui)
-    result = renderer.inpaint(picture, mask, PROMPT, strength=0.6, edges=Edges(padding=24, blur=blur))
-    changed = np.abs(np.asarray(result).astype(int) - np.asarray(picture).astype(int)).max(axis=2)
-    assert result.size == picture.size
-    assert changed[np.asarray(mask) == 0].max() == 0
-    assert changed[35:45, 45:55].min() > 0
-    p = served.host.drawn[0]["p"]
-    assert (p.denoising_strength, p.inpainting_fill, p.inpaint_full_res) == (0.6, 1, True)
-    assert (p.mask_blur, p.inpaint_full_res_padding, p.initial_noise_multiplier) == (blur, 24, 1.0)
-
-
-@pytest.mark.parametrize("value", [0, 1, 128])
-def test_a_mask_of_which_the_host_would_leave_nothing_is_refused(served: Served, value: int) -> None:
-    picture = packed(random_picture())
-    body = body_of("t", image=picture, mask=packed(square_mask((100, 80), value)))
-    answer = ask(served, "inpaint", body)
-    assert answer.status_code == 422 and answer.json()["kind"] == "blank_mask"
-    assert served.host.drawn == []
-
-
-def test_a_faint_mask_of_a_person_is_drawn_and_not_taken_for_blank(served: Served) -> None:
-    picture = random_picture()
-    result = WebuiRenderer(served.webui).inpaint(picture, square_mask((100, 80), 90), PROMPT)
-    assert np.asarray(result)[40, 50].tolist() != np.asarray(picture)[40, 50].tolist()
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -387,20 +174,3 @@ def test_a_faint_mask_of_a_person_is_drawn_and_not_taken_for_blank(served: Serve
 def test_what_no_host_could_draw_is_told_in_a_sentence(a1111: Served, changes: dict[str, object], words: str) -> None:
     answer = ask(a1111, "render", body_of("t") | changes)
     assert answer.status_code == 400 and words in answer.json()["error"]
-
-
-@pytest.mark.parametrize("image", ["", "@@@", "aGVsbG8=", packed(Image.new("RGB", (8, 8)))])
-def test_a_picture_that_is_none_is_told_in_a_sentence(a1111: Served, image: str) -> None:
-    body = body_of("t", image=image, mask=packed(square_mask((100, 80))))
-    answer = ask(a1111, "inpaint", body)
-    assert answer.status_code == 400 and answer.json()["error"].endswith((".", "one size."))
-
-
-def test_two_tasks_of_one_name_are_not_drawn_at_once(a1111: Served) -> None:
-    a1111.host.step_seconds = 0.1
-    ours = threading.Thread(target=lambda: ask(a1111, "render", body_of("t")))
-    ours.start()
-    until(lambda: a1111.host.state.job == "lorasmith")
-    assert "under way" in ask(a1111, "render", body_of("t")).json()["error"]
-    ours.join()
-    assert ask(a1111, "render", body_of("t")).status_code == 200

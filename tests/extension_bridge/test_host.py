@@ -13,7 +13,8 @@ from starlette.requests import Request
 
 from lorasmith.rendering.prompt import Prompt
 from lorasmith.rendering.webui import Webui, WebuiError, WebuiRenderer
-from tests.extension_bridge.fake_host import Host, write_lora, write_model
+from tests.extension_bridge.fake_host import Host
+from tests.extension_bridge.fake_models import write_lora, write_model
 from tests.extension_bridge.served import TOKEN, Served, listening, until
 
 PROMPT = Prompt("a fox", width=64, height=64, steps=3)

@@ -19,7 +19,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.toml import keep_choice
 from lorasmith.stages import test_grid as grids
 from lorasmith.stages.publish import publish
-from tests.extension_bridge.fake_host import write_model
+from tests.extension_bridge.fake_models import write_model
 from tests.stages.brush import Painter
 
 STEM = "zorvex-r001-e02-345d186b"
