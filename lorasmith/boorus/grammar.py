@@ -10,6 +10,7 @@ import heapq
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 from lorasmith.boorus.metatags import TOLD, UNTOLD, metatag_test, shape
@@ -64,7 +65,7 @@ class Query:
         """Says whether a post is found; a deleted one only by a search that names a status."""
         if post.is_deleted and "status" not in self.metatags:
             return False
-        return self._holds(post, frozenset(post.all_tags))
+        return self._holds(post, frozenset(chain.from_iterable(post.tags.values())))
 
     def sort(self, posts: Iterable[Post]) -> list[Post]:
         """Gives posts in the order asked for, the newest first without one and among equals."""
