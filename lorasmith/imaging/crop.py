@@ -83,3 +83,12 @@ def fit_within(image: Image.Image, max_side: int) -> Image.Image:
         return image
     width, height = (max(1, round(length * max_side / longest)) for length in image.size)
     return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def fit_short_side(image: Image.Image, short_side: int) -> Image.Image:
+    """Makes a picture smaller by area averaging until its short side is `short_side` pixels; never larger."""
+    if min(image.size) <= short_side:
+        return image
+    scale = short_side / min(image.size)
+    width, height = (max(1, int(side * scale + 1e-9)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BOX)

@@ -49,7 +49,7 @@ def _steepness(grey: Grey) -> float:
     step[:-1] = cv2.max(step[:-1], cv2.absdiff(grey[1:], grey[:-1]))
     steepest = cv2.compare(step, cv2.dilate(step, window), cv2.CMP_EQ)
     on_edge = cv2.bitwise_and(steepest, cv2.compare(contrast, _EDGE_CONTRAST, cv2.CMP_GE))  # type: ignore[call-overload]
-    places = np.flatnonzero(cv2.bitwise_and(on_edge, step))
+    places = np.flatnonzero((np.asarray(on_edge) > 0) & (step > 0))
     ratio = step.ravel()[places] / contrast.ravel()[places].astype(np.float64)
     # Tiles of a small picture hold too few edges to judge by: it gets fewer, larger ones.
     tiles = max(1, min(_TILES, min(grey.shape) // _TILE_SIDE))
