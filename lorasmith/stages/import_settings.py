@@ -1,9 +1,10 @@
 """import: the settings file of the usual e621 downloader becomes projects, one per batch."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import tomlkit
@@ -126,7 +127,7 @@ def _folders(folder: Path, batches: Sequence[Batch]) -> list[Path]:
     taken: set[str] = set()
     places = []
     for batch in batches:
-        name = PureWindowsPath(batch.text("batch_folder")).name
+        name = re.split(r"[\\/]", batch.text("batch_folder").strip("\\/"))[-1]
         demand_safe_text(name.replace("_", " "), f"batch_folder of batch {batch.number}")
         word = folder_word(name)
         number, free = 1, word
