@@ -1,17 +1,20 @@
-"""Reading what the e621 family answers: every field checked for its type, unknown ones let be.
+"""Reading what sites answer: every field checked for its type, unknown ones let be.
 
-The shapes are e621ng's: the legacy one (`file`, `score`), and v2 (`files`, `stats`) in its basic and extended modes.
+`Fields` serves all families. The posts read here are e621ng's: the legacy shape (`file`, `score`), and v2 (`files`,
+`stats`) in its basic and extended modes; the other families read theirs in their own modules.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
+from urllib.parse import urljoin
 
 from lorasmith.boorus.post import Post
 from lorasmith.errors import SiteError
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 _EXT = re.compile(r"[a-z0-9]{1,5}\Z")
+_DIGITS = re.compile(r"-?[0-9]{1,18}\Z")
 _MOST = 2**53  # what JSON numbers carry exactly
 
 
@@ -42,6 +45,17 @@ class Fields:
         """Gives a whole number, or None where the site gives none."""
         return None if self.value.get(name) is None else self.number(name)
 
+    def loose_number(self, name: str, missing: int | None = None) -> int:
+        """Gives a whole number that may have come as a text; an empty text is a missing one."""
+        value = self.value.get(name)
+        if missing is not None and (value is None or value == ""):
+            return missing
+        if not isinstance(value, str):
+            return self.number(name, missing)
+        if not _DIGITS.match(value) or abs(int(value)) > _MOST:
+            raise self._fault(name, "a whole number")
+        return int(value)
+
     def text(self, name: str, missing: str | None = None) -> str:
         """Gives a text."""
         value = self.value.get(name, missing)
@@ -54,6 +68,15 @@ class Fields:
     def text_or_none(self, name: str) -> str | None:
         """Gives a text, or None where the site gives none or an empty one."""
         return None if self.value.get(name) is None else self.text(name) or None
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """Gives the words of a text with spaces between them, each once; a missing one has none."""
+        return tuple(dict.fromkeys(self.text(name, "").split()))
+
+    def address(self, name: str, site_url: str) -> str | None:
+        """Gives a web address, or None where the site gives none; one without a host is the site's own."""
+        address = self.text_or_none(name)
+        return urljoin(f"{site_url}/", address) if address is not None and address.startswith("/") else address
 
     def truth(self, name: str) -> bool:
         """Gives true or false; a missing one is false."""
@@ -83,6 +106,24 @@ class Fields:
         return SiteError(f"{self.where} has {found} for '{name}', not {kind}; the site may have changed its answers.")
 
 
+def clean_md5(text: str) -> str | None:
+    """Gives an md5 in lower case, or None when the text is none."""
+    md5 = text.lower()
+    return md5 if _MD5.match(md5) else None
+
+
+def clean_ext(text: str) -> str:
+    """Gives a file's extension in lower case, empty when the text is none."""
+    ext = text.lower()
+    return ext if _EXT.match(ext) else ""
+
+
+def ext_of(address: str | None) -> str:
+    """Gives the extension of the file at an address, empty where it has none."""
+    path = (address or "").partition("?")[0]
+    return clean_ext(path.rpartition(".")[2]) if "." in path.rpartition("/")[2] else ""
+
+
 def read_posts(answer: Any, site: str) -> list[Post]:
     """Reads a list of posts, bare or under `posts`."""
     return [read_post(item, site) for item in read_list(answer, "posts", site)]
@@ -101,13 +142,12 @@ def read_post(item: Any, site: str) -> Post:
     fields = Fields(item, f"A post of {site}")
     fields.where = f"Post {fields.number('id')} of {site}"
     shape = _v2(fields) if "files" in fields.value else _legacy(fields)
-    md5, ext = shape.file.text("md5", "").lower(), shape.file.text("ext", "").lower()
     relations = fields.part("relationships")
     return Post(
         site=site,
         id=fields.number("id"),
-        md5=md5 if _MD5.match(md5) else None,
-        ext=ext if _EXT.match(ext) else "",
+        md5=clean_md5(shape.file.text("md5", "")),
+        ext=clean_ext(shape.file.text("ext", "")),
         width=shape.size.number("width", 0),
         height=shape.size.number("height", 0),
         size=shape.file.number("size", 0),

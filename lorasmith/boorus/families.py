@@ -2,11 +2,14 @@
 
 from lorasmith.boorus.booru import Booru
 from lorasmith.boorus.client import Client
+from lorasmith.boorus.danbooru import Danbooru
 from lorasmith.boorus.e621 import E621
+from lorasmith.boorus.gelbooru import Gelbooru
 from lorasmith.boorus.limiter import Pace
+from lorasmith.boorus.moebooru import Moebooru
 from lorasmith.boorus.sites import find_site
 
-FAMILIES: dict[str, type[Booru]] = {"e621": E621}
+FAMILIES: dict[str, type[Booru]] = {"e621": E621, "danbooru": Danbooru, "gelbooru": Gelbooru, "moebooru": Moebooru}
 
 
 def open_booru(
