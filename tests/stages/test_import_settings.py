@@ -13,12 +13,16 @@ from hypothesis import strategies as st
 from lorasmith.boorus.funnel import any_group
 from lorasmith.boorus.grammar import read_query
 from lorasmith.boorus.post import Post
+from lorasmith.demo.posts import posts
+from lorasmith.demo.server import DemoBooru
+from lorasmith.demo.world import NEW_CHARACTER
 from lorasmith.errors import LorasmithError, RefusedError, UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.downloader import KEYS, Batch, read_batches
 from lorasmith.settings.downloader_plan import MOST_TERMS, TOLD, Beside, Plan, plan
 from lorasmith.settings.tables import DownloadSettings, ResearchSettings, TagSettings
-from lorasmith.settings.toml import read_tables
+from lorasmith.settings.toml import keep_choice, read_tables
+from lorasmith.stages.download import download
 from lorasmith.stages.import_settings import import_settings
 
 # The keys of the tool's file, and the two names that it had before, as its users know them.
@@ -506,3 +510,31 @@ def test_the_command_tells_projects_changes_and_unknown_keys(tmp_path: Path, cap
     (project,) = told["projects"].values()
     assert {"key": "include_webm", "here": "films cannot be trained on and are left out"} in project["changed"]
     assert {"setting": "site.query", "value": '"nick_wilde"'} in project["settings"]
+
+
+@pytest.mark.slow
+def test_a_download_takes_the_posts_that_the_tool_would_take(tmp_path: Path, booru: DemoBooru) -> None:
+    booru.faults.clear()
+    entries = {
+        "required_tags": f"{NEW_CHARACTER}, solo | {NEW_CHARACTER}, sitting",
+        "blacklist": "sketch | simple_background, standing | young",
+        "min_score": 20, "min_date": "2022-04", "min_area": 70000, "top_n": 6, "sort_by": "date_asc",
+        "max_short_side": 256, "delete_original": True, "include_questionable": False,
+    }  # fmt: skip
+    import_settings(file_in(tmp_path, entries), tmp_path / "p")
+    keep_choice(tmp_path / "p" / "lorasmith.toml", "site", {"site_url": booru.url})
+    with Project.open(tmp_path / "p") as project:
+        download(project, project.settings(DownloadSettings))
+        taken = {picture.name for picture in project.pictures.originals()}
+
+    def tool_takes(post: Any) -> bool:
+        tags = {tag for names in post.tags.values() for tag in names}
+        required = {NEW_CHARACTER, "solo"} <= tags or {NEW_CHARACTER, "sitting"} <= tags
+        unwanted = "sketch" in tags or {"simple_background", "standing"} <= tags or "young" in tags
+        large = post.width * post.height >= 70000 and post.score >= 20 and post.created_at >= "2022-04"
+        kind = post.ext in ("png", "jpg") and post.rating in "se" and not post.is_deleted and post.visible
+        return required and not unwanted and large and kind and "avoid_posting" not in tags
+
+    theirs = [post for post in posts() if NEW_CHARACTER in post.tags.get("character", ())][:24]  # those that the booru has
+    wanted = sorted(post.id for post in theirs if tool_takes(post))[:6]
+    assert taken == {f"e621_{number}" for number in wanted} and len(taken) > 2
