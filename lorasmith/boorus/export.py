@@ -19,14 +19,13 @@ from lorasmith.boorus.post import Post
 from lorasmith.errors import SiteError, UsageError
 from lorasmith.safety import demand_safe_query, is_refused
 
-COLUMNS = (
-    "id", "created_at", "md5", "source", "rating", "image_width", "image_height", "tag_string", "fav_count", "file_ext",
-    "parent_id", "change_seq", "file_size", "is_deleted", "score",
-)  # fmt: skip
+_NUMBERS = ("id", "image_width", "image_height", "fav_count", "parent_id", "change_seq", "file_size", "score")
+COLUMNS = ("created_at", "md5", "source", "rating", "tag_string", "file_ext", "is_deleted", *_NUMBERS)
 KEPT = 5000  # found posts that are kept for the next search of the same, in another order or to another depth
 _UNTOLD = frozenset({"child", "isparent", "pool", "inpool"})  # an export of the posts does not hold these
-_MD5 = re.compile(r"[0-9a-f]{32}")
-_EXT = re.compile(r"[a-z0-9]{1,5}")
+_LONGEST = 16  # letters of a number
+_MD5 = re.compile(r"[0-9a-fA-F]{32}")
+_EXT = re.compile(r"[a-zA-Z0-9]{1,5}")
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _WISH = re.compile(r"-?order:|limit:|randseed:")
 _TAGS = COLUMNS.index("tag_string")
@@ -136,7 +135,7 @@ class Export:
         refuses = self._refusals().__getitem__
         for cells in self._posts.rows(query.words):
             tags = cells[_TAGS].split()
-            if not query.words.issubset(tags):  # the words stood in a description, or in a longer tag
+            if query.words and not query.words.issubset(tags):  # the words stood in a description, or in a longer tag
                 continue
             post = self._post(cells, tags)
             if not query.matches(post):
@@ -153,51 +152,43 @@ class Export:
 
     def _post(self, cells: Sequence[str], tags: list[str]) -> Post:
         """Makes a post of the cells of `COLUMNS`; all tags count as general for now."""
-        row = dict(zip(COLUMNS, cells, strict=True))
-        md5, ext = row["md5"].lower(), row["file_ext"].lower()
-        number = self._number(row, "id")
-        if number is None:
-            raise self._fault(row, "id")
+        created_at, md5, source, rating, _, ext, is_deleted, *numbers = cells
+        if is_deleted not in ("t", "f", "") or not numbers[0] or max(map(len, numbers)) > _LONGEST:
+            raise self._fault(cells)
+        try:
+            number, width, height, favs, parent, change, size, score = [int(text) if text else None for text in numbers]
+        except ValueError:
+            raise self._fault(cells) from None
         return Post(
             site=self.site,
-            id=number,
-            md5=md5 if _MD5.fullmatch(md5) else None,
-            ext=ext if _EXT.fullmatch(ext) else "",
-            width=self._number(row, "image_width") or 0,
-            height=self._number(row, "image_height") or 0,
-            size=self._number(row, "file_size") or 0,
+            id=number or 0,
+            md5=md5.lower() if _MD5.fullmatch(md5) else None,
+            ext=ext.lower() if _EXT.fullmatch(ext) else "",
+            width=width or 0,
+            height=height or 0,
+            size=size or 0,
             url=None,
             preview_url=None,
             sample_url=None,
-            rating=row["rating"][:1].lower(),
-            score=self._number(row, "score") or 0,
-            fav_count=self._number(row, "fav_count") or 0,
-            created_at=row["created_at"].replace(" ", "T", 1),
+            rating=rating[:1].lower(),
+            score=score or 0,
+            fav_count=favs or 0,
+            created_at=created_at.replace(" ", "T", 1),
             tags={"general": tuple(map(sys.intern, tags))},
-            sources=tuple(row["source"].split("\n")) if row["source"] else (),
-            parent_id=self._number(row, "parent_id"),
-            is_deleted=self._truth(row, "is_deleted"),
-            change_seq=self._number(row, "change_seq"),
+            sources=tuple(source.split("\n")) if source else (),
+            parent_id=parent,
+            is_deleted=is_deleted == "t",
+            change_seq=change,
         )
 
-    def _number(self, row: Mapping[str, str], column: str) -> int | None:
-        text = row[column]
-        if not text:
-            return None
-        if not _WHOLE.fullmatch(text):
-            raise self._fault(row, column)
-        return int(text)
-
-    def _truth(self, row: Mapping[str, str], column: str) -> bool:
-        if row[column] not in ("t", "f", ""):
-            raise self._fault(row, column)
-        return row[column] == "t"
-
-    def _fault(self, row: Mapping[str, str], column: str) -> SiteError:
-        found = repr(row[column][:40])
+    def _fault(self, cells: Sequence[str]) -> SiteError:
+        """Words what cannot be read in a row."""
+        row = dict(zip(COLUMNS, cells, strict=True))
+        odd = [name for name in _NUMBERS if not _WHOLE.fullmatch(row[name]) and (row[name] or name == "id")]
+        name = (odd or ["is_deleted"])[0]
         return SiteError(
-            f"{self._posts.path} has {found} as '{column}' of post {row['id'][:20]}; the site may have changed its exports, or "
-            "the file is damaged. Download it again."
+            f"{self._posts.path} has '{row[name][:40]}' as '{name}' of post {row['id'][:20]}; the site may have changed its "
+            "exports, or the file is damaged. Download it again."
         )
 
     def _refusals(self) -> "_Refusals":

@@ -166,9 +166,9 @@ def _sieved(records: bytes, needles: Sequence[bytes]) -> Iterable[str]:
 
 
 def _rows_with(records: bytes, needles: Sequence[bytes]) -> Iterator[bytes]:
-    rarest = min(needles, key=records.count)
+    longest = max(needles, key=len)  # names of characters are long and rare, 'solo' is neither
     at = 0
-    while (hit := records.find(rarest, at)) >= 0:
+    while (hit := records.find(longest, at)) >= 0:
         start = _end_before(records, at, hit)
         at = _end_after(records, start, hit)
         row = records[start:at]

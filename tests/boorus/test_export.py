@@ -182,7 +182,7 @@ def test_what_an_export_does_not_say_is_a_sentence(opened: Callable[..., Export]
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "no column 'id'"),
+        (b"", "no column 'created_at'"),
         (b"\x1f\x8b\x08", "cut off"),
         (b"\x1f\x8b\x07 nothing that was ever packed", "damaged"),
         (b"PK\x03\x04\xff\xff\xff", "damaged"),
