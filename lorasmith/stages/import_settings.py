@@ -58,6 +58,7 @@ class KeyUnknown:
 class ImportedBatch:
     """What became of one batch."""
 
+    project: Path
     batch: str
     trigger: str
     made: bool  # False: the project was there, and its settings were changed
@@ -67,7 +68,7 @@ class ImportedBatch:
 
 @dataclass(frozen=True)
 class Imported:
-    """What import did: the projects by folder, the keys nobody knows, and what holds for every batch."""
+    """What import did: the projects by batch ("batch 1"), the keys nobody knows, and what holds for every batch."""
 
     projects: Mapping[str, ImportedBatch]
     unknown: tuple[KeyUnknown, ...]
@@ -104,7 +105,7 @@ def import_settings(file: Path, folder: Path, trigger: str = "") -> Imported:
             "use two of the LoRAs. Import without --trigger to name each by the first tag it requires."
         )
     return Imported(
-        {str(each.folder): _told(each) for each in ready},
+        {f"batch {each.batch.number}": _told(each) for each in ready},
         tuple(KeyUnknown(key, nearest) for key, nearest in found.unknown.items()),
         tuple(notes),
         f"lorasmith research {ready[0].folder}",
@@ -177,6 +178,7 @@ def _look(batch: Batch, folder: Path, typed: str, beside: Beside) -> _Ready:
     made = plan(batch, beside)
     there = (folder / FILE_NAME).exists()
     tables = read_tables(folder / FILE_NAME) if there else {"project": {"preset": PRESET}}
+    _demand_e621(folder, tables)
     trigger = _trigger(batch, made, typed, str(tables.get("project", {}).get("trigger", "")))
     ours: dict[str, dict[str, Any]] = {name: dict(values) for name, values in made.tables.items()}
     ours[SITE]["character"] = made.plain_tag if made.plain_tag and made.plain_tag != trigger else ""
@@ -186,6 +188,13 @@ def _look(batch: Batch, folder: Path, typed: str, beside: Beside) -> _Ready:
     for stage in (*_asking(), "tag"):
         resolve(stage, whole)
     return _Ready(batch, folder, trigger, there, ours, made)
+
+
+def _demand_e621(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    for table in (SITE, *_asking()):
+        site = str(tables.get(table, {}).get("site", "e621"))
+        if site not in ("e621", "e926"):
+            raise UsageError(f"{folder} is a project of {site}, and the settings are for e621; name another folder.")
 
 
 def _trigger(batch: Batch, made: Plan, typed: str, there: str) -> str:
@@ -229,7 +238,7 @@ def _told(ready: _Ready) -> ImportedBatch:
     ]
     changed = [KeyChanged(key, sentence) for key, sentence in ready.plan.changed.items()]
     name = ready.batch.text("batch_folder")
-    return ImportedBatch(name, ready.trigger, not ready.there, tuple(settings), tuple(changed))
+    return ImportedBatch(ready.folder, name, ready.trigger, not ready.there, tuple(settings), tuple(changed))
 
 
 def _shown(value: Any) -> str:

@@ -419,10 +419,10 @@ def test_without_a_plain_tag_a_trigger_is_asked_for(tmp_path: Path) -> None:
 def test_several_batches_become_projects_with_names_that_windows_takes(tmp_path: Path) -> None:
     names = ["sets/Nick", "sets\\nick", "CON", "a:b?", "/abs/last/", ""]
     told = import_settings(file_in(tmp_path, {"required_tags": "fox", "batch_folder": names, "min_score": 9}), tmp_path / "p")
-    folders = [Path(folder).name for folder in told.projects]
+    folders = [batch.project.name for batch in told.projects.values()]
     assert folders == ["Nick", "nick_2", "CON_character", "a_b", "last", "character"]
-    for folder in told.projects:
-        with Project.open(Path(folder)) as project:
+    for batch in told.projects.values():
+        with Project.open(batch.project) as project:
             assert project.settings(DownloadSettings).min_score == 9
 
 
@@ -439,7 +439,7 @@ def test_lists_hold_one_value_per_batch_and_scalars_one_for_all(tmp_path: Path) 
 def test_one_trigger_for_several_batches_says_how_they_are_told_apart(tmp_path: Path) -> None:
     told = import_settings(file_in(tmp_path, {"top_n": [1, 2]}), tmp_path / "p", "zorvex")
     assert "their folders tell them apart" in told.notes[-1]
-    assert [Path(folder).name for folder in told.projects] == ["batch0", "batch0_2"]
+    assert [batch.project.name for batch in told.projects.values()] == ["batch0", "batch0_2"]
 
 
 def test_several_batches_do_not_go_into_a_project(tmp_path: Path) -> None:
@@ -461,6 +461,12 @@ def test_a_project_that_is_there_keeps_its_trigger_and_all_other_settings(tmp_pa
     assert (wish.query, wish.min_score, wish.connections) == ("fox", 500, 1)
     with pytest.raises(UsageError, match="the trigger 'mine', not 'other'"):
         import_settings(file_in(tmp_path, {}), tmp_path / "p", "other")
+
+
+def test_a_project_of_another_family_of_sites_is_left_alone(tmp_path: Path) -> None:
+    Project.create(tmp_path / "p", "mine", chosen={"site": {"site": "danbooru"}}).close()
+    with pytest.raises(UsageError, match="is a project of danbooru"):
+        import_settings(file_in(tmp_path, {"required_tags": "fox"}), tmp_path / "p")
 
 
 def test_importing_twice_changes_nothing(tmp_path: Path) -> None:
