@@ -77,8 +77,9 @@ def build_app(wanted: str = "") -> App:
     place = itertools.count()
     from lorasmith.webui_commands import erase, publish, test_grid
 
-    first: tuple[Callable[..., Any], ...] = (demo, ui, new, add, run)
-    last: tuple[Callable[..., Any], ...] = (erase, publish, test_grid, keep, drop, undo, redo, history, check, inspect, doctor)
+    first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run)
+    last: tuple[Callable[..., Any], ...] = (erase, publish, test_grid, keep, drop, undo, redo, history, credits, check, inspect,
+                                       doctor)  # fmt: skip
     for command in first:
         app.command(command, sort_key=next(place))
     for stage in STAGES:
@@ -179,15 +180,48 @@ def _absolute(flags: dict[str, Any]) -> dict[str, Any]:
 
 def add(
     folder: Folder,
-    source: Annotated[Path, Parameter(help="a folder of pictures, with .txt, .caption or .json sidecars or without")],
+    source: Annotated[
+        Path,
+        Parameter(
+            help="a folder or zip of pictures, with .txt, .caption or .json sidecars or without; or a text file of post ids"
+            " or md5s"
+        ),
+    ],
 ) -> Any:
-    """Add one's own pictures to a project."""
+    """Add one's own pictures to a project, or the posts of a list."""
     from lorasmith.project.project import Project
-    from lorasmith.stages.add import add_folder
+    from lorasmith.stages.add import add_source
+    from lorasmith.stages.run import download_listed
     from lorasmith.terminal import shown
 
     with Project.open(folder) as project, shown() as bar:
-        return add_folder(project, source, bar)
+        if source.suffix.lower() in (".txt", ".list", ".csv") and source.is_file():
+            return download_listed(project, source, bar)
+        return add_source(project, source, bar)
+
+
+def credits(
+    folder: Folder,
+    file: Annotated[Path | None, Parameter(help="where to write it, .csv or .md; left out: credits.csv in the project")] = None,
+) -> Any:
+    """Write who drew the downloaded pictures and where they come from."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.credits import write_credits
+
+    with Project.open(folder, writing=False) as project:
+        return write_credits(project, file)
+
+
+def import_(
+    settings: Annotated[Path, Parameter(help="the settings.json of the e621 downloader")],
+    folder: Annotated[Path, Parameter(help="the project folder; with several batches the folder of their projects")],
+    *,
+    trigger: Annotated[str, Parameter(help="the word that calls the character; left out: the first required tag")] = "",
+) -> Any:
+    """Make projects out of an e621 downloader's settings file, one per batch, and say what differs here."""
+    from lorasmith.stages.import_settings import import_settings
+
+    return import_settings(settings, folder, trigger)
 
 
 def run(  # noqa: PLR0913 - one parameter per flag

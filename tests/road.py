@@ -11,6 +11,7 @@ from lorasmith.project.project import Project
 
 QUICK = {
     "site": {"query": f"{world.NEW_CHARACTER} solo"},
+    "download": {"fold_twins": False},  # so that prune has twins to judge
     "prepare": {"head_share": 0.3},
     "train": {"epochs": 2, "repeats": 1, "batch_size": 4, "sample_every": 2, "sample_steps": 2, "checkpoint_every": 3},
     "evaluate": {"epochs": 1, "seeds": [1], "report_seeds": [2], "steps": 2, "weights": [1.0]},

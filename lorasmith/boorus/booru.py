@@ -49,6 +49,10 @@ class Booru(ABC):
     def by_md5s(self, md5s: Iterable[str]) -> Iterator[Post]:
         """Gives the posts whose files have these md5s, in the order of the md5s."""
 
+    def one(self, post: int) -> Post | None:
+        """Gives a post by its own address, where searches do not show it; None when it is gone or refused."""
+        return next(iter(self.by_ids([post])), None)
+
     @abstractmethod
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from lorasmith.boorus.answers import Fields, read_list, read_posts
+from lorasmith.boorus.answers import Fields, read_list, read_post, read_posts
 from lorasmith.boorus.booru import Booru, TagFacts, chunks
 from lorasmith.boorus.faults import NotFoundError
 from lorasmith.boorus.post import Post
@@ -62,6 +62,13 @@ class E621(Booru):
             sent = sent_query(f"md5:{','.join(chunk)} status:any")
             found = {post.md5: post for post in self._page(sent, PAGE, None)}
             yield from self.safe(found[md5] for md5 in chunk if md5 in found)
+
+    def one(self, post: int) -> Post | None:
+        """Gives a post by its own address, where searches do not show it; None when it is gone or refused."""
+        with suppress(NotFoundError):
+            answer = Fields(self.client.json(f"/posts/{post}.json"), f"Post {post} of {self.site.name}")
+            return next(self.safe([read_post(answer.value.get("post", answer.value), self.site.name)]), None)
+        return None
 
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none."""

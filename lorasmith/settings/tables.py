@@ -65,6 +65,7 @@ class DownloadSettings(SiteSettings):
     )
     delete_original: bool = setting(False, "remove the full-size file of a picture that was made smaller")
     max_megabytes: int = setting(100, "larger files are left out", unit="MB", ge=1, le=100, advanced=True)
+    fold_twins: bool = setting(True, "of posts whose previews research saw to be the same picture, fetch the best one only")
     connections: int = setting(2, "files fetched at the same time", ge=1, le=4, advanced=True)
     restore: bool = setting(False, "fetch pictures again whose files you have removed")
 

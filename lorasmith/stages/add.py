@@ -1,12 +1,13 @@
 """add: a folder of a person's own pictures, with sidecars or without, becomes part of the project."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import PictureError, UsageError
 from lorasmith.files import demand_space, sha256_of, write_atomic
+from lorasmith.folders import cache_folder
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
@@ -26,6 +27,24 @@ class Added:
     with_tags: int
     refused: int  # carry a tag that marks minors: counted, not copied
     failed: tuple[str, ...]  # sentences
+
+
+def add_source(project: Project, source: Path, report: Report = silent) -> Added:
+    """Adds the pictures of a folder or of a zip."""
+    if source.is_dir() or source.suffix.lower() != ".zip":
+        return add_folder(project, source, report)
+    if not source.is_file():
+        raise UsageError(f"There is no file {source}; check the path.")
+    demand_safe_text(source.stem.replace("_", " "), "file name")
+    from lorasmith.stages.unpack import unpacked
+
+    with unpacked(source, _SUFFIXES | frozenset(_SIDECARS), cache_folder() / "unpacked") as (folder, refused):
+        if not any(path.suffix.lower() in _SUFFIXES for path in folder.iterdir()):
+            if refused:
+                return Added(refused, 0, 0, 0, refused, ())
+            raise UsageError(f"{source} holds no pictures ({', '.join(sorted(_SUFFIXES))}).")
+        added = add_folder(project, folder, report)
+    return replace(added, found=added.found + refused, refused=added.refused + refused)
 
 
 def add_folder(project: Project, source: Path, report: Report = silent) -> Added:
@@ -120,9 +139,11 @@ def sidecars_of(path: Path) -> list[Path]:
 
 
 def decode(data: bytes) -> str:
-    """Decodes a sidecar in any of the usual encodings: utf-8 with or without mark, utf-16, else Windows-1252."""
+    """Decodes a sidecar in any of the usual encodings: utf-8 and utf-16 with or without mark, else Windows-1252."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", errors="replace")
+    if len(data) > 3 and 0 in data[:4]:  # utf-16 without a mark: every other byte of Latin text is zero
+        return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le", errors="replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -142,8 +163,10 @@ def _from_json(text: str, file: Path) -> dict[str, str]:
         raise PictureError(
             f"{file} is not valid JSON ({error}); correct it or remove it, then add the folder again."
         ) from error
+    if isinstance(value, dict) and isinstance(value.get("post"), dict):  # e621's own answer for one post
+        value = value["post"]
     if isinstance(value, dict):
-        value = value.get("tags", value.get("caption", []))
+        value = _tags_in(value)
     if isinstance(value, str):
         return _from_text(value) if "," in value else dict.fromkeys(value.split(), "general")
     if isinstance(value, list):
@@ -151,3 +174,16 @@ def _from_json(text: str, file: Path) -> dict[str, str]:
     if isinstance(value, dict):
         return {str(tag): str(category) for category, tags in value.items() if isinstance(tags, list) for tag in tags}
     return {}
+
+
+def _tags_in(post: dict[str, Any]) -> Any:
+    """Finds the tags in a JSON sidecar: `tags`, `caption`, or one field a category (`tags_artist`, `tag_string_artist`)."""
+    if isinstance(post.get("tags"), list | dict) or (isinstance(post.get("tags"), str) and post["tags"]):
+        return post["tags"]
+    by_category = {
+        name.removeprefix(start): tags.split() if isinstance(tags, str) else tags
+        for name, tags in post.items()
+        for start in ("tags_", "tag_string_")
+        if name.startswith(start)
+    }
+    return by_category or post.get("tag_string") or post.get("caption", [])

@@ -9,6 +9,7 @@ from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import PERSON, REFUSED, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
+from lorasmith.stages.wall import read_wall
 
 if TYPE_CHECKING:
     from lorasmith.imaging.measure import Measures
@@ -68,8 +69,9 @@ def _summary(project: Project, reasons: Mapping[str, Decision]) -> Pruned:
         if name not in kept:
             counts[decision.reason] = counts.get(decision.reason, 0) + 1
     originals = project.pictures.originals()
-    by_person = [d for d in project.pictures.decisions().values() if d.maker == PERSON]
-    overruled = sum(1 for name in reasons if name in kept) + sum(d.verdict == "drop" for d in by_person)
+    decisions = project.pictures.decisions()
+    by_person = [word for one in originals if (word := decisions.get(one.name)) and word.maker == PERSON]
+    overruled = sum(1 for name in reasons if name in kept) + sum(word.verdict == "drop" for word in by_person)
     return Pruned(len(originals), len(kept), len(originals) - len(kept), dict(sorted(counts.items())), overruled)
 
 
@@ -184,10 +186,15 @@ def judge_twins(candidates: Sequence[Candidate], bits: int) -> dict[str, Decisio
 
 
 def decide_by_hand(project: Project, verdict: str, names: Sequence[str], reason: str = "") -> int:
-    """Keeps or drops pictures by a person's word, which wins over every suggestion; gives how many."""
+    """Keeps or drops pictures by a person's word, which wins over every suggestion; gives how many.
+
+    A post of the preview wall may be dropped before it was downloaded: then it never is.
+    """
     decisions = project.pictures.decisions()
+    on_the_wall = {tile.name for tile in read_wall(project)}
     for name in names:
-        project.pictures.get(name)
+        if name not in on_the_wall:
+            project.pictures.get(name)
         if name in decisions and decisions[name].maker == REFUSED:
             raise RefusedError(
                 f"{name} is refused: the tagger sees on it what marks minors. Nobody's word changes that."

@@ -36,6 +36,12 @@ def run_stage(project: Project, name: str, report: Report = silent, flags: Mappi
     return result
 
 
+def download_listed(project: Project, file: Path, report: Report = silent) -> Any:
+    """Downloads the posts of a list of ids or md5s, and leaves the project's search as it is."""
+    flags = {"collect_from_listed_posts_file": str(file.absolute())}
+    return _stage("download").function()(project, project.settings(TABLES["download"], flags), report)
+
+
 def keep_settings(folder: Path, name: str, flags: Mapping[str, Any]) -> None:
     """Writes what a person typed to the stage's table, None for unset; what is said of the site goes to [site].
 

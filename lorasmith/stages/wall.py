@@ -113,16 +113,14 @@ def _measure(project: Project, previews: Mapping[str, Path]) -> dict[str, "Measu
     measured = {}
     for name, path in previews.items():
         sha = sha256_of(path)
-        try:
-            facts = project.caches.measures(sha)
-            measured[name] = Measures.from_dict(facts) if facts is not None else measure(path)
-        except PictureError:
-            continue
-        except (TypeError, KeyError):  # measured by another version
-            measured[name] = measure(path)
-            facts = None
+        facts = Measures.from_dict(project.caches.measures(sha))
         if facts is None:
-            project.caches.keep_measures(sha, measured[name].to_dict())
+            try:
+                facts = measure(path)
+            except PictureError:
+                continue
+            project.caches.keep_measures(sha, facts.to_dict())
+        measured[name] = facts
     return measured
 
 

@@ -13,6 +13,7 @@ FORM_SHARE = 0.05
 MIN_LIFT = 1.5
 
 _TOGGLE_GROUPS = frozenset(["clothing", "accessories"])
+_FORMS = frozenset(["anthro", "feral", "humanoid", "human", "taur", "semi-anthro", "alternate_form", "alternate_species"])
 _NAMES_AND_FACTS = frozenset(["artist", "character", "copyright", "rating", "lore", "invalid", "contributor"])
 
 
@@ -103,7 +104,7 @@ def part_of(entry: TagShare) -> str | None:
         # Constant here but as common everywhere else: it says nothing of the character, and does not come and go either.
         telling = entry.lift is None or entry.lift >= MIN_LIFT or entry.category == "species"
         return "core" if telling else None
-    if "species" in (entry.category, group):  # another kind of creature now and then is another form
+    if entry.category == "species" or entry.tag in _FORMS:  # another kind of creature now and then is another form
         return "toggles" if entry.share >= FORM_SHARE else None
     return "choices" if entry.share >= CHOICE_SHARE else None
 

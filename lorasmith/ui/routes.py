@@ -24,7 +24,7 @@ from lorasmith.ui.context import Context
 from lorasmith.ui.views.ask import Ask
 from lorasmith.ui.views.table import draw
 
-_FOLDERS = ("images", "edits", "dataset", "runs", "loras", "evaluations")  # what a page may fetch of a project
+_FOLDERS = ("research", "images", "edits", "dataset", "runs", "loras", "evaluations")  # what a page may fetch of a project
 _TYPES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".html", ".json", ".txt", ".safetensors"}
 # A project's page runs no script and sends nothing. (A sandbox would make its own pictures count as a foreign page's.)
 _NO_SCRIPT = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
