@@ -90,6 +90,10 @@ class Moebooru(Booru):
             found = {post.md5: post for post in self._listed(f"md5:{','.join(chunk)}")}
             yield from self.safe(found[md5] for md5 in chunk if md5 in found)
 
+    def one(self, post: int) -> Post | None:
+        """Gives a post by its id alone, where searches do not show it; None when it is gone or refused."""
+        return next(self.safe(found for found in self._page(f"id:{post}", 1, 1) if found.id == post), None)
+
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none.
 

@@ -165,6 +165,16 @@ def test_refused_posts_are_dropped_and_only_counted(open_at: Open) -> None:
         assert opened.tag_facts(["child", "solo"]).keys() == {"solo"}
 
 
+def test_one_post_is_known_as_refused_where_a_search_would_hide_it(open_at: Open) -> None:
+    good, bad = plain_posts(2)
+    with FakeDanbooru([good, replace(bad, tags={"general": ("solo", "loli")})]) as booru:
+        opened = open_at(booru)
+        assert list(opened.by_ids([2])) == []
+        assert opened.refused == set()
+        assert [opened.one(number) is not None for number in (1, 2, 3)] == [True, False, False]
+        assert opened.refused == {"danbooru_2"}
+
+
 def test_many_ids_and_md5s_come_back_in_their_order(booru: FakeDanbooru, open_at: Open) -> None:
     opened = open_at(booru)
     ids = [*range(300, 20, -1), 300, 999_999, -3, 2**40]

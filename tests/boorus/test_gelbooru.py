@@ -117,7 +117,7 @@ def test_either_of_two_tags_is_written_in_the_sites_grammar(booru: FakeGelbooru,
 
 
 def test_a_post_says_all_that_gelbooru_says(gelbooru: FakeGelbooru, open_at: Open) -> None:
-    (post,) = open_at(gelbooru).search("id:2", 9)
+    (post,) = open_at(gelbooru).by_ids([2])
     assert (post.name, post.width, post.height, post.ext, post.rating) == ("gelbooru_2", 8, 8, "png", "s")
     assert post.tags == TAGS
     assert post.url is not None and post.url.endswith(f"{post.md5}.png")
@@ -126,7 +126,7 @@ def test_a_post_says_all_that_gelbooru_says(gelbooru: FakeGelbooru, open_at: Ope
 
 
 def test_what_safebooru_does_not_say_stays_unsaid(safebooru: FakeSafebooru, open_at: Open) -> None:
-    (post,) = open_at(safebooru).search("id:2", 9)
+    (post,) = open_at(safebooru).by_ids([2])
     assert (post.name, post.rating, post.created_at, post.size) == ("safebooru_2", "s", "", 0)
     assert post.md5 and post.url and set(post.all_tags) == {tag for tags in TAGS.values() for tag in tags}
 
@@ -167,7 +167,7 @@ def test_a_site_without_lists_of_tags_is_asked_for_the_common_ones_only(open_at:
 def test_a_site_of_the_older_age_that_takes_lists_is_asked_for_lists(safebooru: FakeSafebooru, open_at: Open) -> None:
     safebooru.site.takes_lists = True
     try:
-        (post,) = open_at(safebooru).search("id:2", 9)
+        (post,) = open_at(safebooru).by_ids([2])
     finally:
         safebooru.site.takes_lists = False
     assert {name: set(tags) for name, tags in post.tags.items()} == {name: set(tags) for name, tags in TAGS.items()}
@@ -190,7 +190,6 @@ def test_every_query_carries_the_negatives_once(booru: FakeGelbooru, open_at: Op
     opened = open_at(booru)
     opened.count("robin")
     list(opened.search("robin -LOLI", 1))
-    list(opened.by_ids([1]))
     list(opened.by_md5s(["0" * 32]))
     for asked in searches(booru):
         assert [asked["tags"].lower().split().count(term) for term in NEGATIVES.split()] == [1] * 6
@@ -212,6 +211,16 @@ def test_refused_posts_are_dropped_and_their_tags_never_asked_for(open_at: Open)
         assert [post.id for post in opened.search("solo", 9)] == [1]
         assert opened.refused == {"gelbooru_2"}
         assert "a_tag_of_its_own" not in str([asked.params for asked in booru.log])
+
+
+def test_a_listed_post_is_known_as_refused_where_a_search_would_hide_it(open_at: Open) -> None:
+    good, bad = plain_posts(2)
+    with FakeGelbooru([good, replace(bad, tags={"general": ("solo", "loli")})]) as booru:
+        opened = open_at(booru)
+        assert [post.id for post in opened.search("solo", 9)] == [1]
+        assert opened.refused == set()
+        assert [post.id for post in opened.by_ids([1, 2])] == [1]
+        assert opened.refused == {"gelbooru_2"}
 
 
 def test_what_is_not_visible_has_no_address(open_at: Open) -> None:

@@ -142,6 +142,16 @@ def test_refused_posts_are_dropped_and_only_counted(open_at: Open) -> None:
         assert [post.id for post in opened.by_ids([1, 2])] == [1]
 
 
+def test_one_post_is_known_as_refused_where_a_search_would_hide_it(open_at: Open) -> None:
+    good, bad = plain_posts(2)
+    with FakeMoebooru([good, replace(bad, tags={"general": ("solo", "loli")})]) as booru:
+        opened = open_at(booru)
+        assert list(opened.by_ids([2])) == []
+        assert opened.refused == set()
+        assert [opened.one(number) is not None for number in (1, 2, 3)] == [True, False, False]
+        assert opened.refused == {"yandere_2"}
+
+
 def test_many_ids_and_md5s_come_back_in_their_order(booru: FakeMoebooru, open_at: Open) -> None:
     opened = open_at(booru)
     found = list(opened.by_ids([*range(200, 20, -1), 200, 999_999, -3, 2**40]))

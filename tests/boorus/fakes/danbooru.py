@@ -1,5 +1,6 @@
 """Danbooru over the drawn posts: its paths, its budget of two terms, what it leaves out, and its errors."""
 
+from collections.abc import Callable
 from typing import Any
 
 from lorasmith.demo.drawn import Listing, is_served
@@ -68,6 +69,11 @@ class DanbooruSite(Site):
             shown = search.sort(found)[(int(page) - 1) * limit : int(page) * limit]
         self._files.draw_all(listing.post for listing in shown)
         return data([self.record(listing) for listing in shown])
+
+    def _one(self, is_it: Callable[[Listing], bool]) -> Answer:
+        for listing in filter(is_it, self._listings):
+            return data(self.record(listing))
+        raise Refusal(404, "That record was not found.")
 
     def _counts(self, params: Params) -> Answer:
         count = len(self._search(params)[1])

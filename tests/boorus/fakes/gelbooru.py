@@ -39,7 +39,8 @@ class GelbooruSite(Site):
         return self._tags(params) if params.get("s") == "tag" else self._posts(params)
 
     def _found(self, params: Params) -> tuple[list[Listing], int]:
-        search = read_search(_as_e621(params.get("tags", "")), self._aliases)
+        query = f"id:{params['id']} status:any" if "id" in params else _as_e621(params.get("tags", ""))
+        search = read_search(query, self._aliases)
         found = search.sort(listing for listing in self._listings if search.matches(listing))
         limit, number = min(PAGE, int(params.get("limit", "100"))), int(params.get("pid", "0"))
         reached = found[: self.depth]
