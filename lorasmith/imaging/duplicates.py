@@ -1,20 +1,17 @@
 """Finds families of pictures that show the same thing, and says which member to keep."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lorasmith.imaging.hashes import Hashes, Places, families_of_hashes
 from lorasmith.imaging.measure import Measures
 
 COLOUR_LEVELS = 24
 ASPECT_RATIO = 1.05
-_BLOCK = 256
-
-Hashes = NDArray[np.uint64]
-Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,13 @@ def families(measures: Mapping[str, Measures], bits: int = 4) -> list[tuple[str,
     first_with: dict[str, int] = {}
     for index, name in enumerate(names):
         _join(parent, index, first_with.setdefault(measures[name].pixel_sha, index))
-    telling = [index for index, name in enumerate(names) if measures[name].telling]
-    for left, right in _near([measures[names[index]] for index in telling], bits):
-        _join(parent, telling[left], telling[right])
+    kinds: dict[tuple[object, ...], int] = {}
+    for index, name in enumerate(names):
+        if measures[name].telling:
+            _join(parent, index, kinds.setdefault(_look(measures[name]), index))
+    telling = list(kinds.values())
+    for index, root in zip(telling, _near([measures[names[index]] for index in telling], bits).tolist(), strict=True):
+        _join(parent, index, telling[root])
     grouped: dict[int, list[str]] = {}
     for index, name in enumerate(names):
         grouped.setdefault(_root(parent, index), []).append(name)
@@ -57,7 +58,7 @@ def families(measures: Mapping[str, Measures], bits: int = 4) -> list[tuple[str,
 
 def is_near(a: Measures, b: Measures, bits: int = 4) -> bool:
     """Tells whether two pictures count as near duplicates of each other, by the same rule as `families`."""
-    return a.pixel_sha == b.pixel_sha or (a.telling and b.telling and any(_near([a, b], bits)))
+    return a.pixel_sha == b.pixel_sha or (a.telling and b.telling and not _near([a, b], bits).any())
 
 
 def better(a: Twin, b: Twin) -> Choice:
@@ -104,41 +105,19 @@ def _join(parent: list[int], a: int, b: int) -> None:
     parent[b] = a
 
 
-def _near(measures: Sequence[Measures], bits: int) -> Iterator[tuple[int, int]]:
-    """Yields index pairs that pass every test; a pair may come more than once."""
-    if len(measures) < 2:
-        return
-    dhash = np.array([int(item.dhash, 16) for item in measures], np.uint64)
-    phash = np.array([int(item.phash, 16) for item in measures], np.uint64)
+def _look(item: Measures) -> tuple[object, ...]:
+    """Gives all that near duplicates are told by: pictures with the same are always near."""
+    return item.dhash, item.phash, item.colours, item.width, item.height
+
+
+def _near(measures: Sequence[Measures], bits: int) -> Places:
+    """Gives for each the place of the first of its family."""
+    hashes: Hashes = np.array([(int(item.dhash, 16), int(item.phash, 16)) for item in measures], np.uint64)
     colours = np.array([list(bytes.fromhex(item.colours)) for item in measures], np.int16)
     shape = np.log(np.array([item.width / item.height for item in measures]))
-    for left, right in _close_pairs(dhash, bits):
-        keep = np.bitwise_count(phash[left] ^ phash[right]) <= bits
-        keep &= np.abs(shape[left] - shape[right]) <= np.log(ASPECT_RATIO)
-        left, right = left[keep], right[keep]
-        keep = np.abs(colours[left] - colours[right]).max(axis=1, initial=0) <= COLOUR_LEVELS
-        yield from zip(left[keep].tolist(), right[keep].tolist(), strict=True)
 
+    def alike(left: Places, right: Places) -> NDArray[np.bool_]:
+        close = np.abs(colours[left] - colours[right]).max(axis=1, initial=0) <= COLOUR_LEVELS
+        return np.asarray(close & (np.abs(shape[left] - shape[right]) <= np.log(ASPECT_RATIO)))
 
-def _close_pairs(hashes: Hashes, bits: int) -> Iterator[Pairs]:
-    """Yields all index pairs whose hashes differ in at most `bits` bits, without comparing all with all.
-
-    Pigeonhole: of `bits` + 1 bands, two such hashes agree in at least one; only within equal bands is compared.
-    """
-    edges = [round(64 * band / (bits + 1)) for band in range(bits + 2)]
-    for low, high in zip(edges, edges[1:], strict=False):
-        band = (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
-        order = np.argsort(band, kind="stable")
-        starts = np.flatnonzero(np.diff(band[order], prepend=~band[order[0]])).tolist() + [len(order)]
-        for start, end in zip(starts, starts[1:], strict=False):
-            if end - start > 1:
-                yield from _close_within(hashes, order[start:end], bits)
-
-
-def _close_within(hashes: Hashes, members: NDArray[np.intp], bits: int) -> Iterator[Pairs]:
-    for start in range(0, len(members), _BLOCK):
-        block, rest = members[start : start + _BLOCK], members[start:]
-        rows, columns = np.nonzero(np.bitwise_count(hashes[block][:, None] ^ hashes[rest][None]) <= bits)
-        upper = columns > rows
-        if upper.any():
-            yield block[rows[upper]], rest[columns[upper]]
+    return families_of_hashes(hashes.reshape(-1, 2), bits, alike)
