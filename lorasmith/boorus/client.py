@@ -24,6 +24,7 @@ JSON_CEILING = 32 << 20  # bytes; 320 posts with all their tags are about 2 MB
 _BLOCK = 1 << 16
 TIMEOUT = (15, 60)  # seconds to connect, and between two blocks
 _BUSY = frozenset((429, 500, 502, 503, 504, *range(520, 530)))
+_GONE = frozenset((404, 451))  # 451: unavailable for legal reasons, RFC 7725
 _MOVED = frozenset((301, 302, 303, 307, 308))
 BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)  # of a body on its way
 _BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -50,6 +51,7 @@ class Client:
         self._session.headers["User-Agent"] = user_agent(site, user)
         _demand_usable(site, user, api_key)
         self._login = _basic(user, api_key) if site.key == "header" and api_key else ""
+        self._secrets = [secret for secret in (api_key, quote(api_key, safe=""), self._login) if secret]
         self._key = {"user_id": user, "api_key": api_key} if site.key == "parameters" else {}
 
     def json(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
@@ -103,7 +105,7 @@ class Client:
                 limiter.answered()
                 return self._demand_served(response)
             failures += 1
-            why = f"answered {response.status_code}" + _dotted(_reason(response))
+            why = f"answered {response.status_code}" + _dotted(self._reason(response))
             with response:
                 self._be_patient(limiter, response, failures)
         raise SiteError(f"{demand_allowed(self.site, url)} {why}, {failures} times in a row; try again later.")
@@ -169,25 +171,33 @@ class Client:
         least = {429: 60.0, 503: 5.0}.get(status, 0.0)
         limiter.pause(self.pace.delay(failures, asked, least))
 
+    def _reason(self, response: requests.Response) -> str:
+        """Gives the site's own short reason; a key that it repeats is not shown."""
+        words = _told_reason(response)
+        for secret in self._secrets:
+            words = words.replace(secret, "***")
+        return words
+
     def _demand_served(self, response: requests.Response) -> requests.Response:
         """Passes an answer on, or raises the sentence for its status."""
         status, host = response.status_code, demand_allowed(self.site, response.url)
         if status < 300 or status == 416:
             return response
-        reason = _dotted(_reason(response))
+        reason = _dotted(self._reason(response))
         page = _is_page(response)
         response.close()
         if status == 401:
             raise SiteBlocked(f"{host} refuses the login{reason}. Check the user name and the API key.")
         if status < 400:
             raise SiteError(f"{host} sends this client from one place to the next without end ({status}).")
-        if status == 403 or (page and status != 404):
+        if status == 403 or (page and status not in _GONE):
             raise SiteBlocked(
                 f"{host} refuses this client ({status}{reason}). The run stops here; nothing is tried around it. "
                 "Look at the site in a browser, and set your own user name if you have not."
             )
-        if status == 404:
-            raise NotFoundError(f"{host} has nothing there (404{reason}).")
+        if status in _GONE:
+            what = "has nothing there" if status == 404 else "has taken this down"
+            raise NotFoundError(f"{host} {what} ({status}{reason}).")
         raise SiteError(f"{host} refused the request ({status}{reason}); change the search, or narrow it.")
 
     def _demand_json(self, response: requests.Response) -> None:
@@ -240,7 +250,7 @@ def _is_page(response: requests.Response) -> bool:
     return "html" in response.headers.get("Content-Type", "").lower()
 
 
-def _reason(response: requests.Response) -> str:
+def _told_reason(response: requests.Response) -> str:
     """Gives the site's own short reason out of a JSON error, or nothing."""
     if "json" not in response.headers.get("Content-Type", "").lower():
         return ""

@@ -13,7 +13,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\{\{([^}|]+)(?:\|([^}]+))?\}\}"), r"\1"),
     (re.compile(r'"([^"\n]+)":(?:\[[^\]\n]*\]|\S+)'), r"\1"),  # "words":address
     (re.compile(r"\[/?[a-z][^\]\n]{0,60}\]", re.IGNORECASE), ""),
-    (re.compile(r"^(thumb|post|pool|set|topic|forum)\s+#\d+\s*$", re.MULTILINE | re.IGNORECASE), ""),
+    (re.compile(r"^[ \t*]*(thumb|post|pool|set|topic|forum)\s+#\d+\s*$", re.MULTILINE | re.IGNORECASE), ""),
     (re.compile(r"<[^>\n]{1,200}>"), ""),
     (re.compile(r"https?://\S+"), ""),
     (re.compile(r"^[ \t]*\*+[ \t]*", re.MULTILINE), "- "),

@@ -7,6 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 from lorasmith.demo.drawn import PREVIEW_SIDE, SAMPLE_SIDE, Drawable, Listing, is_served
 
@@ -40,7 +41,7 @@ def post_record(listing: Listing, base_url: str) -> dict[str, Any]:
         "score": {"up": max(0, post.score), "down": min(0, post.score), "total": post.score},
         "tags": {name: list(post.tags.get(name, ())) for name in CATEGORY_IDS},
         "locked_tags": [],
-        "change_seq": post.id * 10,
+        "change_seq": post.id * 1000 + crc32(repr(post.tags).encode()) % 1000,  # another one with every edit
         "flags": {
             "pending": False, "flagged": False, "note_locked": False, "status_locked": False, "rating_locked": False,
             "deleted": post.is_deleted,

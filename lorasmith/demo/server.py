@@ -160,6 +160,10 @@ class _Handler(BaseHTTPRequestHandler):
             for start in range(0, len(body), 4096):
                 self.wfile.write(body[start : start + 4096])
                 time.sleep(0.05)
+        elif kind == "trickle":
+            for place in range(len(body)):
+                self.wfile.write(body[place : place + 1])
+                time.sleep(0.05)
         else:
             self.wfile.write(body)
 
@@ -181,7 +185,7 @@ def _in_range(answer: Answer, header: str) -> Answer:
 
 
 def _faulty(answer: Answer, fault: Fault) -> Answer:
-    """Spoils an answer; faults that need the wire (cut, slow) are left to the handler."""
+    """Spoils an answer; faults that need the wire (cut, slow, trickle) are left to the handler."""
     if fault.kind == "status":
         reason = json.dumps({"success": False, "reason": fault.reason}).encode("utf-8")
         return Answer(fault.status, reason, headers=fault.headers)

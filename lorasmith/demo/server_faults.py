@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["status", "page", "cut", "wrong", "long", "slow", "whole", "garbage", "redirect"]
+Kind = Literal["status", "page", "cut", "wrong", "long", "slow", "trickle", "whole", "garbage", "redirect"]
 """status: this status with a JSON reason. page: a web page with this status. cut: the body ends early. wrong: a byte
-is changed. long: bytes too many. slow: the body comes in drops. whole: Range is not obeyed. garbage: not JSON, though
+is changed. long: bytes too many. slow: the body comes in drops.
+trickle: a byte now and then, without end in sight. whole: Range is not obeyed. garbage: not JSON, though
 it says so. redirect: to `location`."""
 
 

@@ -69,6 +69,8 @@ def research(project: Project, settings: ResearchSettings, report: Report = sile
     settings = in_the_sites_words(booru, settings)
     count, posts = _look(source, query, settings.posts, report)
     _demand_passable(posts, len(source.refused), query)
+    character = character_of(project, settings)
+    _demand_passable_character(source, booru.aliases([character]).get(character, character))
     good = [post for post in posts if reject(post, settings) is None]
     tiles = build_wall(project, booru, _visible(booru, good[: settings.previews]), settings.near_duplicate_bits, report)
     folded = twins_of(tiles)
@@ -118,14 +120,31 @@ def _visible(booru: "Booru", posts: Sequence["Post"]) -> list["Post"]:
 
 def _demand_passable(posts: list["Post"], refused: int, query: str) -> None:
     if refused > len(posts):
-        raise RefusedError(
-            f"Most posts of '{query}' carry a tag that marks minors; lorasmith refuses to make a LoRA of this character."
-        )
+        raise _refusal(query)
     if not posts:
         raise SiteError(
             f"The site has no posts for '{query}'. Check the spelling of the character's tag on the site (--character), or "
             "loosen the search, for example with --solo any."
         )
+
+
+def _demand_passable_character(source: Source, character: str) -> None:
+    """Raises `RefusedError` where most posts of the character are hidden by the negatives that every search carries.
+
+    The tag's own count has all of its posts; the search's has those that mark no minors.
+    """
+    known = source.tag_facts([character]).get(character)
+    if known is None or known.posts < _FEW:
+        return
+    shown = source.count(character)
+    if shown is not None and shown < known.posts / 2:
+        raise _refusal(character)
+
+
+def _refusal(what: str) -> RefusedError:
+    return RefusedError(
+        f"Most posts of '{what}' carry a tag that marks minors; lorasmith refuses to make a LoRA of this character."
+    )
 
 
 def _looser(source: Source, query: str, settings: ResearchSettings) -> tuple[tuple[str, int | None], ...]:

@@ -1,0 +1,171 @@
+"""Research: queries built and loosened, the funnel, the wall of previews, and what a person reads."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from lorasmith.demo.server import DemoBooru
+from lorasmith.errors import RefusedError, SiteError, UsageError
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import DownloadSettings, ResearchSettings
+from lorasmith.stages.download import download
+from lorasmith.stages.research import advice, research
+from lorasmith.stages.site import looser_queries, query_of
+from lorasmith.stages.wall import read_wall
+from tests.demo.plain import PlainPost
+
+ROBIN = {"character": ("robin",), "general": ("solo", "red_hat", "blue_eyes")}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    with Project.create(tmp_path / "p", "robin", preset="demo") as opened:
+        yield opened
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., DemoBooru]]:
+    running: list[DemoBooru] = []
+
+    def start(posts: Sequence[PlainPost], **options: Any) -> DemoBooru:
+        running.append(DemoBooru(posts, **options).__enter__())
+        return running[-1]
+
+    yield start
+    for booru in running:
+        booru.__exit__(None, None, None)
+
+
+def asked(project: Project, booru: DemoBooru, **changes: Any) -> ResearchSettings:
+    return project.settings(ResearchSettings, {"site_url": booru.url, "min_area": 0} | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "query"),
+    [
+        ({}, "robin solo"),
+        ({"solo": "focus"}, "robin ~solo ~solo_focus"),
+        ({"solo": "any", "character": "robin hood"}, "robin_hood"),
+        ({"without": ["monochrome", "-comic", " "]}, "robin solo -monochrome -comic"),
+        ({"query": "my own order:random", "without": ["comic"]}, "my own order:random"),
+    ],
+)
+def test_a_query_is_built_of_its_parts_or_taken_as_it_is(project: Project, changes: dict[str, Any], query: str) -> None:
+    assert query_of(project, project.settings(ResearchSettings, changes)) == query
+
+
+@pytest.mark.parametrize(
+    ("query", "looser"),
+    [
+        ("robin solo -comic", ["robin -comic ~solo ~solo_focus", "robin -comic", "robin"]),
+        ("robin ~solo ~solo_focus", ["robin"]),
+        ("robin", []),
+        ("solo", ["~solo ~solo_focus"]),
+    ],
+)
+def test_looser_queries_come_the_nearest_first(query: str, looser: list[str]) -> None:
+    assert looser_queries(query, ResearchSettings()) == looser
+
+
+def test_with_too_few_posts_research_says_so_and_counts_what_looser_queries_find(
+    project: Project, serve: Callable[..., DemoBooru]
+) -> None:
+    posts = [PlainPost(number, tags=ROBIN) for number in range(1, 6)]
+    posts += [PlainPost(number, tags=ROBIN | {"general": ("solo_focus",)}) for number in range(10, 13)]
+    posts += [PlainPost(number, tags=ROBIN | {"general": ("duo",)}) for number in range(20, 24)]
+    found = research(project, asked(project, serve(posts), previews=0))
+    assert found.looser == (("robin ~solo ~solo_focus", 8), ("robin", 12))
+    assert found.advice == (
+        "Only 5 posts pass: too few for a good LoRA. Add pictures of your own too (lorasmith add). "
+        "A looser search: 'robin ~solo ~solo_focus' finds 8; 'robin' finds 12."
+    )
+
+
+def test_a_character_that_is_not_there_is_told_with_what_to_do(project: Project, serve: Callable[..., DemoBooru]) -> None:
+    with pytest.raises(SiteError, match=r"no posts for 'robin solo'. Check the spelling .* \(--character\)"):
+        research(project, asked(project, serve([PlainPost(1)])))
+
+
+def test_a_query_for_minors_is_refused_before_anything_is_asked(project: Project, serve: Callable[..., DemoBooru]) -> None:
+    booru = serve([PlainPost(1)])
+    for changes in ({"query": "robin cub"}, {"character": "loli"}, {"query": "~young ~robin"}):
+        with pytest.raises(RefusedError):
+            research(project, asked(project, booru, **changes))
+    assert not any(request.path == "/posts.json" for request in booru.log)
+
+
+def test_the_wall_shows_each_picture_once_and_nothing_big_is_fetched(
+    project: Project, serve: Callable[..., DemoBooru]
+) -> None:
+    noisy = [PlainPost(number, tags=ROBIN, width=200 + number, height=200, noise=True, score=number) for number in range(1, 6)]
+    booru = serve(noisy)
+    # A twin: the very picture of post 3, posted again and smaller.
+    original, _ = booru.site._files.original(booru.site._listings[2].md5)
+    twin = _Twin(9, original, score=50)
+    booru = serve([*noisy[:2], _Twin(3, original, score=3, side=203), *noisy[3:], twin])
+    found = research(project, asked(project, booru))
+    tiles = read_wall(project)
+    folded = {tile.name: tile.twins for tile in tiles if tile.twins}
+    assert folded == {"e621_3": ("e621_9",)} and len(tiles) == 5
+    assert found.funnel[-1] == ("one of each picture", 5)
+    assert not any(request.path.startswith("/data/") and "/preview/" not in request.path for request in booru.log)
+    with Image.open(project.research / "wall.png") as sheet:
+        assert sheet.width > 300
+    booru.log.clear()
+    research(project, asked(project, booru))
+    assert not any(request.path.startswith("/data/") for request in booru.log)  # previews are there
+    settings = project.settings(DownloadSettings, {"site_url": booru.url, "min_area": 0})
+    result = download(project, settings)
+    assert result.left_out == {"the same picture as e621_3": 1} and result.pictures == 5
+    assert download(project, settings.model_copy(update={"fold_twins": False})).pictures == 6
+
+
+class _Twin(PlainPost):
+    """A post that shows given bytes, made smaller."""
+
+    def __init__(self, number: int, data: bytes, score: int = 0, side: int = 150) -> None:
+        super().__init__(number, tags=ROBIN, width=side, height=side * 200 // 203, score=score)
+        object.__setattr__(self, "data", data)
+
+    def draw(self) -> bytes:
+        import io
+
+        stream = io.BytesIO()
+        Image.open(io.BytesIO(self.data)).resize((self.width, self.height)).save(stream, "PNG")  # type: ignore[attr-defined]
+        return stream.getvalue()
+
+
+def test_the_sheet_tells_toggles_choices_and_the_sites_words(project: Project, serve: Callable[..., DemoBooru]) -> None:
+    hat = [PlainPost(number, tags=ROBIN | {"general": ("solo", "red_hat", "blue_eyes")}) for number in range(1, 7)]
+    bare = [PlainPost(number, tags=ROBIN | {"general": ("solo", "green_eyes")}) for number in range(11, 17)]
+    booru = serve([*hat, *bare], aliases={"robin_bird": "robin"})
+    booru.site.wiki = {"robin": "h4. Robin\nA [[bird|robin]] of the \"forest\":/x.\n* thumb #12\nA young cub once.\n[b]Red[/b] hat."}
+    research(project, asked(project, booru, previews=0, character="robin_bird"))
+    text = project.sheet.read_text(encoding="utf-8")
+    assert "- red_hat (50 %)" in text and "- blue_eyes (50 %): eye colour\n- green_eyes (50 %): eye colour" in text
+    assert "## What e621 says\n\nRobin\nA robin of the forest\nRed hat." in text
+    assert "cub" not in text and "- e621: robin\n" in text
+    rows = (project.research / "tags.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "category,tag,posts,share,lift,part"
+    assert "general,red_hat,6,0.500,1,toggles" in rows
+
+
+def test_a_picked_side_is_absorbed_and_the_other_one_told(project: Project) -> None:
+    from lorasmith.tags.sheet import read_sheet
+
+    project.sheet.write_text("## Choices\n- blue_eyes (50 %): eye colour, pick\n- green_eyes (50 %)\n", encoding="utf-8")
+    sheet = read_sheet(project.sheet.read_text(encoding="utf-8"))
+    assert (sheet.core_names(), sheet.told_names()) == (("blue_eyes",), ("green_eyes",))
+
+
+def test_advice_names_a_score_that_leaves_as_many_as_wanted() -> None:
+    assert "--min-score 40 on download leaves 150 to 300" in advice(900, ResearchSettings(), 40)
+    assert advice(200, ResearchSettings(), None).endswith("take them all.")
+
+
+def test_more_wanted_than_at_most_is_a_sentence() -> None:
+    with pytest.raises(UsageError, match="wanted must not be more than wanted_at_most"):
+        ResearchSettings.build({"wanted": 400}, "research")
