@@ -162,18 +162,20 @@ def _as_int(bits: NDArray[np.bool_]) -> int:
 
 
 def _is_blank(grey: Grey) -> bool:
-    return _at_share(grey, 0.995) - _at_share(grey, 0.005) < 16
+    low, high = _levels(grey, 0.005, 0.995)
+    return high - low < 16
 
 
 def _is_grey(pixels: Pixels) -> bool:
     red, green, blue = cv2.split(cv2.resize(pixels, (96, 96), interpolation=cv2.INTER_AREA))
     most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    return _at_share(np.asarray(cv2.subtract(most, least), np.uint8), 0.995) < 14
+    return _levels(np.asarray(cv2.subtract(most, least), np.uint8), 0.995)[0] < 14
 
 
-def _at_share(grey: Grey, share: float) -> int:
-    """Gives the level that this share of the pixels does not exceed."""
-    return int(np.searchsorted(np.bincount(grey.ravel(), minlength=256).cumsum(), share * grey.size))
+def _levels(grey: Grey, *shares: float) -> list[int]:
+    """Gives the levels that these shares of the pixels do not exceed."""
+    below = np.bincount(grey.ravel(), minlength=256).cumsum()
+    return [int(np.searchsorted(below, share * grey.size)) for share in shares]
 
 
 def _border(pixels: Pixels) -> tuple[tuple[int, int, int], float]:
