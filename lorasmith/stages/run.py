@@ -88,7 +88,7 @@ def skip_reason(project: Project, name: str) -> str | None:
         return None
     settings = project.settings(TABLES[name])
     assert isinstance(settings, SiteSettings)
-    if not settings.query and project.pictures.all(origins=("folder",)):
+    if not (settings.query or settings.character) and project.pictures.all(origins=("folder",)):
         return "the project has pictures of your own and no query"
     if project.fact(f"done:{name}") == _asked(project, settings):
         return "done before with the same settings"

@@ -146,7 +146,7 @@ def test_the_sheet_tells_toggles_choices_and_the_sites_words(project: Project, s
     research(project, asked(project, booru, previews=0, character="robin_bird"))
     text = project.sheet.read_text(encoding="utf-8")
     assert "- red_hat (50 %)" in text and "- blue_eyes (50 %): eye colour\n- green_eyes (50 %): eye colour" in text
-    assert "## What e621 says\n\nRobin\nA robin of the forest\nRed hat." in text
+    assert "## What e621 says\n\nRobin\nA robin of the forest\n\nRed hat." in text
     assert "cub" not in text and "- e621: robin\n" in text
     rows = (project.research / "tags.csv").read_text(encoding="utf-8").splitlines()
     assert rows[0] == "category,tag,posts,share,lift,part"
