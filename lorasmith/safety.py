@@ -10,6 +10,7 @@ Refused posts are counted, never stored, previewed or listed.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lorasmith.errors import RefusedError
@@ -62,11 +63,12 @@ def fold(tag: str) -> str:
 
 def is_refused(tag: str, aliases: Mapping[str, str] | None = None) -> bool:
     """Says whether one tag marks minors; `aliases` maps folded antecedents to their consequents."""
-    folded = fold(tag)
-    names = {folded}
-    if aliases and folded in aliases:
-        names.add(fold(aliases[folded]))
-    return any(_name_is_refused(_latin(name)) for name in names)
+    return _tag_is_refused(tag) or bool(aliases and _tag_is_refused(aliases.get(fold(tag), "")))
+
+
+@lru_cache(maxsize=1 << 16)  # a few thousand tags stand on all the posts of a search
+def _tag_is_refused(tag: str) -> bool:
+    return _name_is_refused(_latin(fold(tag)))
 
 
 def _name_is_refused(name: str) -> bool:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ import urllib3
 
 from lorasmith import __version__
 from lorasmith.boorus.faults import NotFoundError
-from lorasmith.boorus.limiter import Limiter, Pace, SharedTurns, Turns, retry_after
+from lorasmith.boorus.limiter import LeftAlone, Limiter, Pace, Turns, retry_after, shared_turns
 from lorasmith.boorus.sites import Site, demand_allowed, is_loopback
 from lorasmith.errors import SiteBlocked, SiteError, UsageError
 from lorasmith.folders import data_folder
@@ -44,6 +43,7 @@ class Client:
     def __init__(self, site: Site, pace: Pace | None = None, user: str = "", api_key: str = "") -> None:
         self.site = site
         self.pace = pace or Pace()
+        self._limiters: dict[str, Limiter] = {}
         self.stopped = threading.Event()  # set by whoever calls the work off: nothing more is asked or read
         self._session = requests.Session()
         self._session.auth = _unchanged  # or requests would look for a login in ~/.netrc
@@ -79,9 +79,7 @@ class Client:
         while failures < self.pace.tries:
             host = demand_allowed(self.site, url)
             limiter = self._limiter(host)
-            limiter.wait(self.stopped)
-            if self.stopped.is_set():
-                raise SiteError(f"The work was called off before {host} was asked.")
+            self._wait(limiter)
             try:
                 response = self._session.get(
                     url,
@@ -137,13 +135,23 @@ class Client:
             raise SiteError(f"{self.site.host} answered with data that is not JSON; try again later.") from error
 
     def _limiter(self, host: str) -> Limiter:
-        """Gives the limiter of a host; raises `SiteError` while it is left alone."""
-        rate = self.site.rate(host, self.pace.requests_per_second)
-        limiter = Limiter(host, rate, self.pace, self.pace.turns or _shared_turns())
-        if left := limiter.closed_for():
-            wait = _in_words(left)
-            raise SiteError(f"{host} asked for patience, or failed too often: it is left alone for {wait} more. Then go on.")
-        return limiter
+        """Gives the limiter of a host."""
+        if host not in self._limiters:
+            rate = self.site.rate(host, self.pace.requests_per_second)
+            self._limiters[host] = Limiter(host, rate, self.pace, self.pace.turns or _shared_turns())
+        return self._limiters[host]
+
+    def _wait(self, limiter: Limiter) -> None:
+        """Waits for this request's turn; raises `SiteError` while the host is left alone, or when the work is called off."""
+        try:
+            limiter.wait(self.stopped)
+        except LeftAlone as error:
+            wait = _in_words(error.seconds)
+            raise SiteError(
+                f"{limiter.host} asked for patience, or failed too often: it is left alone for {wait} more. Then go on."
+            ) from error
+        if self.stopped.is_set():
+            raise SiteError(f"The work was called off before {limiter.host} was asked.")
 
     def _params(self, host: str, params: Mapping[str, str | int] | None) -> Mapping[str, str | int]:
         """Adds the key where the site wants it among the parameters; to its own host alone, and never to a redirect's."""
@@ -212,11 +220,8 @@ class Client:
 
 @cache
 def _shared_turns() -> Turns:
-    """Gives the turns of all of this person's processes; in a place that cannot be written, those of this process alone."""
-    try:
-        return SharedTurns(data_folder() / "turns.db")
-    except (OSError, sqlite3.Error):
-        return SharedTurns(":memory:")
+    """Gives the turns of all of this person's processes."""
+    return shared_turns(data_folder() / "turns.db")
 
 
 def _in_words(seconds: float) -> str:

@@ -93,31 +93,57 @@ def _demand_fetchable(post: Post) -> str:
     return post.url
 
 
-def _download(client: Client, post: Post, url: str, part: Path) -> str:
-    """Fills `part` and says what is wrong with it, or nothing; a broken connection is taken up again."""
+class _Part:
+    """A file on its way: what lies on the disk, and its size, md5 and first bytes, worked out as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.forget()
+        if path.is_file():
+            with path.open("rb") as stream:
+                while block := stream.read(1 << 20):
+                    self.count(block)
+
+    def forget(self) -> None:
+        """Takes it that there are no bytes; the next block begins the file anew."""
+        self.size, self.head, self._digest = 0, b"", hashlib.md5(usedforsecurity=False)
+
+    def count(self, block: bytes) -> None:
+        """Takes a further block into account."""
+        self.size += len(block)
+        self.head += block[: HEAD_BYTES - len(self.head)]
+        self._digest.update(block)
+
+    @property
+    def md5(self) -> str:
+        """The md5 of what there is."""
+        return self._digest.hexdigest()
+
+
+def _download(client: Client, post: Post, url: str, path: Path) -> str:
+    """Fills the part and says what is wrong with it, or nothing; a broken connection is taken up again."""
     announced = post.size or CEILING
+    part = _Part(path)
     for failures in range(1, _TRIES + 1):
-        have = part.stat().st_size if part.is_file() else 0
-        if have > announced or (have == announced and md5_of(part) != post.md5):
-            part.unlink()
-            have = 0
-        if have < announced:
+        if part.size > announced or (part.size == announced and part.md5 != post.md5):
+            part.forget()
+        if part.size < announced and not (part.size and part.md5 == post.md5):
             try:
-                if not _fill(client, url, part, have, announced):
+                if not _fill(client, url, part, announced):
                     return "more bytes than announced"
             except BROKEN:
-                if failures < _TRIES:
+                if failures < _TRIES and not client.stopped.is_set():
                     client.pace.sleep(client.pace.delay(failures))
                 continue
         return _what_is_wrong(post, part)
     return "the connection broke each time"
 
 
-def _fill(client: Client, url: str, part: Path, have: int, announced: int) -> bool:
-    """Writes the rest of the file behind the `have` bytes that are there; False when more comes than was announced."""
+def _fill(client: Client, url: str, part: _Part, announced: int) -> bool:
+    """Writes the rest of the file behind the bytes that are there; False when more comes than was announced."""
     headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
+    if part.size:
+        headers["Range"] = f"bytes={part.size}-"
     try:
         response = client.get(url, headers=headers)
     except NotFoundError as error:
@@ -125,12 +151,13 @@ def _fill(client: Client, url: str, part: Path, have: int, announced: int) -> bo
     with response:
         if "html" in response.headers.get("Content-Type", "").lower():
             raise SiteBlocked(f"{client.site.host} answered with a web page instead of a picture; the run stops here.")
-        if response.status_code == 416 or (response.status_code == 206 and not _continues(response, have)):
-            part.unlink(missing_ok=True)
+        if response.status_code == 416 or (response.status_code == 206 and not _continues(response, part.size)):
+            part.forget()
             raise ConnectionError("the site cannot go on there")  # the next try starts over
-        going_on = response.status_code == 206
-        with part.open("ab" if going_on else "wb") as stream:
-            return _write(client.blocks(response), stream, have if going_on else 0, announced)
+        if response.status_code != 206:
+            part.forget()
+        with part.path.open("ab" if part.size else "wb") as stream:
+            return _write(client.blocks(response), stream, part, announced)
 
 
 def _continues(response: requests.Response, have: int) -> bool:
@@ -138,30 +165,24 @@ def _continues(response: requests.Response, have: int) -> bool:
     return match is not None and int(match[1]) == have
 
 
-def _write(blocks: Iterable[bytes], stream: BinaryIO, have: int, announced: int) -> bool:
+def _write(blocks: Iterable[bytes], stream: BinaryIO, part: _Part, announced: int) -> bool:
     for block in blocks:
-        have += len(block)
-        if have > announced:
+        if part.size + len(block) > announced:
             return False
         stream.write(block)
+        part.count(block)
     stream.flush()
     os.fsync(stream.fileno())
     return True
 
 
-def _what_is_wrong(post: Post, part: Path) -> str:
+def _what_is_wrong(post: Post, part: _Part) -> str:
     """Checks size, md5 and signature."""
-    digest, size, head = hashlib.md5(usedforsecurity=False), 0, b""
-    with part.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            head = head or block[:HEAD_BYTES]
-            size += len(block)
-            digest.update(block)
-    if post.size and size != post.size:
-        return f"{size} bytes and not {post.size}"
-    if digest.hexdigest() != post.md5:
+    if post.size and part.size != post.size:
+        return f"{part.size} bytes and not {post.size}"
+    if part.md5 != post.md5:
         return "another md5 than the site says"
-    return "" if true_extension(head) else "not a picture"
+    return "" if true_extension(part.head) else "not a picture"
 
 
 def _finish(post: Post, part: Path) -> Path:

@@ -10,12 +10,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 SLOWEST = 30.0  # seconds between two requests, however often the rate was halved
 _FULL_AGAIN = 600.0  # seconds after which a halved rate is forgotten
@@ -29,11 +29,19 @@ CREATE TABLE IF NOT EXISTS hosts (
 """
 
 
+class Turn(NamedTuple):
+    """A place in line: when it is, how often the host has failed in a row, and until when it is left alone."""
+
+    start: float
+    failures: int
+    closed_until: float
+
+
 class Turns(Protocol):
     """Who may ask a host when: a place in line for each request, and whether a host is left alone for now."""
 
-    def take(self, host: str, interval: float, now: float) -> float:
-        """Takes the next place and gives its time; `interval` is in seconds, the times those of the caller's clock."""
+    def take(self, host: str, interval: float, now: float) -> Turn:
+        """Takes the next place, unless the host is left alone; `interval` is in seconds, times are those of the caller."""
         ...
 
     def pause(self, host: str, until: float) -> None:
@@ -56,35 +64,35 @@ class Turns(Protocol):
         """Leaves the host alone until then."""
         ...
 
-    def closed_until(self, host: str) -> float:
-        """Gives until when the host is left alone; a time that is past when it is not."""
-        ...
-
 
 class SharedTurns:
     """The turns of all processes that use one file; safe among threads and processes, and after a kill -9."""
 
     def __init__(self, file: str | Path) -> None:
-        self._file = str(file)
         self._lock = threading.Lock()
-        if self._file != ":memory:":
-            Path(self._file).parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(self._file, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        if str(file) != ":memory:":
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(file, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")  # what a power cut forgets is a second's wait
         self._db.execute(_SCHEMA)
+        self._db.execute("SELECT max(next) FROM hosts").fetchone()
 
-    def take(self, host: str, interval: float, now: float) -> float:
-        """Takes the next place and gives its time."""
-        with self._lock, closing(self._db.cursor()) as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            following, slower, since = self._row(cursor, host, "next, slower, slower_since")
+    def take(self, host: str, interval: float, now: float) -> Turn:
+        """Takes the next place, unless the host is left alone."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            following, slower, since, failures, closed = self._row(host)
+            if closed > now + _STRANGE:
+                closed = 0.0
             if not 0 <= now - since < _FULL_AGAIN:
                 slower = 1.0
             start = max(now, following) if following < now + _STRANGE else now
-            after = start + min(interval * slower, max(SLOWEST, interval))
-            cursor.execute("UPDATE hosts SET next = ?, slower = ? WHERE host = ?", (after, slower, host))
-            cursor.execute("COMMIT")
-        return float(start)
+            if closed <= now:
+                after = start + min(interval * slower, max(SLOWEST, interval))
+                self._db.execute("UPDATE hosts SET next = ?, slower = ? WHERE host = ?", (after, slower, host))
+            self._db.execute("COMMIT")
+        return Turn(start, int(failures), closed)
 
     def pause(self, host: str, until: float) -> None:
         """Lets nothing start before `until`."""
@@ -96,34 +104,48 @@ class SharedTurns:
 
     def answered(self, host: str) -> None:
         """Notes that the host serves again."""
-        with self._lock:
-            self._db.execute("UPDATE hosts SET failures = 0 WHERE host = ? AND failures", (host,))
+        self._change(host, "failures = 0")
 
     def failed(self, host: str) -> int:
         """Notes a failure, and gives how many there were in a row."""
-        self._change(host, "failures = failures + 1")
-        with self._lock, closing(self._db.cursor()) as cursor:
-            return int(self._row(cursor, host, "failures")[0])
+        return int(self._change(host, "failures = failures + 1")[3])
 
     def close(self, host: str, until: float) -> None:
         """Leaves the host alone until then."""
         self._change(host, "closed_until = ?, failures = 0", until)
 
-    def closed_until(self, host: str) -> float:
-        """Gives until when the host is left alone; a time that is past when it is not."""
-        with self._lock, closing(self._db.cursor()) as cursor:
-            return float(self._row(cursor, host, "closed_until")[0])
-
-    def _change(self, host: str, what: str, *values: float) -> None:
-        with self._lock, closing(self._db.cursor()) as cursor:
-            cursor.execute("INSERT OR IGNORE INTO hosts (host) VALUES (?)", (host,))
-            cursor.execute(f"UPDATE hosts SET {what} WHERE host = ?", (*values, host))
-
-    @staticmethod
-    def _row(cursor: sqlite3.Cursor, host: str, columns: str) -> tuple[float, ...]:
-        cursor.execute("INSERT OR IGNORE INTO hosts (host) VALUES (?)", (host,))
-        row: tuple[float, ...] = cursor.execute(f"SELECT {columns} FROM hosts WHERE host = ?", (host,)).fetchone()
+    def _change(self, host: str, what: str, *values: float) -> tuple[float, ...]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._row(host)
+            self._db.execute(f"UPDATE hosts SET {what} WHERE host = ?", (*values, host))
+            row = self._row(host)
+            self._db.execute("COMMIT")
         return row
+
+    def _row(self, host: str) -> tuple[float, ...]:
+        """Gives next, slower, slower_since, failures and closed_until of a host."""
+        wanted = "SELECT next, slower, slower_since, failures, closed_until FROM hosts WHERE host = ?"
+        row: tuple[float, ...] | None = self._db.execute(wanted, (host,)).fetchone()
+        if row is None:
+            self._db.execute("INSERT INTO hosts (host) VALUES (?)", (host,))
+            return 0.0, 1.0, 0.0, 0.0, 0.0
+        return row
+
+
+def shared_turns(file: Path) -> SharedTurns:
+    """Opens the turns in a file; a damaged one is made anew, and where none can be written they are this process's alone."""
+    for _ in range(2):
+        try:
+            return SharedTurns(file)
+        except sqlite3.OperationalError:
+            break
+        except sqlite3.DatabaseError:
+            with suppress(OSError):
+                file.unlink()
+        except OSError:
+            break
+    return SharedTurns(":memory:")
 
 
 @dataclass(frozen=True)
@@ -156,6 +178,14 @@ class Pace:
         return min(self.longest_wait, max(least, self.first_wait * 2 ** max(0, failures - 1)) * (1 + 0.25 * self.jitter()))
 
 
+class LeftAlone(Exception):  # noqa: N818 - it says how things are
+    """The host is to be left alone for so many `seconds` more."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class Limiter:
     """Lets requests to one host start no closer together than the rate allows, whoever of this person asks."""
 
@@ -164,10 +194,17 @@ class Limiter:
         self._interval = 1.0 / requests_per_second
         self._pace = pace
         self._turns = turns
+        self._failures = 0
 
     def wait(self, stopped: threading.Event | None = None) -> None:
-        """Takes the next place in line and sleeps until it has come, or the work is called off."""
-        start = self._turns.take(self.host, self._interval, self._pace.clock())
+        """Takes the next place in line and sleeps until it has come, or the work is called off.
+
+        Raises `LeftAlone` while the host is not to be asked at all.
+        """
+        now = self._pace.clock()
+        start, self._failures, closed_until = self._turns.take(self.host, self._interval, now)
+        if closed_until > now:
+            raise LeftAlone(closed_until - now)
         while (left := start - self._pace.clock()) > 0 and not (stopped and stopped.is_set()):
             self._pace.sleep(min(left, 1.0 if stopped else left))
 
@@ -181,21 +218,19 @@ class Limiter:
 
     def answered(self) -> None:
         """Notes that the host serves."""
-        self._turns.answered(self.host)
+        if self._failures:
+            self._turns.answered(self.host)
+            self._failures = 0
 
     def failed(self) -> None:
         """Notes that the host was asked and could not serve; too often in a row, and it is left alone."""
-        if self._turns.failed(self.host) >= self._pace.breaker:
+        self._failures = self._turns.failed(self.host)
+        if self._failures >= self._pace.breaker:
             self.close(self._pace.alone)
 
     def close(self, seconds: float) -> None:
         """Leaves the host alone for so many seconds."""
         self._turns.close(self.host, self._pace.clock() + seconds)
-
-    def closed_for(self) -> float:
-        """Gives for how many seconds the host is left alone; 0 when it is not."""
-        left = self._turns.closed_until(self.host) - self._pace.clock()
-        return left if 0 < left < _STRANGE else 0.0
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:

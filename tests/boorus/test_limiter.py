@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorasmith.boorus.limiter import SLOWEST, Limiter, Pace, SharedTurns, retry_after
+from lorasmith.boorus.limiter import SLOWEST, LeftAlone, Limiter, Pace, SharedTurns, retry_after, shared_turns
 from tests.boorus.conftest import Clock
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -70,24 +71,35 @@ def test_a_host_that_fails_too_often_is_left_alone_by_everybody_for_a_while() ->
     clock = Clock()
     for _ in range(3):
         limiter(clock, breaker=3, alone=50).failed()
-    assert limiter(clock).closed_for() == 50
+    with pytest.raises(LeftAlone) as told:
+        limiter(clock).wait()
+    assert told.value.seconds == 50
     clock.now += 51
-    assert limiter(clock).closed_for() == 0
+    limiter(clock).wait()
 
 
 def test_an_answer_in_between_forgives_the_failures() -> None:
     clock = Clock()
     asking = limiter(clock, breaker=2)
     for _ in range(5):
+        asking.wait()
         asking.failed()
         asking.answered()
-    assert asking.closed_for() == 0
+    asking.wait()
 
 
 def test_a_turn_written_under_a_clock_of_the_future_holds_nobody_back(tmp_path: Path) -> None:
     turns = SharedTurns(tmp_path / "turns.db")
     turns.pause("a.example", 9e12)
-    assert SharedTurns(tmp_path / "turns.db").take("a.example", 1.0, 1000.0) == 1000.0
+    assert SharedTurns(tmp_path / "turns.db").take("a.example", 1.0, 1000.0).start == 1000.0
+
+
+def test_a_damaged_file_of_turns_is_made_anew_and_one_that_cannot_be_does_without(tmp_path: Path) -> None:
+    (tmp_path / "turns.db").write_bytes(b"SQLite format 3\0" + b"rubbish" * 500)
+    assert shared_turns(tmp_path / "turns.db").take("a.example", 1.0, 5.0).start == 5.0
+    assert shared_turns(tmp_path / "turns.db").take("a.example", 1.0, 5.0).start == 6.0
+    (tmp_path / "file").write_text("no folder")
+    assert shared_turns(tmp_path / "file" / "turns.db").take("a.example", 1.0, 5.0).start == 5.0
 
 
 def test_processes_keep_one_rate_together_even_when_one_is_killed(tmp_path: Path) -> None:
