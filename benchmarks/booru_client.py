@@ -1,12 +1,12 @@
 """Metadata and files of a booru on this machine, through our client and through curl, with nobody asking for politeness.
 
-    python benchmarks/booru_client.py [rounds] [files] [connections]
+    python benchmarks/booru_client.py [rounds] [files] [connections] [MB/s of a connection, 0 for no limit]
 
 Told is, for the metadata of 2,000 posts and for the files (500 of 1 MB each), the wall and CPU seconds of curl and of ours
-(medians over rounds that take turns), and the ratio ours / curl of both; then the same for our files with one part of the
-work left out at a time, which shows what that part costs. Both sides use the same server, a process of its own that sends
-from memory, the same addresses, as many connections, and empty folders on the same disk. curl checks nothing and does not
-wait for the disk; ours parses every post, checks size, md5 and signature, and waits until each file is on the disk.
+(medians over rounds that take turns), and the ratios to plain curl; then the same for curl followed by md5sum and a sync of
+each file, which is what ours has done when it says that a file is there; then for our files with one part of the work left
+out at a time, which shows what that part costs. Both sides use the same server, a process of its own that sends from
+memory, the same addresses, as many connections, and empty folders on the same disk.
 """
 
 import hashlib
@@ -37,7 +37,8 @@ HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\4\0\0\0\4\0\x08\2\0\0\0"
 class Server:
     """The smallest booru: a thread for each connection, every answer ready in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, megabytes_per_second: int) -> None:
+        self.pause = (1 << 16) / (megabytes_per_second << 20) if megabytes_per_second else 0.0
         self.body = HEAD + os.urandom(SIZE - len(HEAD) - 8)
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
@@ -58,12 +59,23 @@ class Server:
                 if path.startswith("/data/"):
                     tail = int(path.split("/")[2]).to_bytes(8, "big")
                     connection.sendall(_header("image/png", SIZE))
-                    connection.sendall(self.body)
+                    self._send(connection, self.body)
                     connection.sendall(tail)
                 else:
                     page = path.partition("page=b")[2].partition("&")[0]
                     answer = self.pages[int(page or POSTS + 1)]
                     connection.sendall(_header("application/json", len(answer)) + answer)
+
+    def _send(self, connection: socket.socket, body: bytes) -> None:
+        """Sends a file, at the pace of a slower line where one is set."""
+        if not self.pause:
+            return connection.sendall(body)
+        due = time.perf_counter()
+        for start in range(0, len(body), 1 << 16):
+            due += self.pause
+            time.sleep(max(0.0, due - time.perf_counter()))
+            connection.sendall(body[start : start + (1 << 16)])
+        return None
 
     def _posts(self, below: int) -> list[dict[str, object]]:
         digest = hashlib.md5(self.body, usedforsecurity=False)
@@ -96,7 +108,16 @@ def curl(urls: list[str], folder: Path, connections: int) -> None:
     lines = [f'url = "{url}"\noutput = "{folder / str(number)}"\n' for number, url in enumerate(urls)]
     (folder / "config").write_text("".join(lines), encoding="utf-8")
     parallel = ["--parallel", "--parallel-max", str(connections)] if connections > 1 else []
-    subprocess.run(["curl", "--silent", "--fail", *parallel, "--config", str(folder / "config")], check=True)
+    subprocess.run(["curl", "--silent", "--no-progress-meter", "--fail", *parallel, "--config", str(folder / "config")], check=True)
+
+
+def checked_curl(urls: list[str], folder: Path, connections: int) -> None:
+    """Lets curl put each address into a file, then works out their md5s and waits for the disk."""
+    curl(urls, folder, connections)
+    names = [str(folder / str(number)) for number in range(len(urls))]
+    command = ["xargs", "-P", str(connections), "-n", "50", "md5sum"]
+    subprocess.run(command, input="\n".join(names), text=True, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["sync", *names], check=True)
 
 
 class Ours:
@@ -173,10 +194,10 @@ def lesser(files: Callable[[Path], None], posts: list) -> dict[str, Callable[[Pa
     }
 
 
-def main(rounds: int, files: int, connections: int) -> None:
+def main(rounds: int, files: int, connections: int, speed: int) -> None:
     if shutil.which("curl") is None:
         sys.exit("There is no curl here to compare with.")
-    with tempfile.TemporaryDirectory() as place, _served() as url:
+    with tempfile.TemporaryDirectory() as place, _served(speed) as url:
         home = Path(place)
         ours = Ours(url, home, connections)
         listed = [f"{url}/posts.json?tags=-young&limit={PAGE}" + (f"&page=b{page}" if page <= POSTS else "") for page in pages()]
@@ -186,6 +207,7 @@ def main(rounds: int, files: int, connections: int) -> None:
             "metadata, curl": lambda folder: curl(listed, folder, 1),  # each page is asked for when the last was read
             "metadata, ours": ours.metadata,
             "files, curl": lambda folder: curl(fetched, folder, connections),
+            "files, curl + md5sum + sync": lambda folder: checked_curl(fetched, folder, connections),
             "files, ours": all_files,
             **lesser(all_files, ours.posts),
         }
@@ -203,19 +225,23 @@ def tell(taken: dict[str, list[tuple[float, float]]]) -> None:
         wall, cpu = (statistics.median(column) for column in zip(*pairs, strict=True))
         ratios = [statistics.median(mine[at] / his[at] for mine, his in zip(pairs, base, strict=True)) for at in (0, 1)]
         print(f"{name:30} wall {wall:6.2f} s  cpu {cpu:6.2f} s   of curl's {ratios[0]:5.2f} {ratios[1]:6.2f}")
-    both = [
-        (taken["metadata, ours"][at][0] + taken["files, ours"][at][0])
-        / (taken["metadata, curl"][at][0] + taken["files, curl"][at][0])
-        for at in range(len(taken["files, ours"]))
-    ]
-    print(f"all, ours / curl, wall: {statistics.median(both):.2f} (from {min(both):.2f} to {max(both):.2f})")
+    ours = [pair[0] + other[0] for pair, other in zip(taken["metadata, ours"], taken["files, ours"], strict=True)]
+    for rival in ("files, curl", "files, curl + md5sum + sync"):
+        theirs = [pair[0] + other[0] for pair, other in zip(taken["metadata, curl"], taken[rival], strict=True)]
+        ratios = [mine / his for mine, his in zip(ours, theirs, strict=True)]
+        told = f"{statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"metadata and files, ours / {rival.removeprefix('files, ')}, wall: {told}")
 
 
 class _served:  # noqa: N801 - used like a function
     """Runs the server in a process of its own, and gives its address."""
 
+    def __init__(self, speed: int = 0) -> None:
+        self.speed = speed
+
     def __enter__(self) -> str:
-        self.process = subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, __file__, "--serve", str(self.speed)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
@@ -226,8 +252,8 @@ class _served:  # noqa: N801 - used like a function
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
-        server = Server()
+        server = Server(int(sys.argv[2]))
         print(server.url, flush=True)
         server.serve()
     else:
-        main(*(int(word) for word in (sys.argv[1:] + ["5", "500", "2"][len(sys.argv) - 1 :])))
+        main(*(int(word) for word in (sys.argv[1:] + ["5", "500", "2", "0"][len(sys.argv) - 1 :])))
