@@ -9,6 +9,7 @@ from lorasmith.settings.stage import StageSettings, setting, unknown_name
 
 Rating = Literal["g", "s", "q", "e"]
 NO_TAGGER = "none"  # the tagger's name that stands for none
+SiteName = Literal["e621", "e926", "danbooru", "gelbooru", "safebooru", "yandere", "konachan"]  # rows of boorus/sites.py
 FileType = Literal["png", "jpg", "webp", "gif"]
 CATEGORIES = ("general", "artist", "contributor", "copyright", "character", "species", "invalid", "meta", "lore", "rating")
 _DATE = r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"
@@ -17,7 +18,7 @@ _DATE = r"^(\d{4}(-\d{2}(-\d{2})?)?)?$"
 class SiteSettings(StageSettings):
     """Which site is asked, and for what: shared by research and download."""
 
-    site: str = setting("e621", "the site, a row of boorus/sites.py: e621, e926, danbooru, gelbooru, safebooru, yandere, konachan")
+    site: SiteName = setting("e621", "the site that is asked")
     site_url: str = setting("", "another address for the site: a mirror, or a test server", advanced=True)
     query: str = setting("", "the search in the site's own grammar; empty builds it from the three settings below")
     character: str = setting("", "the character's tag on the site; empty means the trigger")

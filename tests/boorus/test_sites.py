@@ -1,7 +1,10 @@
+from typing import get_args
+
 import pytest
 
 from lorasmith.boorus.sites import SITES, demand_allowed, find_site
 from lorasmith.errors import SiteError, UsageError
+from lorasmith.settings.tables import SiteName
 
 
 @pytest.mark.parametrize("name", SITES)
@@ -12,6 +15,10 @@ def test_every_row_is_asked_over_https_and_serves_from_its_own_hosts(name: str) 
     assert not site.url.endswith("/")
     for host in (site.host, *(f"img{host}" if host.startswith(".") else host for host in site.file_hosts)):
         assert demand_allowed(site, f"https://{host}/x") == host
+
+
+def test_the_setting_offers_every_row() -> None:
+    assert get_args(SiteName) == tuple(SITES)
 
 
 def test_an_unknown_site_names_the_nearest_one() -> None:

@@ -28,9 +28,9 @@ def _figures(found: Mapping[str, Any]) -> list[str]:
     count = found.get("count")
     steps = [("posts in all", float(count))] if isinstance(count, int) else []
     steps += [(str(name), float(left)) for name, left in found.get("funnel", [])]
-    # A project of an earlier version kept pairs.
-    scores = [tuple(row.values()) if isinstance(row, dict) else ("", *row) for row in found.get("scores", [])]
-    rows = [(f"best {100 - int(percent)} %" if percent else "", score, posts) for percent, score, posts in scores]
+    # What an earlier version kept was of another form: it is not shown.
+    scores = [row for row in found.get("scores", []) if isinstance(row, dict)]
+    rows = [(f"best {100 - row['percentile']} %", row["score"], row["posts"]) for row in scores]
     return [
         html.note(str(found.get("advice", ""))),
         html.section("How many posts are left after each filter", charts.bars(steps)),
