@@ -196,6 +196,11 @@ class Project:
         return self.folder / "full-size"
 
     @property
+    def sheets(self) -> Path:
+        """Where prune's contact sheets lie."""
+        return self.folder / "sheets"
+
+    @property
     def sheet(self) -> Path:
         """The character sheet, info.md."""
         return self.folder / "info.md"

@@ -74,12 +74,19 @@ class DownloadSettings(SiteSettings):
 class PruneSettings(StageSettings):
     """What makes a picture unfit; each reason is a suggestion that a person can overrule."""
 
+    to: int = setting(0, "pick the best set of so many, spread over outfits, views, framings and artists; 0 keeps all that are fit", unit="pictures", ge=0, le=10000)
+    sure: float = setting(0.65, "a reason drops a picture when it is at least so sure; a less sure one is only told", ge=0, le=1)
     min_side: int = setting(256, "smallest short side", unit="pixels", ge=16)
+    max_aspect: float = setting(3.0, "longest side over shortest side, beyond which no bucket fits", ge=1)
     near_duplicate_bits: int = setting(
         4, "most differing bits of two 64-bit picture hashes that still mean the same picture", unit="bits", ge=0, le=16
     )
+    per_work: int = setting(2, "most versions of one work kept: posts with one parent, pool or source", unit="pictures", ge=1)
     blur: float = setting(0.27, "sharpness under which a picture counts as blurred, 0 to 1", ge=0, le=1)
+    blocks: float = setting(0.2, "traces of compression from which a picture counts as blocky, 0 to 1", ge=0, le=1)
+    grey: bool = setting(True, "keep pictures without colours")
     solo: bool = setting(True, "drop pictures with more than one character, by their tags")
+    agreement: float = setting(0.0, "drop pictures on which the tagger sees less than this of the character's core looks (mean score); 0 does not look", ge=0, le=1)
     min_score: int = setting(-1000, "drop booru pictures with a lower score", advanced=True)
     worst_share: float = setting(
         0.0,

@@ -1,23 +1,21 @@
 """prune: which pictures should not be trained on, and why; nothing is deleted."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lorasmith.errors import PictureError, RefusedError
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import PERSON, REFUSED, Decision, Picture
 from lorasmith.project.project import Project
-from lorasmith.settings.tables import PruneSettings
+from lorasmith.settings.tables import PruneSettings, TagSettings
+from lorasmith.stages.balance import Balance, balance_of, picked_set
+from lorasmith.stages.reasons import MAKER, Candidate, judge, judge_twins, judge_variants, sureness
 from lorasmith.stages.wall import read_wall
 
 if TYPE_CHECKING:
-    from lorasmith.imaging.measure import Measures
-
-MAKER = "prune"
-_SEVERAL = frozenset(
-    ["duo", "trio", "group", "crowd", "multiple_girls", "multiple_boys", "2girls", "2boys", "3girls", "3boys"]
-)
+    from lorasmith.tags.coverage import Share
 
 
 @dataclass(frozen=True)
@@ -28,51 +26,56 @@ class Pruned:
     kept: int
     dropped: int
     reasons: dict[str, int]  # reason -> pictures
+    told: dict[str, int]  # reasons that were not sure enough to drop
     overruled: int  # where a person's word holds against the suggestion
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What a decision about one picture rests on."""
-
-    picture: Picture
-    measures: "Measures"
-    tags: frozenset[str]
-
-    @property
-    def score(self) -> int:
-        """The booru score; 0 for a person's own pictures."""
-        return int(self.picture.post.get("score") or 0)
+    coverage: "tuple[Share, ...]"  # how the kept set is spread, where something should be done about it
+    sheets: str  # folder of the contact sheets
 
 
 def prune(project: Project, settings: PruneSettings, report: Report = silent) -> Pruned:
     """Marks the pictures that should not be trained on, and why; deletes nothing."""
     candidates, broken = measure_all(project, report)
+    if settings.agreement:
+        candidates = _with_agreement(project, candidates, report)
     # What a person or safety has dropped stands for nobody: its twin must not go with it.
-    out = {
-        name for name, word in project.pictures.decisions().items() if word.maker != MAKER and word.verdict == "drop"
-    }
-    reasons = judge_all([one for one in candidates if one.picture.name not in out], settings) | broken
+    words = {name: word for name, word in project.pictures.decisions().items() if word.maker != MAKER}
+    out = {name for name, word in words.items() if word.verdict == "drop"}
+    judged = [one for one in candidates if one.picture.name not in out]
+    reasons = judge_all(judged, settings) | broken
+    kept_by_hand = {name for name, word in words.items() if word.maker == PERSON and word.verdict == "keep"}
+    fit = [one for one in judged if one.picture.name in kept_by_hand or not _drops(reasons.get(one.picture.name))]
+    if settings.to:
+        reasons |= picked_set(project, fit, settings.to, kept_by_hand)
     with project.change("prune", "prune"), project.transaction():
         for picture in project.pictures.originals():
             if picture.origin == "render":
                 continue  # a candidate that came back waits for a person's word
             decision = reasons.get(picture.name)
             project.pictures.decide(picture.name, decision, maker=MAKER)
-    return _summary(project, reasons)
-
-
-def _summary(project: Project, reasons: Mapping[str, Decision]) -> Pruned:
     kept = {picture.name for picture in project.pictures.kept()}
-    counts: dict[str, int] = {}
-    for name, decision in reasons.items():
-        if name not in kept:
-            counts[decision.reason] = counts.get(decision.reason, 0) + 1
+    spread = balance_of(project, [one for one in candidates if one.picture.name in kept])
+    return _summary(project, reasons, spread)
+
+
+def _drops(decision: Decision | None) -> bool:
+    return decision is not None and decision.verdict == "drop"
+
+
+def _summary(project: Project, reasons: Mapping[str, Decision], spread: Balance) -> Pruned:
+    from lorasmith.stages.prune_sheets import draw_sheets
+
+    kept = {picture.name for picture in project.pictures.kept()}
+    dropped = Counter(decision.reason for name, decision in reasons.items() if name not in kept)
+    told = Counter(word.reason for word in reasons.values() if word.verdict == "keep" and "sure" in word.detail)
     originals = project.pictures.originals()
     decisions = project.pictures.decisions()
     by_person = [word for one in originals if (word := decisions.get(one.name)) and word.maker == PERSON]
-    overruled = sum(1 for name in reasons if name in kept) + sum(word.verdict == "drop" for word in by_person)
-    return Pruned(len(originals), len(kept), len(originals) - len(kept), dict(sorted(counts.items())), overruled)
+    overruled = sum(_drops(word) and name in kept for name, word in reasons.items())
+    return Pruned(
+        len(originals), len(kept), len(originals) - len(kept), dict(sorted(dropped.items())), dict(sorted(told.items())),
+        overruled + sum(_drops(word) for word in by_person), tuple(row for row in spread.rows if row.advice),
+        str(draw_sheets(project)),
+    )  # fmt: skip
 
 
 def measure_all(project: Project, report: Report = silent) -> tuple[list[Candidate], dict[str, Decision]]:
@@ -92,22 +95,37 @@ def measure_all(project: Project, report: Report = silent) -> tuple[list[Candida
                 broken[picture.name] = Decision("drop", MAKER, "cannot be read", {"error": str(error)})
                 continue
             project.caches.keep_measures(picture.sha256, measured.to_dict())
-        tags = frozenset(project.pictures.said(picture.name))
-        candidates.append(Candidate(picture, measured, tags))
+        said = project.pictures.said(picture.name)
+        names = frozenset(tag for tag, category in said.items() if category == "character")
+        candidates.append(Candidate(picture, measured, frozenset(said), names))
     report(Progress("prune", len(pictures), len(pictures), "measured"))
     return candidates, broken
 
 
+def _with_agreement(project: Project, candidates: Sequence[Candidate], report: Report) -> list[Candidate]:
+    """Looks with the tagger how much of the character's core looks is on each picture; the scores serve `tag` too."""
+    from lorasmith.stages.agreement import agreement
+
+    seen = agreement(project, [one.picture for one in candidates], project.settings(TagSettings), report)
+    return [replace(one, agreement=seen.get(one.picture.name)) for one in candidates]
+
+
 def judge_all(candidates: Sequence[Candidate], settings: PruneSettings) -> dict[str, Decision]:
-    """Gives the drop decisions: each picture by itself, then twins among those left, then the weakest share."""
+    """Gives the decisions: each picture by itself, then twins and versions among those left, then the weakest share."""
     reasons = {c.picture.name: decision for c in candidates if (decision := judge(c, settings)) is not None}
-    left = [c for c in candidates if c.picture.name not in reasons]
-    reasons |= judge_twins(left, settings.near_duplicate_bits)
+
+    def left() -> list[Candidate]:
+        return [c for c in candidates if not _drops(reasons.get(c.picture.name))]
+
+    reasons |= judge_twins(left(), settings.near_duplicate_bits)
+    for name, decision in judge_variants(left(), settings.per_work).items():
+        if sureness(decision) >= settings.sure:
+            reasons[name] = decision
+    dropped = sum(_drops(decision) for decision in reasons.values())
     needed = {str(decision.detail.get("twin")) for decision in reasons.values()}  # a twin stands for its family
-    left = [c for c in left if c.picture.name not in reasons and c.picture.name not in needed]
-    to_drop = round(len(candidates) * settings.worst_share) - len(reasons)
-    weakest = sorted(left, key=lambda c: (c.measures.sharpness + _rank(c, left), c.picture.name))
-    for candidate in weakest[: max(0, to_drop)]:
+    weak = [c for c in left() if c.picture.name not in needed]
+    weakest = sorted(weak, key=lambda c: (c.measures.sharpness + _rank(c, weak), c.picture.name))
+    for candidate in weakest[: max(0, round(len(candidates) * settings.worst_share) - dropped)]:
         reasons[candidate.picture.name] = Decision(
             "drop", MAKER, "among the weakest", {"sharpness": candidate.measures.sharpness}
         )
@@ -117,69 +135,6 @@ def judge_all(candidates: Sequence[Candidate], settings: PruneSettings) -> dict[
 def _rank(candidate: Candidate, among: Sequence[Candidate]) -> float:
     """Where a score stands among the others, 0 to 1."""
     return sum(other.score < candidate.score for other in among) / max(1, len(among))
-
-
-def judge(candidate: Candidate, settings: PruneSettings) -> Decision | None:
-    """Says why one picture, looked at by itself, should be dropped; None keeps it."""
-    for reason in (too_small, nearly_blank, blurred, several_characters, low_score):
-        decision = reason(candidate, settings)
-        if decision is not None:
-            return decision
-    return None
-
-
-def too_small(candidate: Candidate, settings: PruneSettings) -> Decision | None:
-    """The short side is under the setting."""
-    side = min(candidate.measures.width, candidate.measures.height)
-    if side >= settings.min_side:
-        return None
-    return Decision("drop", MAKER, "too small", {"short_side": side, "wanted": settings.min_side})
-
-
-def nearly_blank(candidate: Candidate, settings: PruneSettings) -> Decision | None:
-    """There is next to nothing on it."""
-    return Decision("drop", MAKER, "nearly blank", {}) if candidate.measures.blank else None
-
-
-def blurred(candidate: Candidate, settings: PruneSettings) -> Decision | None:
-    """It is blurred, or was made larger from a small picture."""
-    if candidate.measures.sharpness >= settings.blur:
-        return None
-    return Decision(
-        "drop", MAKER, "blurred", {"sharpness": round(candidate.measures.sharpness, 3), "wanted": settings.blur}
-    )
-
-
-def several_characters(candidate: Candidate, settings: PruneSettings) -> Decision | None:
-    """Its tags say that more than one character is on it."""
-    several = sorted(candidate.tags & _SEVERAL)
-    if not settings.solo or not several or "solo" in candidate.tags:
-        return None
-    return Decision("drop", MAKER, "more than one character", {"tags": several})
-
-
-def low_score(candidate: Candidate, settings: PruneSettings) -> Decision | None:
-    """The site's users thought little of it."""
-    if candidate.picture.origin != "booru" or candidate.score >= settings.min_score:
-        return None
-    return Decision("drop", MAKER, "low score", {"score": candidate.score, "wanted": settings.min_score})
-
-
-def judge_twins(candidates: Sequence[Candidate], bits: int) -> dict[str, Decision]:
-    """Of each family of equal or nearly equal pictures, all but the best are dropped, with the best one's name."""
-    from lorasmith.imaging.duplicates import Twin, best, better, families
-
-    twins = {c.picture.name: Twin(c.picture.name, c.measures, c.score) for c in candidates}
-    decisions: dict[str, Decision] = {}
-    for family in families({name: twin.measures for name, twin in twins.items()}, bits):
-        kept = best([twins[name] for name in family])
-        for name in family:
-            if name != kept.name:
-                exact = twins[name].measures.pixel_sha == kept.measures.pixel_sha
-                words = "same picture as another" if exact else "nearly the same picture as another"
-                why = f"{kept.name} {better(kept, twins[name]).reason}"
-                decisions[name] = Decision("drop", MAKER, words, {"twin": kept.name, "why": why})
-    return decisions
 
 
 # a person's word
@@ -223,8 +178,10 @@ class Listed:
 def listing(project: Project) -> list[Listed]:
     """Lists every original with the decision that holds."""
     decisions = project.pictures.decisions()
-    lines = []
-    for picture in project.pictures.originals():
-        decision = decisions.get(picture.name, Decision("keep", "", ""))
-        lines.append(Listed(picture.name, decision.verdict, decision.maker, decision.reason, decision.detail))
-    return lines
+    return [_line(picture, decisions.get(picture.name)) for picture in project.pictures.originals()]
+
+
+def _line(picture: Picture, decision: Decision | None) -> Listed:
+    if decision is None:
+        return Listed(picture.name, "keep", "", "", {})
+    return Listed(picture.name, decision.verdict, decision.maker, decision.reason, decision.detail)

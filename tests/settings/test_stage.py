@@ -52,6 +52,6 @@ def test_a_wrong_value_is_a_sentence(values: dict[str, Any], sentence: str) -> N
 
 
 def test_a_name_like_no_other_lists_all_that_there_are() -> None:
-    with pytest.raises(UsageError, match="has no setting 'qqqq'; it has: min_side, near_duplicate_bits, blur"):
+    with pytest.raises(UsageError, match="has no setting 'qqqq'; it has: to, sure, min_side"):
         PruneSettings.build({"qqqq": 1}, "prune")
     assert unknown_name("x", ["alpha"], "No 'x'") == "No 'x'; it has: alpha."
