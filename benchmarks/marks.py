@@ -1,0 +1,403 @@
+"""What finding writing, bubbles and borders gets right: marks of our own over drawn scenes and over photographs.
+
+    python benchmarks/marks.py --fonts FOLDER --photos FOLDER [--drawn 200] [--natural 50] [--seed 2]
+
+Every mark is drawn here, so its box is known. The pictures of the `--photos` folder must be free of writing.
+"""
+
+import argparse
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from lorasmith.demo.spoiling import spoil
+from lorasmith.demo.world import training_scene
+from lorasmith.imaging.crop import Box
+from lorasmith.imaging.marks import Mark, find_marks
+from lorasmith.imaging.repeats import Look, look_of, repeated
+
+SIZES = ((1200, 1200), (900, 1200), (800, 1200), (1200, 900), (1440, 960), (1600, 1600), (640, 640), (2000, 1400), (720, 1280))
+WORDS = ("HELLO", "Wait for me!", "oh no", "GOOD DAY", "What is that?", "Look out", "SURPRISE", "by the river", "Chapter 3",
+         "see you soon", "COMMISSION", "Happy birthday", "don't move", "THE END", "too late", "so warm here", "RUN", "Huh?")  # fmt: skip
+EAST = ("こんにちは", "待ってくれ", "ドキドキ", "ありがとう", "さようなら")
+NAMES = ("Ink.W", "m.paw", "B. Line", "Flatty", "C.Wright", "Mirelle '24", "tofuwolf", "Ash K.", "Noriko 2023", "vexdraws", "J. Marsh")
+SITES = ("patreon.com/inkpaw", "@softpaw_art", "inkwood.example.org", "twitter.com/mpaw", "(c) Flatty 2024", "www.celwright.net", "@bline")
+TEXTS = frozenset(["signature", "watermark", "text"])
+EDGES = (0.0, 0.015, 0.03, 0.06, 1.0)
+COVERED, OWN, BUBBLE_IOU = 0.6, 0.5, 0.6
+
+
+class Truth(NamedTuple):
+    """A mark that was drawn: kind, box, height of its line as a share of the picture's, and how it was made."""
+
+    kind: str
+    box: Box
+    height: float
+    make: str
+
+
+@dataclass
+class Sheet:
+    """A picture in the making, with what was drawn on it."""
+
+    image: Image.Image
+    rng: random.Random
+    fonts: dict[str, list[Path]]
+    truths: list[Truth] = field(default_factory=list)
+    frame: Box | None = None
+
+    def write(self, kind: str, words: str, make: str, **how: object) -> bool:
+        """Writes words and notes their box; says whether there was room. `how`: height, middle, ink, share, turn, edge."""
+        rng, (width, height) = self.rng, self.image.size
+        share = float(how.get("height") or rng.uniform(0.03, 0.1))  # type: ignore[arg-type]
+        fonts = self.fonts["east" if not words.isascii() else "script" if make == "script" else "plain"]
+        ink = ink_of(words, rng.choice(fonts), share * height, bool(how.get("edge")), float(how.get("turn") or 0))  # type: ignore[arg-type]
+        if ink.width > 0.94 * width:
+            return False
+        middle = how.get("middle") or (rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.9))
+        spot = [round(at * side - own / 2) for at, side, own in zip(middle, self.image.size, ink.size, strict=True)]  # type: ignore[call-overload]
+        left, top = (min(max(round(0.012 * width), at), side - own - round(0.012 * width)) for at, side, own in zip(spot, self.image.size, ink.size, strict=True))
+        box = Box(left, top, left + ink.width, top + ink.height)
+        if top < 0 or left < 0 or any(shared(box.grown(0.1), truth.box) for truth in self.truths if truth.kind != "bubble"):
+            return False
+        self._lay(ink, box, how)
+        self.truths.append(Truth(kind, box, share, make))
+        return True
+
+    def _lay(self, ink: Image.Image, box: Box, how: dict[str, object]) -> None:
+        core, rim = ink.split()
+        under = np.asarray(self.image.crop((box.left, box.top, box.right, box.bottom)))[np.asarray(core) > 0]
+        colour = how.get("ink") or contrasting(under, bool(how.get("edge")), self.rng)
+        light = sum(colour) > 380  # type: ignore[call-overload]
+        share = float(how.get("share") or 1.0)  # type: ignore[arg-type]
+        if how.get("edge"):
+            self.image.paste((10, 10, 14) if light else (250, 250, 250), (box.left, box.top), rim)
+        self.image.paste(colour, (box.left, box.top), core.point(lambda value: round(value * share)))  # type: ignore[arg-type]
+
+
+def shared(one: Box, two: Box) -> bool:
+    """Says whether two boxes overlap."""
+    return max(one.left, two.left) < min(one.right, two.right) and max(one.top, two.top) < min(one.bottom, two.bottom)
+
+
+def ink_of(words: str, font: Path, height: float, edge: bool, turn: float) -> Image.Image:
+    """Draws words as coverage of letters and of letters with rim (LA), `height` pixels from top to bottom, then turned."""
+    probe = ImageFont.truetype(str(font), 100).getbbox(words)
+    face = ImageFont.truetype(str(font), max(6, round(100 * height / (probe[3] - probe[1]))))
+    rim = max(1, round(height * 0.06)) if edge else 0
+    left, top, right, bottom = face.getbbox(words, stroke_width=rim)
+    layers = []
+    for stroke in (0, rim):
+        layer = Image.new("L", (round(right - left) + 2, round(bottom - top) + 2))
+        ImageDraw.Draw(layer).text((1 - left, 1 - top), words, fill=255, font=face, stroke_width=stroke)
+        layers.append(layer.rotate(turn, Image.Resampling.BICUBIC, expand=True) if turn else layer)
+    whole = layers[1].point(lambda value: 255 if value > 60 else 0).getbbox()
+    return Image.merge("LA", layers).crop(whole)
+
+
+def contrasting(under: np.ndarray, edged: bool, rng: random.Random) -> tuple[int, ...]:
+    """Draws a colour that stands out from what is under it, as whoever writes would choose one.
+
+    By at least 90 levels of brightness from the mean, or, without a rim, from 85 % of the pixels where any colour does.
+    """
+    brightness = under @ np.array([0.3, 0.59, 0.11])
+    for attempt in range(400):
+        colour = np.array([rng.randrange(256) for _ in range(3)])
+        if rng.random() < 0.5:
+            colour[:] = rng.choice((8, 20, 245, 255))
+        own = float(colour @ np.array([0.3, 0.59, 0.11]))
+        apart = abs(own - brightness.mean()) if edged or attempt > 200 else np.quantile(np.abs(own - brightness), 0.15)
+        if apart >= 90:
+            return tuple(int(value) for value in colour)
+    return (255, 255, 255) if brightness.mean() < 128 else (0, 0, 0)
+
+
+def turn_of(rng: random.Random) -> float:
+    return rng.choice((0, 0, 0, 0, 0, rng.uniform(-8, 8), rng.uniform(-35, 35), 90))
+
+
+def draw_signature(sheet: Sheet) -> None:
+    rng = sheet.rng
+    spot = (rng.choice((0.1, 0.5, 0.9, 0.9, 0.1)), rng.choice((0.955, 0.955, 0.955, 0.05)))
+    kept = {"height": rng.uniform(0.018, 0.05), "middle": spot, "turn": rng.choice((0, 0, 0, rng.uniform(-12, 12)))}
+    sheet.write("signature", rng.choice(NAMES), rng.choice(("script", "script", "plain")), **kept, edge=rng.random() < 0.15)
+
+
+def draw_watermark(sheet: Sheet) -> None:
+    rng = sheet.rng
+    if rng.random() < 0.5:
+        share = rng.uniform(0.35, 0.7)
+        sheet.write("watermark", rng.choice(SITES), "see-through", height=rng.uniform(0.03, 0.06), share=share, turn=rng.choice((0, 0, 25, -30)))
+    else:
+        spot = (rng.choice((0.2, 0.5, 0.8)), rng.choice((0.96, 0.04)))
+        sheet.write("watermark", rng.choice(SITES), "plain", height=rng.uniform(0.015, 0.035), middle=spot)
+
+
+def draw_text(sheet: Sheet) -> None:
+    rng = sheet.rng
+    east = bool(sheet.fonts["east"]) and rng.random() < 0.12
+    words, edge = rng.choice(EAST if east else WORDS), rng.random() < 0.45
+    height = rng.choice((rng.uniform(0.015, 0.03), rng.uniform(0.03, 0.06), rng.uniform(0.03, 0.06), rng.uniform(0.06, 0.14)))
+    sheet.write("text", words, rng.choice(("plain", "plain", "script")), height=height, edge=edge, turn=turn_of(rng))
+
+
+def draw_bubble(sheet: Sheet) -> None:
+    """Draws a bubble of one of four shapes, three in four with a tail, and one to three lines in it."""
+    rng, (width, height) = sheet.rng, sheet.image.size
+    rx, ry = round(rng.uniform(0.14, 0.22) * width), round(rng.uniform(0.07, 0.12) * height)
+    cx, cy = round(rng.uniform(0.25, 0.75) * width), round(rng.choice((0.16, 0.3, 0.8)) * height)
+    body = Box(cx - rx, cy - ry, cx + rx, cy + ry)
+    if any(shared(body.grown(0.05), truth.box) for truth in sheet.truths):
+        return
+    shape, line = rng.choice(("oval", "oval", "round", "cloud", "box")), max(2, round(rng.uniform(0.002, 0.006) * width))
+    layer = Image.new("L", sheet.image.size)
+    pen = ImageDraw.Draw(layer)
+    draw_body(pen, shape, body)
+    if rng.random() < 0.75:
+        foot = (cx + rng.choice((-1, 1)) * rng.uniform(0.3, 0.8) * rx, cy + rng.choice((1, 1, -1)) * rng.uniform(1.3, 1.6) * ry)
+        pen.polygon([(cx - 0.14 * rx, cy), (cx + 0.14 * rx, cy), foot], fill=255)
+    inner = np.asarray(layer)
+    outer = cv2.dilate(inner, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * line + 1, 2 * line + 1)))
+    paper = rng.choice(((255, 255, 255),) * 4 + ((250, 245, 225), (225, 240, 252), (250, 228, 236)))
+    sheet.image.paste((14, 14, 18), (0, 0), Image.fromarray(outer))
+    sheet.image.paste(paper, (0, 0), layer)
+    sheet.truths.append(Truth("bubble", body, 2 * ry / height, shape))
+    rows = rng.choice((1, 2, 2, 3))
+    size = min(1.0 * ry / rows, 0.09 * height) / height * 0.72
+    for row in range(rows):
+        words = rng.choice([words for words in WORDS if len(words) * size * height * 0.75 < 1.35 * rx] or ["Hi!"])
+        middle = (cx / width, (cy + (row - (rows - 1) / 2) * size * 1.45 * height) / height)
+        sheet.write("text", words, "plain", height=size, middle=middle, ink=(14, 14, 18))
+
+
+def draw_body(pen: ImageDraw.ImageDraw, shape: str, body: Box) -> None:
+    rx, ry, cx, cy = body.width / 2, body.height / 2, (body.left + body.right) / 2, (body.top + body.bottom) / 2
+    if shape == "oval":
+        pen.ellipse((body.left, body.top, body.right, body.bottom), fill=255)
+    elif shape == "cloud":
+        pen.ellipse((cx - 0.85 * rx, cy - 0.8 * ry, cx + 0.85 * rx, cy + 0.8 * ry), fill=255)
+        for angle in np.linspace(0, 2 * np.pi, 11)[:-1]:
+            x, y, puff = cx + 0.72 * rx * np.cos(angle), cy + 0.66 * ry * np.sin(angle), 0.34 * ry
+            pen.ellipse((x - puff, y - puff, x + puff, y + puff), fill=255)
+    else:
+        pen.rounded_rectangle((body.left, body.top, body.right, body.bottom), 0.5 * ry if shape == "round" else 2, fill=255)
+
+
+def draw_border(sheet: Sheet) -> None:
+    """Puts bars at two opposite sides, or all round, of one colour; marks drawn before move along."""
+    rng, (width, height) = sheet.rng, sheet.image.size
+    deep = [round(rng.uniform(0.015, 0.09) * side) for side in (width, height)]
+    across, down = rng.choice(((1, 1), (1, 0), (0, 1)))
+    left, top = deep[0] * across, deep[1] * down
+    colour = rng.choice(((0, 0, 0), (255, 255, 255), (0, 0, 0), (240, 236, 224), (90, 20, 60)))
+    full = Image.new("RGB", (width + 2 * left, height + 2 * top), colour)
+    full.paste(sheet.image, (left, top))
+    sheet.image, sheet.frame = full, Box(left, top, left + width, top + height)
+    sheet.truths = [
+        Truth(kind, Box(box.left + left, box.top + top, box.right + left, box.bottom + top), share * height / full.height, make)
+        for kind, box, share, make in sheet.truths
+    ]
+
+
+def drawn_sheets(count: int, fonts: dict[str, list[Path]], seed: int) -> Iterator[Sheet]:
+    """Draws scenes of the demo world: one in five with nothing on it, one in eight blocky or soft."""
+    for number in range(count):
+        rng = random.Random(f"marks {seed} {number}")
+        size = rng.choice(SIZES)
+        sheet = Sheet(training_scene(rng, held_out=True).draw(*size), rng, fonts)
+        kinds: list[Callable[[Sheet], None]] = []
+        if number % 5:
+            kinds = [kind for kind, share in ((draw_bubble, 0.35), (draw_signature, 0.5), (draw_text, 0.5), (draw_watermark, 0.25)) if rng.random() < share]
+        for kind in kinds or [draw_text] * (number % 5 > 0):
+            kind(sheet)
+        if rng.random() < 0.12:
+            draw_border(sheet)
+        fault = rng.choice(("jpeg_blocks", "none", "none", "none", "none", "none", "none", "none"))
+        sheet.image = Image.fromarray(spoil(np.asarray(sheet.image), (fault,), number))
+        yield sheet
+
+
+def natural_sheets(count: int, photos: Path, fonts: dict[str, list[Path]], seed: int) -> Iterator[Sheet]:
+    """Takes photographs in the order of their names: three in ten stay as they are."""
+    for number, path in enumerate(sorted(photos.iterdir())[:count]):
+        rng = random.Random(f"marks {seed} {path.name}")
+        with Image.open(path) as opened:
+            sheet = Sheet(opened.convert("RGB"), rng, fonts)
+        for kind in rng.sample([draw_text, draw_signature, draw_watermark, draw_bubble], rng.choice((1, 1, 2))):
+            if number % 10 > 2:
+                kind(sheet)
+        yield sheet
+
+
+def covered(box: Box, by: list[Box]) -> float:
+    """Gives the part of a box that others cover together."""
+    field_ = np.zeros((max(1, box.height), max(1, box.width)), bool)
+    for other in by:
+        low, top = max(0, other.left - box.left), max(0, other.top - box.top)
+        field_[top : max(0, other.bottom - box.top), low : max(0, other.right - box.left)] = True
+    return float(field_.mean())
+
+
+@dataclass
+class Count:
+    """Found and missed, right and wrong, over a set of pictures."""
+
+    found: Counter[str] = field(default_factory=Counter)
+    wanted: Counter[str] = field(default_factory=Counter)
+    right: Counter[str] = field(default_factory=Counter)
+    given: Counter[str] = field(default_factory=Counter)
+    clean: int = 0
+    alarmed: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def take(self, name: str, sheet: Sheet, marks: list[Mark], verbose: bool) -> None:
+        truths = [truth for truth in sheet.truths if truth.kind in TEXTS]
+        texts = [mark for mark in marks if mark.kind in TEXTS]
+        for truth in truths:
+            self._truth(name, truth, texts, verbose)
+        for mark in texts:
+            own = covered(mark.box, [truth.box.grown(0.05) for truth in truths]) >= OWN
+            self.given["text"] += 1
+            self.right["text"] += own
+            if verbose and not own:
+                print(f"    {name}: wrong {mark}")
+        self._shapes(name, sheet, marks, verbose)
+        if not sheet.truths and sheet.frame is None:
+            self.clean += 1
+            self.alarmed += bool(marks)
+
+    def _truth(self, name: str, truth: Truth, texts: list[Mark], verbose: bool) -> None:
+        got = covered(truth.box, [mark.box for mark in texts]) >= COVERED
+        low = max(edge for edge in EDGES if edge <= truth.height)
+        names = [f"height {low:.3f}+", truth.make, *(["text of 3 % and more"] if truth.height >= 0.03 else []), "text"]
+        for key in names:
+            self.wanted[key] += 1
+            self.found[key] += got
+        if got:
+            near = [mark.kind for mark in texts if shared(mark.box, truth.box)]
+            self.wanted[f"named {truth.kind}"] += 1
+            self.found[f"named {truth.kind}"] += truth.kind in near
+        elif verbose:
+            print(f"    {name}: missed {truth}")
+
+    def _shapes(self, name: str, sheet: Sheet, marks: list[Mark], verbose: bool) -> None:
+        bubbles = [truth.box for truth in sheet.truths if truth.kind == "bubble"]
+        seen = [mark.box for mark in marks if mark.kind == "bubble"]
+        hit = [box for box in bubbles if any(box.overlap(other) >= BUBBLE_IOU for other in seen)]
+        fair = [box for box in seen if any(box.overlap(other) >= BUBBLE_IOU for other in bubbles)]
+        self._add("bubble", (len(hit), len(bubbles)), (len(fair), len(seen)))
+        frames = [mark.box for mark in marks if mark.kind == "border"]
+        exact = sheet.frame is not None and any(near(box, sheet.frame) for box in frames)
+        self._add("border", (int(exact), int(sheet.frame is not None)), (int(exact), len(frames)))
+        if verbose and (len(hit) < len(bubbles) or len(fair) < len(seen) or exact != (len(frames) == 1)):
+            wrong = [mark for mark in marks if mark.kind in ("bubble", "border")]
+            print(f"    {name}: shapes {bubbles} {sheet.frame} found {wrong}" if wrong or bubbles or sheet.frame else "", end="\n")
+
+    def _add(self, key: str, recall: tuple[int, int], precision: tuple[int, int]) -> None:
+        self.found[key] += recall[0]
+        self.wanted[key] += recall[1]
+        self.right[key] += precision[0]
+        self.given[key] += precision[1]
+
+    def told(self, title: str) -> None:
+        print(f"\n{title}: {self.alarmed} of {self.clean} pictures without marks had a false one; "
+              f"{np.mean(self.seconds):.2f} CPU seconds a picture, {max(self.seconds):.2f} at most")  # fmt: skip
+        for key in ("text", "bubble", "border"):
+            print(f"  {key:26} precision {share(self.right[key], self.given[key])}   recall {share(self.found[key], self.wanted[key])}")
+        for key in sorted(self.wanted.keys() - {"text", "bubble", "border"}):
+            print(f"    {key:24} {share(self.found[key], self.wanted[key])}")
+
+
+def near(one: Box, two: Box) -> bool:
+    """Says whether two frames' edges lie within two pixels."""
+    return all(abs(getattr(one, side) - getattr(two, side)) <= 2 for side in ("left", "top", "right", "bottom"))
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part / whole:.3f} ({part} of {whole})" if whole else "none"
+
+
+def hints_of(sheet: Sheet) -> frozenset[str]:
+    """Gives the tags that a board would have."""
+    names = {"bubble": "speech_bubble"}
+    return frozenset(names.get(truth.kind, truth.kind) for truth in sheet.truths)
+
+
+def counted(sheets: Iterator[Sheet], hinted: bool, verbose: bool, keep: Path | None) -> Count:
+    count = Count()
+    for number, sheet in enumerate(sheets):
+        start = time.process_time()
+        marks = find_marks(sheet.image, hints_of(sheet) if hinted else frozenset())
+        count.seconds.append(time.process_time() - start)
+        count.take(str(number), sheet, marks, verbose)
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            pen = ImageDraw.Draw(sheet.image)
+            for truth in sheet.truths:
+                pen.rectangle((truth.box.left, truth.box.top, truth.box.right, truth.box.bottom), outline="lime", width=2)
+            for mark in marks:
+                pen.rectangle((mark.box.left, mark.box.top, mark.box.right, mark.box.bottom), outline="red", width=2)
+            sheet.image.save(keep / f"{number}.jpg")
+    return count
+
+
+def repeats(fonts: dict[str, list[Path]], seed: int) -> None:
+    """Puts one of two logos of words on three in four of 40 pictures, beside words that do not repeat."""
+    found: dict[str, list[Look]] = {}
+    truth: dict[str, int] = {}
+    for number in range(40):
+        rng = random.Random(f"repeats {seed} {number}")
+        sheet = Sheet(training_scene(rng, held_out=True).draw(*rng.choice(SIZES)), rng, {"east": [], "plain": fonts["plain"][:1], "script": fonts["script"][:1]})
+        if number % 4:
+            logo = number % 2
+            truth[str(number)] = logo
+            sheet.write("watermark", ("inkpaw.example", "Vexdraws")[logo], ("plain", "script")[logo], height=0.035,
+                        middle=((0.86, 0.95), (0.15, 0.05))[logo], edge=True, ink=(250, 250, 250))  # fmt: skip
+        if rng.random() < 0.5:
+            draw_text(sheet)
+        found[str(number)] = [look_of(sheet.image, mark) for mark in find_marks(sheet.image)]
+    groups = repeated(found)
+    sets = [{name for name, _ in group.marks} for group in groups]
+    for logo in (0, 1):
+        own = {name for name, which in truth.items() if which == logo}
+        best = max(sets, key=lambda names: len(names & own), default=set())
+        print(f"  repeated logo {logo}: {len(best & own)} of {len(own)} in one group, {len(best - own)} strangers in it")
+    print(f"  {len(groups)} groups in all")
+
+
+def fonts_in(folder: Path) -> dict[str, list[Path]]:
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".ttf", ".otf"))
+    east = [path for path in files if path.stem.startswith(("VL-", "NotoSansCJK"))]
+    script = [path for path in files if any(word in path.stem.lower() for word in ("dkg", "dancing", "lobster", "breip", "italic"))]
+    return {"east": east, "script": script or files, "plain": [path for path in files if path not in east and path not in script] or files}
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--fonts", type=Path, default=Path("/usr/share/fonts"))
+    words.add_argument("--photos", type=Path)
+    words.add_argument("--drawn", type=int, default=200)
+    words.add_argument("--natural", type=int, default=50)
+    words.add_argument("--seed", type=int, default=2)
+    words.add_argument("--hints", action="store_true", help="give each picture's tags along")
+    words.add_argument("--verbose", action="store_true")
+    words.add_argument("--keep", type=Path, help="writes the pictures with true (green) and found (red) boxes there")
+    given = words.parse_args()
+    fonts = fonts_in(given.fonts)
+    counted(drawn_sheets(given.drawn, fonts, given.seed), given.hints, given.verbose, given.keep and given.keep / "drawn").told("Drawn")
+    if given.photos:
+        sheets = natural_sheets(given.natural, given.photos, fonts, given.seed)
+        counted(sheets, given.hints, given.verbose, given.keep and given.keep / "natural").told("Natural")
+    repeats(fonts, given.seed)
+
+
+if __name__ == "__main__":
+    main()
