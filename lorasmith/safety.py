@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 REFUSED_TAGS = frozenset(
     "young cub toddler baby child loli lolicon shota shotacon toddlercon "
     "cubs toddlers babies children lolis shotas kid kids infant infants newborn preteen preteens underage "
+    "underaged pre_teen pre_teens under_age new_born adolescents child_focus "
     "adolescent female_child male_child babyfur baby_fur".split()
 )
 # A word that is unmistakable wherever it stands in a tag of several words.

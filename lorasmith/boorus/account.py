@@ -26,4 +26,6 @@ def account_for(site: str) -> tuple[str, str]:
         table = tomllib.loads(file.read_text(encoding="utf-8-sig")).get(site, {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not valid TOML; correct it, or remove it to go without an account.") from error
+    if not isinstance(table, dict):
+        raise UsageError(f"{file} needs a table [{site}] with user and api_key, not a single value.")
     return str(table.get("user", "")), str(table.get("api_key", ""))

@@ -12,6 +12,7 @@ from lorasmith.errors import SiteError
 from lorasmith.safety import any_refused
 
 Item = TypeVar("Item")
+FEW = 20  # posts under which a share says nothing
 
 
 class TagFacts(NamedTuple):
@@ -49,10 +50,6 @@ class Booru(ABC):
     def by_md5s(self, md5s: Iterable[str]) -> Iterator[Post]:
         """Gives the posts whose files have these md5s, in the order of the md5s."""
 
-    def one(self, post: int) -> Post | None:
-        """Gives a post by its own address, where searches do not show it; None when it is gone or refused."""
-        return next(iter(self.by_ids([post])), None)
-
     @abstractmethod
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none."""
@@ -68,6 +65,10 @@ class Booru(ABC):
     def best_first(self, query: str) -> str:
         """Gives the query with the order by score, best first, unless it has an order of its own."""
         return query if "order:" in query else f"{query} order:score".strip()
+
+    def hidden_share(self, tag: str) -> float | None:
+        """Gives the share of a tag's posts that mark minors and are hidden from searches; None where that is not known."""
+        return None
 
     def wiki(self, tag: str) -> str:
         """Gives the site's text about a tag, empty where it has none."""

@@ -13,7 +13,7 @@ import requests
 import urllib3
 
 from lorasmith import __version__
-from lorasmith.boorus.faults import NotFoundError
+from lorasmith.boorus.faults import CalledOffError, LeftAloneError, NotFoundError
 from lorasmith.boorus.limiter import LeftAlone, Limiter, Pace, Turns, retry_after, shared_turns
 from lorasmith.boorus.sites import Site, demand_allowed, is_loopback
 from lorasmith.errors import SiteBlocked, SiteError, UsageError
@@ -76,6 +76,8 @@ class Client:
         """
         failures, hops = 0, 0
         why = ""
+        host = demand_allowed(self.site, url)
+        limiter = self._limiter(host)
         while failures < self.pace.tries:
             host = demand_allowed(self.site, url)
             limiter = self._limiter(host)
@@ -106,7 +108,8 @@ class Client:
             why = f"answered {response.status_code}" + _dotted(self._reason(response))
             with response:
                 self._be_patient(limiter, response, failures)
-        raise SiteError(f"{demand_allowed(self.site, url)} {why}, {failures} times in a row; try again later.")
+        limiter.failed()  # one request counts once, however often it was tried
+        raise SiteError(f"{host} {why}, {failures} times in a row; try again later.")
 
     def blocks(self, response: requests.Response) -> Iterator[bytes]:
         """Gives the body as it arrives; raises `ConnectionError` when it only trickles, or when the work is called off."""
@@ -147,11 +150,11 @@ class Client:
             limiter.wait(self.stopped)
         except LeftAlone as error:
             wait = _in_words(error.seconds)
-            raise SiteError(
+            raise LeftAloneError(
                 f"{limiter.host} asked for patience, or failed too often: it is left alone for {wait} more. Then go on."
             ) from error
         if self.stopped.is_set():
-            raise SiteError(f"The work was called off before {limiter.host} was asked.")
+            raise CalledOffError(f"The work was called off before {limiter.host} was asked.")
 
     def _params(self, host: str, params: Mapping[str, str | int] | None) -> Mapping[str, str | int]:
         """Adds the key where the site wants it among the parameters; to its own host alone, and never to a redirect's."""
@@ -170,12 +173,11 @@ class Client:
         status = response.status_code
         if status == 503:
             limiter.slow_down()
-        limiter.failed()
         asked = retry_after(response.headers.get("Retry-After"))
         if asked is not None and asked > self.pace.longest_wait:
             limiter.close(asked)
             wait = _in_words(asked)
-            raise SiteError(f"{limiter.host} asks to be left alone for {wait} ({status}). Run the same command again then.")
+            raise LeftAloneError(f"{limiter.host} asks to be left alone for {wait} ({status}). Run the same command again then.")
         least = {429: 60.0, 503: 5.0}.get(status, 0.0)
         limiter.pause(self.pace.delay(failures, asked, least))
 

@@ -5,7 +5,6 @@ Without a paid account a search takes two terms; what a longer one asks beyond t
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -13,7 +12,6 @@ from lorasmith.boorus.answers import Fields, clean_ext, clean_md5, read_list
 from lorasmith.boorus.booru import Booru, TagFacts, chunks
 from lorasmith.boorus.budget import Budget, Plan
 from lorasmith.boorus.client import Client
-from lorasmith.boorus.faults import NotFoundError
 from lorasmith.boorus.post import Post
 from lorasmith.safety import demand_safe_query, is_refused
 
@@ -84,12 +82,6 @@ class Danbooru(Booru):
             found = {post.md5: post for post in self._listed(f"md5:{','.join(chunk)}")}
             yield from self.safe(found[md5] for md5 in chunk if md5 in found)
 
-    def one(self, post: int) -> Post | None:
-        """Gives a post by its own address, where searches do not show it; None when it is gone or refused."""
-        with suppress(NotFoundError):
-            return next(self.safe([self._read_post(self.client.json(f"/posts/{post}.json"))]), None)
-        return None
-
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none."""
         facts = {name: TagFacts(0, "") for name in names if not is_refused(name)}
@@ -140,7 +132,7 @@ class Danbooru(Booru):
         return sorted(tags, key=lambda tag: facts[real[tag]].posts if real[tag] in facts else 0)
 
     def _listed(self, terms: str) -> list[Post]:
-        return self._page(self._plan(f"{terms} status:any").sent, PAGE, None)
+        return self._page(f"{terms} status:any", PAGE, None)  # without negatives: what is refused by now is known as such
 
     def _page(self, sent: str, size: int, page: str | int | None) -> list[Post]:
         asked: dict[str, str | int] = {"tags": sent, "limit": size}

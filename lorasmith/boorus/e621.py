@@ -6,8 +6,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
-from lorasmith.boorus.answers import Fields, read_list, read_post, read_posts
-from lorasmith.boorus.booru import Booru, TagFacts, chunks
+from lorasmith.boorus.answers import Fields, read_list, read_posts
+from lorasmith.boorus.booru import FEW, Booru, TagFacts, chunks
 from lorasmith.boorus.faults import NotFoundError
 from lorasmith.boorus.post import Post
 from lorasmith.errors import SiteError
@@ -49,26 +49,21 @@ class E621(Booru):
         return islice(self.safe(turn(sent, min(PAGE, limit))), limit)
 
     def by_ids(self, ids: Iterable[int]) -> Iterator[Post]:
-        """Gives the posts with these ids that still exist, deleted ones too, in the order of the ids."""
+        """Gives the posts with these ids that still exist, deleted ones too, in the order of the ids.
+
+        Asked without the key negative: so what is refused by now is known as such, and counted, and not taken for gone.
+        """
         wanted = [number for number in dict.fromkeys(ids) if 0 < number <= LARGEST_ID]
         for chunk in chunks(wanted, PAGE):
             terms = "id:" + ",".join(map(str, chunk))
-            found = {post.id: post for post in self._page(sent_query(f"{terms} status:any"), PAGE, None)}
+            found = {post.id: post for post in self._page(f"{terms} status:any", PAGE, None)}
             yield from self.safe(found[number] for number in chunk if number in found)
 
     def by_md5s(self, md5s: Iterable[str]) -> Iterator[Post]:
         """Gives the posts whose files have these md5s, in the order of the md5s."""
         for chunk in chunks([md5.lower() for md5 in dict.fromkeys(md5s)], _MOST_MD5S):
-            sent = sent_query(f"md5:{','.join(chunk)} status:any")
-            found = {post.md5: post for post in self._page(sent, PAGE, None)}
+            found = {post.md5: post for post in self._page(f"md5:{','.join(chunk)} status:any", PAGE, None)}
             yield from self.safe(found[md5] for md5 in chunk if md5 in found)
-
-    def one(self, post: int) -> Post | None:
-        """Gives a post by its own address, where searches do not show it; None when it is gone or refused."""
-        with suppress(NotFoundError):
-            answer = Fields(self.client.json(f"/posts/{post}.json"), f"Post {post} of {self.site.name}")
-            return next(self.safe([read_post(answer.value.get("post", answer.value), self.site.name)]), None)
-        return None
 
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none."""
@@ -109,6 +104,13 @@ class E621(Booru):
             return total
         newest = self._page(sent_query(""), 1, None)
         return newest[0].id if newest else None
+
+    def hidden_share(self, tag: str) -> float | None:
+        """Gives the share of a tag's posts that the key negative hides; None where there are too few to say."""
+        if is_refused(tag):
+            return 1.0
+        total = self._count(tag)[0]
+        return 1 - self._count(f"{tag} {KEY_NEGATIVE}")[0] / total if total >= FEW else None
 
     def _count(self, sent: str) -> tuple[int, bool]:
         answer = Fields(self.client.json("/posts/count.json", {"tags": sent}), f"The count of {self.site.name}")

@@ -10,9 +10,17 @@ from typing import BinaryIO
 import requests
 
 from lorasmith.boorus.client import BROKEN, Client
-from lorasmith.boorus.faults import DamagedFileError, MissingFileError, NotFoundError
+from lorasmith.boorus.faults import (
+    CalledOffError,
+    DamagedFileError,
+    LeftAloneError,
+    MissingFileError,
+    NotFoundError,
+    StrangeHostError,
+    UnservedFileError,
+)
 from lorasmith.boorus.post import Post
-from lorasmith.errors import RefusedError, SiteBlocked
+from lorasmith.errors import RefusedError, SiteBlocked, SiteError
 from lorasmith.files import disk_full_is_a_sentence, md5_of, move_into_place
 from lorasmith.imaging.signatures import HEAD_BYTES, true_extension
 from lorasmith.safety import any_refused
@@ -21,6 +29,7 @@ PICTURES = ("png", "jpg", "webp", "gif")
 CEILING = 100 << 20  # bytes; the largest file that e621 takes
 PREVIEW_CEILING = 2 << 20  # bytes; a preview has about 15 thousand
 _TRIES = 4
+_BROKEN_OFF = "the connection broke each time"
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -38,6 +47,8 @@ def fetch(client: Client, post: Post, folder: Path, quarantine: Path | None = No
     with disk_full_is_a_sentence(part):
         folder.mkdir(parents=True, exist_ok=True)
         why = _download(client, post, url, part)
+        if why == _BROKEN_OFF:
+            raise UnservedFileError(f"The file of {post.name} could not be had ({why}); the next run goes on where it broke.")
         if why:
             part.unlink(missing_ok=True)
             why = _download(client, post, url, part)
@@ -136,7 +147,7 @@ def _download(client: Client, post: Post, url: str, path: Path) -> str:
                     client.pace.sleep(client.pace.delay(failures))
                 continue
         return _what_is_wrong(post, part)
-    return "the connection broke each time"
+    return _BROKEN_OFF
 
 
 def _fill(client: Client, url: str, part: _Part, announced: int) -> bool:
@@ -148,6 +159,10 @@ def _fill(client: Client, url: str, part: _Part, announced: int) -> bool:
         response = client.get(url, headers=headers)
     except NotFoundError as error:
         raise MissingFileError(f"{error} The file was left out.") from error
+    except (SiteBlocked, LeftAloneError, CalledOffError, StrangeHostError):
+        raise
+    except SiteError as error:
+        raise UnservedFileError(f"The file of a post could not be had: {error}") from error
     with response:
         if "html" in response.headers.get("Content-Type", "").lower():
             raise SiteBlocked(f"{client.site.host} answered with a web page instead of a picture; the run stops here.")

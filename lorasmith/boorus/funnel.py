@@ -25,8 +25,9 @@ def reject(post: Post, settings: SiteSettings) -> str | None:
 
 def cannot_be_had(post: Post, settings: SiteSettings) -> str | None:
     """Says why a post cannot be taken even if a person lists it: there is no file to see, or none to train on."""
-    first = {"not visible": _not_visible, "file type": lambda post, settings: post.ext in ("webm", "mp4", "swf", "zip")}
-    return next((reason for reason, holds in first.items() if holds(post, settings)), None)
+    if post.ext in ("webm", "mp4", "swf", "zip"):
+        return "file type"
+    return next((reason for reason in ("no tags", "not visible") if REASONS[reason](post, settings)), None)
 
 
 def _not_visible(post: Post, settings: SiteSettings) -> bool:
@@ -51,6 +52,7 @@ def _score(post: Post, settings: SiteSettings) -> bool:
 
 # In the order in which they are asked: a post is left out for the first that holds.
 REASONS: dict[str, Callable[[Post, SiteSettings], bool]] = {
+    "no tags": lambda post, settings: not post.all_tags,  # nothing says what it is: it is not judged by its looks
     "deleted": lambda post, settings: post.is_deleted,
     "not visible": _not_visible,
     "do not post": lambda post, settings: _DO_NOT_POST in post.all_tags,

@@ -19,11 +19,13 @@ from typing import NamedTuple, Protocol
 
 SLOWEST = 30.0  # seconds between two requests, however often the rate was halved
 _FULL_AGAIN = 600.0  # seconds after which a halved rate is forgotten
+_FARTHEST = 900.0  # seconds that the line of all processes, or a pause, can be long
 _STRANGE = 2 * 86400.0  # a turn further ahead than this was written under another clock
 _PATIENCE = 30.0  # seconds that another process may hold the file
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS hosts (
-    host TEXT PRIMARY KEY, next REAL NOT NULL DEFAULT 0, slower REAL NOT NULL DEFAULT 1, slower_since REAL NOT NULL DEFAULT 0,
+CREATE TABLE IF NOT EXISTS turns (
+    host TEXT PRIMARY KEY, next REAL NOT NULL DEFAULT 0, paused REAL NOT NULL DEFAULT 0,
+    slower REAL NOT NULL DEFAULT 1, slower_since REAL NOT NULL DEFAULT 0,
     failures INTEGER NOT NULL DEFAULT 0, closed_until REAL NOT NULL DEFAULT 0
 ) WITHOUT ROWID
 """
@@ -42,6 +44,10 @@ class Turns(Protocol):
 
     def take(self, host: str, interval: float, now: float) -> Turn:
         """Takes the next place, unless the host is left alone; `interval` is in seconds, times are those of the caller."""
+        ...
+
+    def held_until(self, host: str, now: float) -> float:
+        """Gives until when nothing may start, because of a pause or because the host is left alone; past when it may."""
         ...
 
     def pause(self, host: str, until: float) -> None:
@@ -76,27 +82,28 @@ class SharedTurns:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")  # what a power cut forgets is a second's wait
         self._db.execute(_SCHEMA)
-        self._db.execute("SELECT max(next) FROM hosts").fetchone()
+        self._db.execute("SELECT max(next) FROM turns").fetchone()
 
     def take(self, host: str, interval: float, now: float) -> Turn:
         """Takes the next place, unless the host is left alone."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
-            following, slower, since, failures, closed = self._row(host)
+            following, _, slower, since, failures, closed = self._row(host)
             if closed > now + _STRANGE:
                 closed = 0.0
             if not 0 <= now - since < _FULL_AGAIN:
                 slower = 1.0
-            start = max(now, following) if following < now + _STRANGE else now
+            # A place further ahead than any line and any pause was taken under another clock.
+            start = max(now, following) if following <= now + 2 * _FARTHEST else now
             if closed <= now:
                 after = start + min(interval * slower, max(SLOWEST, interval))
-                self._db.execute("UPDATE hosts SET next = ?, slower = ? WHERE host = ?", (after, slower, host))
+                self._db.execute("UPDATE turns SET next = ?, slower = ? WHERE host = ?", (after, slower, host))
             self._db.execute("COMMIT")
         return Turn(start, int(failures), closed)
 
     def pause(self, host: str, until: float) -> None:
         """Lets nothing start before `until`."""
-        self._change(host, "next = max(next, ?)", until)
+        self._change(host, "next = max(next, ?1), paused = max(paused, ?1)", until)
 
     def slow_down(self, host: str, now: float) -> None:
         """Doubles the interval for some minutes."""
@@ -108,28 +115,34 @@ class SharedTurns:
 
     def failed(self, host: str) -> int:
         """Notes a failure, and gives how many there were in a row."""
-        return int(self._change(host, "failures = failures + 1")[3])
+        return int(self._change(host, "failures = failures + 1")[4])
 
     def close(self, host: str, until: float) -> None:
         """Leaves the host alone until then."""
         self._change(host, "closed_until = ?, failures = 0", until)
 
+    def held_until(self, host: str, now: float) -> float:
+        """Gives until when nothing may start, because of a pause or because the host is left alone; past when it may."""
+        with self._lock:
+            _, paused, _, _, _, closed = self._row(host)
+        return max(paused if paused < now + 2 * _FARTHEST else 0.0, closed if closed < now + _STRANGE else 0.0)
+
     def _change(self, host: str, what: str, *values: float) -> tuple[float, ...]:
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             self._row(host)
-            self._db.execute(f"UPDATE hosts SET {what} WHERE host = ?", (*values, host))
+            self._db.execute(f"UPDATE turns SET {what} WHERE host = ?", (*values, host))
             row = self._row(host)
             self._db.execute("COMMIT")
         return row
 
     def _row(self, host: str) -> tuple[float, ...]:
-        """Gives next, slower, slower_since, failures and closed_until of a host."""
-        wanted = "SELECT next, slower, slower_since, failures, closed_until FROM hosts WHERE host = ?"
+        """Gives next, paused, slower, slower_since, failures and closed_until of a host."""
+        wanted = "SELECT next, paused, slower, slower_since, failures, closed_until FROM turns WHERE host = ?"
         row: tuple[float, ...] | None = self._db.execute(wanted, (host,)).fetchone()
         if row is None:
-            self._db.execute("INSERT INTO hosts (host) VALUES (?)", (host,))
-            return 0.0, 1.0, 0.0, 0.0, 0.0
+            self._db.execute("INSERT INTO turns (host) VALUES (?)", (host,))
+            return 0.0, 0.0, 1.0, 0.0, 0.0, 0.0
         return row
 
 
@@ -201,12 +214,18 @@ class Limiter:
 
         Raises `LeftAlone` while the host is not to be asked at all.
         """
-        now = self._pace.clock()
-        start, self._failures, closed_until = self._turns.take(self.host, self._interval, now)
-        if closed_until > now:
-            raise LeftAlone(closed_until - now)
-        while (left := start - self._pace.clock()) > 0 and not (stopped and stopped.is_set()):
-            self._pace.sleep(min(left, 1.0 if stopped else left))
+        waited = True
+        while waited and not (stopped and stopped.is_set()):
+            now = self._pace.clock()
+            start, self._failures, closed_until = self._turns.take(self.host, self._interval, now)
+            if closed_until > now:
+                raise LeftAlone(closed_until - now)
+            waited = start > now
+            while (left := start - self._pace.clock()) > 0 and not (stopped and stopped.is_set()):
+                self._pace.sleep(min(left, 1.0 if stopped else left))
+            # Whoever asked meanwhile may have been told to pause: then this place is worth nothing.
+            now = self._pace.clock()
+            waited = waited and self._turns.held_until(self.host, now) > now
 
     def pause(self, seconds: float) -> None:
         """Lets nothing start for so many seconds from now."""

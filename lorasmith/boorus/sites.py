@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
-from lorasmith.errors import SiteError, UsageError
+from lorasmith.boorus.faults import StrangeHostError
+from lorasmith.errors import UsageError
 from lorasmith.settings.stage import unknown_name
 
 Family = Literal["e621", "danbooru", "gelbooru", "moebooru"]
@@ -105,6 +106,8 @@ def find_site(name: str, url: str = "") -> Site:
     parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
         raise UsageError(f"'{url}' is not the address of a site; write it like https://e621.net, without a login.")
+    if (parts.scheme, parts.netloc) == _split(site.url)[:2]:
+        return site  # its own address: its files come from where they always come
     return replace(site, url=url.rstrip("/"), file_hosts=(parts.netloc,))
 
 
@@ -117,5 +120,5 @@ def demand_allowed(site: Site, url: str) -> str:
     schemes = ("https", urlsplit(site.url).scheme)
     if parts.scheme not in schemes or not site.serves(parts.netloc):
         where = f"{parts.scheme}://{parts.hostname}"
-        raise SiteError(f"{site.host} points to {where}, which is not a host of {site.name}; it is not asked.")
+        raise StrangeHostError(f"{site.host} points to {where}, which is not a host of {site.name}; it is not asked.")
     return parts.netloc

@@ -30,6 +30,7 @@ JOURNALLED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "captions": (("caption_set", "picture"), ("text", "sidecar", "sidecar_sha256")),
 }
 
+_MD5_INDEX = "CREATE INDEX IF NOT EXISTS pictures_of_md5 ON pictures(md5)"
 _SCHEMA = """
 CREATE TABLE pictures (
     name TEXT PRIMARY KEY,          -- the stem: e621_123456, edits e621_123456.2
@@ -156,6 +157,8 @@ def _prepare(connection: Connection, path: Path, writing: bool) -> None:
         connection.execute("PRAGMA foreign_keys=ON")
     if version == 0:
         _create(connection)
+    elif writing:  # a table of tens of thousands of pictures is asked for an md5 at each new post
+        connection.execute(_MD5_INDEX)
 
 
 @contextmanager
@@ -198,7 +201,7 @@ def _create(connection: sqlite3.Connection) -> None:
     for table, (keys, others) in JOURNALLED.items():
         statements.append(_triggers(table, keys + others))
     script = "".join(statements)
-    connection.executescript(f"BEGIN EXCLUSIVE;{script}PRAGMA user_version={FORMAT};COMMIT;")
+    connection.executescript(f"BEGIN EXCLUSIVE;{script}{_MD5_INDEX};PRAGMA user_version={FORMAT};COMMIT;")
 
 
 def _triggers(table: str, columns: tuple[str, ...]) -> str:

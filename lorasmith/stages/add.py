@@ -1,6 +1,7 @@
 """add: a folder of a person's own pictures, with sidecars or without, becomes part of the project."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ def add_source(project: Project, source: Path, report: Report = silent) -> Added
                 return Added(refused, 0, 0, 0, refused, ())
             raise UsageError(f"{source} holds no pictures ({', '.join(sorted(_SUFFIXES))}).")
         added = add_folder(project, folder, report)
-    return replace(added, found=added.found + refused, refused=added.refused + refused)
+        failed = tuple(words.replace(str(folder), str(source)) for words in added.failed)
+    return replace(added, found=added.found + refused, refused=added.refused + refused, failed=failed)
 
 
 def add_folder(project: Project, source: Path, report: Report = silent) -> Added:
@@ -92,7 +94,33 @@ def is_refused_file(path: Path, source: Path) -> bool:
     names = [*path.relative_to(source).parent.parts, path.stem]
     if any(text_is_refused(name.replace("_", " ")) for name in names):
         return True
-    return any(text_is_refused(decode(file.read_bytes())) for file in sidecars_of(path))
+    return any(_says_refused(file) for file in sidecars_of(path))
+
+
+def _says_refused(sidecar: Path) -> bool:
+    """Says whether a sidecar marks minors, by its letters or, where it is JSON, by what they stand for."""
+    text = decode(sidecar.read_bytes())
+    if sidecar.suffix != ".json":
+        return text_is_refused(text)
+    try:
+        words = list(_words_in(json.loads(text)))
+    except (ValueError, RecursionError):
+        return text_is_refused(text)
+    return any(text_is_refused(word) for word in words)
+
+
+def _words_in(value: Any, within: str = "") -> Iterator[str]:
+    """Gives the texts in JSON; names of fields are none (`children` is one), but under `tags` they may be tags."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _words_in(each, within)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            if within == "tags":
+                yield name
+            yield from _words_in(each, name)
 
 
 def _add_one(project: Project, path: Path, source: Path) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from lorasmith.errors import UsageError
 from lorasmith.files import write_atomic
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
+from lorasmith.stages.wall import is_out
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ def write_credits(project: Project, file: Path | None = None) -> Credited:
 def credits(project: Project) -> list[Credit]:
     """Lists the downloaded pictures with their origin, by name."""
     kept = {picture.name for picture in project.pictures.kept()}
-    return [_credit(project, picture, picture.name in kept) for picture in project.pictures.all(origins=("booru",))]
+    decisions = project.pictures.decisions()
+    shown = (one for one in project.pictures.all(origins=("booru",)) if not is_out(decisions.get(one.name)))
+    return [_credit(project, picture, picture.name in kept) for picture in shown]
 
 
 def _credit(project: Project, picture: Picture, trained_on: bool) -> Credit:

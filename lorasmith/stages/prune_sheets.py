@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lorasmith.errors import PictureError
-from lorasmith.project.pictures import REFUSED, Decision, Picture
+from lorasmith.project.pictures import Decision, Picture
 from lorasmith.project.project import Project
+from lorasmith.stages.wall import is_out
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -21,7 +22,7 @@ def draw_sheets(project: Project) -> Path:
     folder = project.sheets
     folder.mkdir(exist_ok=True)
     decisions = project.pictures.decisions()
-    shown = [one for one in project.pictures.originals() if not _refused(decisions.get(one.name))]
+    shown = [one for one in project.pictures.originals() if not is_out(decisions.get(one.name))]
     kept = [one for one in shown if not _drops(decisions.get(one.name))]
     dropped: dict[str, list[Picture]] = {}
     for one in shown:
@@ -34,10 +35,6 @@ def draw_sheets(project: Project) -> Path:
         if old.name not in written:
             old.unlink()
     return folder
-
-
-def _refused(decision: Decision | None) -> bool:
-    return decision is not None and decision.maker == REFUSED
 
 
 def _drops(decision: Decision | None) -> bool:

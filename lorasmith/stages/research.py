@@ -11,8 +11,15 @@ from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import ResearchSettings
-from lorasmith.stages.site import character_of, in_the_sites_words, looser_queries, open_site, query_of
-from lorasmith.stages.wall import Tile, build_wall, twins_of
+from lorasmith.stages.site import (
+    character_of,
+    demand_passable_character,
+    in_the_sites_words,
+    looser_queries,
+    open_site,
+    query_of,
+)
+from lorasmith.stages.wall import build_wall, forget_refused, twins_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,9 +76,9 @@ def research(project: Project, settings: ResearchSettings, report: Report = sile
     settings = in_the_sites_words(booru, settings)
     count, posts = _look(source, query, settings.posts, report)
     _demand_passable(posts, len(source.refused), query)
-    character = character_of(project, settings)
-    _demand_passable_character(source, booru.aliases([character]).get(character, character))
+    demand_passable_character(booru, query)
     good = [post for post in posts if reject(post, settings) is None]
+    forget_refused(project)
     tiles = build_wall(project, booru, _visible(booru, good[: settings.previews]), settings.near_duplicate_bits, report)
     folded = twins_of(tiles)
     unique = [post for post in good if post.name not in folded]
@@ -86,7 +93,7 @@ def research(project: Project, settings: ResearchSettings, report: Report = sile
     return Researched(
         query, count, len(posts), len(source.refused), (*funnel(posts, settings), ("one of each picture", len(unique))),
         tuple(percentiles(scores)), suggested, looser, core, str(project.sheet), sheet_kept, str(wall) if tiles else "",
-        str(project.research / "tags.csv"), advice(len(unique), settings, suggested, looser),
+        str(project.research / "tags.csv"), advice(scores, settings, suggested, looser),
     )  # fmt: skip
 
 
@@ -120,31 +127,14 @@ def _visible(booru: "Booru", posts: Sequence["Post"]) -> list["Post"]:
 
 def _demand_passable(posts: list["Post"], refused: int, query: str) -> None:
     if refused > len(posts):
-        raise _refusal(query)
+        raise RefusedError(
+            f"Most posts of '{query}' carry a tag that marks minors; lorasmith refuses to make a LoRA of this character."
+        )
     if not posts:
         raise SiteError(
             f"The site has no posts for '{query}'. Check the spelling of the character's tag on the site (--character), or "
             "loosen the search, for example with --solo any."
         )
-
-
-def _demand_passable_character(source: Source, character: str) -> None:
-    """Raises `RefusedError` where most posts of the character are hidden by the negatives that every search carries.
-
-    The tag's own count has all of its posts; the search's has those that mark no minors.
-    """
-    known = source.tag_facts([character]).get(character)
-    if known is None or known.posts < _FEW:
-        return
-    shown = source.count(character)
-    if shown is not None and shown < known.posts / 2:
-        raise _refusal(character)
-
-
-def _refusal(what: str) -> RefusedError:
-    return RefusedError(
-        f"Most posts of '{what}' carry a tag that marks minors; lorasmith refuses to make a LoRA of this character."
-    )
 
 
 def _looser(source: Source, query: str, settings: ResearchSettings) -> tuple[tuple[str, int | None], ...]:
@@ -159,20 +149,24 @@ def _looser(source: Source, query: str, settings: ResearchSettings) -> tuple[tup
 
 
 def advice(
-    good: int, settings: ResearchSettings, suggested: int | None, looser: Sequence[tuple[str, int | None]] = ()
+    scores: Sequence[int], settings: ResearchSettings, suggested: int | None, looser: Sequence[tuple[str, int | None]] = ()
 ) -> str:
-    """Words what to do next."""
+    """Words what to do next; `scores` are of the posts that pass, each picture once."""
+    good = len(scores)
     more = "; ".join(f"'{query}'" + ("" if count is None else f" finds {count}") for query, count in looser)
     more = f" A looser search: {more}." if more else ""
     if good == 0:
-        return f"No post passes the filters: lower min_area, or loosen ratings, file types, required tags or blacklist.{more}"
+        return f"No post passes the filters: the funnel says which one takes them. Lower or loosen that one.{more}"
     if good < _FEW:
         return f"Only {good} posts pass: too few for a good LoRA. Add pictures of your own too (lorasmith add).{more}"
     if good < settings.wanted:
         return f"{good} posts pass, fewer than the {settings.wanted} wanted: take them all and prune with care.{more}"
     if suggested is None:
         return f"{good} posts pass, just what is wanted: take them all."
-    return f"{good} posts pass; --min-score {suggested} on download leaves {settings.wanted} to {settings.wanted_at_most}."
+    left = sum(score >= suggested for score in scores)
+    if left > settings.wanted_at_most:
+        return f"{good} posts pass, many with one score: --min-score {suggested} on download leaves {left}; --top-n takes the first."
+    return f"{good} posts pass; --min-score {suggested} on download leaves {left}."
 
 
 def _write_what_is_known(
@@ -243,9 +237,3 @@ def _write_sheet(project: Project, settings: ResearchSettings, booru: "Booru", f
     write_atomic(project.sheet, write_sheet(sheet))
     project.remember("sheet_sha256", sha256_of(project.sheet))
     return False
-
-
-def rejected_tiles(project: Project, tiles: Sequence[Tile]) -> set[str]:
-    """Names the tiles that a person has dropped, before or after they were downloaded."""
-    decisions = project.pictures.decisions()
-    return {tile.name for tile in tiles if tile.name in decisions and decisions[tile.name].verdict == "drop"}

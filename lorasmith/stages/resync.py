@@ -1,7 +1,7 @@
-"""What became of the posts that are here: new tags, another file, taken down."""
+"""What became of the posts that are here: new tags, another file, taken down, refused."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.project.pictures import REFUSED, Decision, Picture, Tag
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MAKER = "site"  # the maker of decisions that the site made: a person's word overrules them
 _SINGLY = 40  # posts that are looked up one by one in one run, where the site cannot be asked for many
+_LAST = "looked up last"  # the fact that says where the next run goes on with them
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,9 @@ class Resynced:
     """What the site has done to posts that are here."""
 
     changed: frozenset[str]  # names whose tags, rating or sources are others now
-    replaced: frozenset[str]  # names whose file is another one now
+    replaced: "Mapping[str, Post]"  # name -> the post, whose file is another one now
     taken_down: tuple[str, ...]  # files of posts that are gone or hidden
+    refused: tuple[str, ...]  # files of posts that are refused now
 
 
 def bring_up_to_date(project: Project, booru: "Booru", seen: Iterable["Post"]) -> Resynced:
@@ -32,43 +34,44 @@ def bring_up_to_date(project: Project, booru: "Booru", seen: Iterable["Post"]) -
     """
     here = {picture.name: picture for picture in project.pictures.all(origins=("booru",)) if _is_of(picture, booru)}
     posts = {post.name: post for post in seen if post.name in here}
-    posts |= {post.name: post for post in _asked(booru, [one for name, one in here.items() if name not in posts])}
-    gone, changed, replaced = [], set(), set()
-    asked = set(here) if booru.ids_at_once > 1 else set(list(here)[:_SINGLY]) | set(posts)
+    asked = _ask(project, booru, [one for name, one in here.items() if name not in posts and name not in booru.refused])
+    posts |= {post.name: post for post in booru.by_ids(int(here[name].post["id"]) for name in asked)}
+    gone, changed, refused = [], set(), []
+    replaced: dict[str, Post] = {}
     with project.transaction():
         for name, picture in here.items():
             post = posts.get(name)
             if name in booru.refused:
+                refused.append(picture.file)
                 project.pictures.decide(name, Decision("drop", REFUSED, "refused"), maker=REFUSED)
-            elif name not in asked:
-                continue
+            elif post is None and name not in asked:
+                continue  # nobody has asked
             elif post is None or post.is_deleted or post.url is None:
                 gone.append(picture.file)
                 project.pictures.decide(name, Decision("drop", MAKER, "taken down on the site"), maker=MAKER)
             else:
                 project.pictures.decide(name, None, maker=MAKER)
-                if post.md5 != picture.md5:
-                    replaced.add(name)
-                elif _is_changed(project, picture, post):
+                if _is_changed(project, picture, post):
                     changed.add(name)
                     _write(project, picture, post)
-    return Resynced(frozenset(changed), frozenset(replaced), tuple(gone))
+                if post.md5 != picture.md5:
+                    replaced[name] = post
+    return Resynced(frozenset(changed - set(replaced)), replaced, tuple(gone), tuple(refused))
 
 
 def _is_of(picture: Picture, booru: "Booru") -> bool:
     return picture.post.get("site") == booru.site.name and isinstance(picture.post.get("id"), int)
 
 
-def _asked(booru: "Booru", pictures: list[Picture]) -> Iterable["Post"]:
-    ids = [int(picture.post["id"]) for picture in pictures]
-    if booru.ids_at_once == 1:
-        ids = ids[:_SINGLY]
-    shown = {post.id: post for post in booru.by_ids(ids)}
-    yield from shown.values()
-    # A search does not show what the key negative hides: a few are looked up by their own address.
-    for number in [number for number in ids if number not in shown][:_SINGLY]:
-        if booru.ids_at_once > 1 and (post := booru.one(number)) is not None:
-            yield post
+def _ask(project: Project, booru: "Booru", pictures: list[Picture]) -> list[str]:
+    """Names the pictures that are asked about: all, or some each time where each is a question of its own."""
+    names = sorted(picture.name for picture in pictures)
+    if booru.ids_at_once > 1 or len(names) <= _SINGLY:
+        return names
+    last = str(project.fact(_LAST) or "")
+    turned = [name for name in names if name > last] + [name for name in names if name <= last]
+    project.remember(_LAST, turned[_SINGLY - 1])
+    return turned[:_SINGLY]
 
 
 def _is_changed(project: Project, picture: Picture, post: "Post") -> bool:
@@ -80,9 +83,9 @@ def _is_changed(project: Project, picture: Picture, post: "Post") -> bool:
 
 
 def _write(project: Project, picture: Picture, post: "Post") -> None:
-    from dataclasses import replace
-
-    project.pictures.add(replace(picture, post={**picture.post, **provenance(post)}))
+    """Writes what the site says now; the md5 stays that of the file that is here."""
+    facts = {**picture.post, **provenance(post), "md5": picture.post.get("md5")}
+    project.pictures.add(replace(picture, post=facts))
     project.pictures.set_tags(picture.name, "booru", tags_of(post))
 
 

@@ -32,7 +32,8 @@ def run_stage(project: Project, name: str, report: Report = silent, flags: Mappi
     project.remember(f"{RESULT}{name}", plain(result))
     if name in _ASKING:
         assert isinstance(settings, SiteSettings)
-        project.remember(f"done:{name}", _asked(project, settings))
+        if not getattr(result, "failed", ()):  # what failed is tried again
+            project.remember(f"done:{name}", _asked(project, settings))
     return result
 
 
@@ -97,7 +98,18 @@ def skip_reason(project: Project, name: str) -> str | None:
 
 def _asked(project: Project, settings: SiteSettings) -> dict[str, Any]:
     """Gives what a site was asked for, and how: the same again need not be asked."""
-    return settings.model_dump(mode="json") | {"query": query_of(project, settings)}
+    named = ("export", "collect_from_listed_posts_file", "skip_posts_file")
+    files = {name: _state_of(str(getattr(settings, name, ""))) for name in named}
+    return settings.model_dump(mode="json") | {"query": query_of(project, settings), "files": files}
+
+
+def _state_of(file: str) -> list[int]:
+    """Gives what changes when a file is written anew."""
+    try:
+        facts = Path(file).expanduser().stat()
+    except OSError:
+        return []
+    return [facts.st_size, facts.st_mtime_ns] if file else []
 
 
 def _stage(name: str) -> Stage:

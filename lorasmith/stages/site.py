@@ -4,13 +4,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from lorasmith.errors import RefusedError
 from lorasmith.project.project import Project
+from lorasmith.safety import fold
 from lorasmith.settings.tables import SiteSettings
 
 if TYPE_CHECKING:
     from lorasmith.boorus.booru import Booru
 
 S = TypeVar("S", bound=SiteSettings)
+_MOST_HIDDEN = 0.5  # share of a character's posts
 _LOOPBACK_RATE = 20.0  # requests per second
 
 
@@ -24,7 +27,7 @@ def is_own_address(settings: SiteSettings) -> bool:
 
 def character_of(project: Project, settings: SiteSettings) -> str:
     """Gives the character's tag: the one set, or the trigger's words."""
-    return (settings.character or project.trigger).strip().replace(" ", "_")
+    return (settings.character or project.trigger).strip().lstrip("-~").replace(" ", "_").lower()  # no site has capitals
 
 
 def query_of(project: Project, settings: SiteSettings) -> str:
@@ -52,11 +55,12 @@ def looser_queries(query: str, settings: SiteSettings) -> list[str]:
     """Gives the queries that find more than this one, the nearest first: in focus, in any company, nothing excluded."""
     focus = _in_focus(settings).split()
     terms = query.split()
+    grouped = any(term.endswith("(") for term in terms)
     rest = [term for term in terms if term != "solo" and term not in focus]
     found: list[list[str]] = []
     if "solo" in terms:
         found.append([*rest, *focus])
-    found += [rest, [term for term in rest if not term.startswith("-")]]
+    found += [rest] if grouped else [rest, [term for term in rest if not term.startswith("-")]]
     words = dict.fromkeys(" ".join(each) for each in found if each)
     return [each for each in words if sorted(each.split()) != sorted(terms)]
 
@@ -74,12 +78,25 @@ def open_site(settings: SiteSettings) -> "Booru":
     return open_booru(settings.site, url=settings.site_url, requests_per_second=rate, user=user, api_key=api_key)
 
 
+def demand_passable_character(booru: "Booru", query: str) -> None:
+    """Raises `RefusedError` where most posts of a character that the query asks for are hidden by the key negative."""
+    plain = [term for term in query.lower().split() if not set(":*()") & set(term) and term[0] not in "-~"]
+    known = booru.aliases(plain)
+    facts = booru.tag_facts([known.get(term, term) for term in plain])
+    for tag, told in facts.items():
+        share = booru.hidden_share(tag) if told.category in ("character", "") and told.posts else None
+        if share is not None and share > _MOST_HIDDEN:
+            raise RefusedError(
+                f"Most posts of '{tag}' carry a tag that marks minors; lorasmith refuses to make a LoRA of this character."
+            )
+
+
 def in_the_sites_words(booru: "Booru", settings: S) -> S:
     """Gives the settings with the tags of their groups as the site names them: its answers hold no alias."""
     from lorasmith.boorus.funnel import tag_groups
 
     lines = (*settings.required_tags, *settings.blacklist)
-    plain = {term.removeprefix("-") for group in tag_groups(lines) for term in group}
+    plain = {fold(term.removeprefix("-")) for group in tag_groups(lines) for term in group}
     known = booru.aliases(sorted(term for term in plain if not set("*:") & set(term)))
     if not known:
         return settings
@@ -92,6 +109,7 @@ def _renamed(lines: Iterable[str], known: dict[str, str]) -> list[str]:
 
     def name(term: str) -> str:
         sign = "-" if term.startswith("-") else ""
-        return sign + known.get(term.removeprefix("-"), term.removeprefix("-"))
+        bare = term.removeprefix("-")
+        return sign + known.get(fold(bare), bare)
 
     return [" ".join(map(name, group)) for group in tag_groups(lines)]

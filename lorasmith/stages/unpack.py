@@ -38,7 +38,7 @@ def unpacked(archive: Path, suffixes: frozenset[str], folder: Path) -> Iterator[
 def _unpack(archive: Path, suffixes: frozenset[str], target: Path) -> int:
     try:
         with zipfile.ZipFile(archive) as pack:
-            members = [info for info in pack.infolist() if not info.is_dir() and _suffix(info.filename) in suffixes]
+            members = [info for info in pack.infolist() if _is_wanted(info, suffixes)]
             _demand_bearable(archive, members, target)
             refused: set[tuple[str, str]] = set()
             stems: dict[tuple[str, str], str] = {}
@@ -50,7 +50,11 @@ def _unpack(archive: Path, suffixes: frozenset[str], target: Path) -> int:
             for info in members:
                 key = _key(info.filename, suffixes)
                 if key not in refused:
-                    _write(pack, info, target / (stems[key] + PurePosixPath(info.filename).name.lower()[len(key[1]) :]))
+                    rest = PurePosixPath(info.filename.replace("\\", "/")).name.lower()[len(key[1]) :]
+                    path = target / (stems[key] + rest)
+                    if path.exists():  # two names that differ in letter case alone
+                        path = target / f"{stems[key]} {info.header_offset}{rest}"
+                    _write(pack, info, path)
     except UsageError:
         raise
     except _BROKEN as error:
@@ -58,8 +62,10 @@ def _unpack(archive: Path, suffixes: frozenset[str], target: Path) -> int:
     return len(refused)
 
 
-def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
+def _is_wanted(info: zipfile.ZipInfo, suffixes: frozenset[str]) -> bool:
+    """Passes over folders, files of other kinds, and what macOS puts beside each file."""
+    path = PurePosixPath(info.filename.replace("\\", "/"))
+    return not info.is_dir() and path.suffix.lower() in suffixes and "__MACOSX" not in path.parts and path.name[:2] != "._"
 
 
 def _key(name: str, suffixes: frozenset[str]) -> tuple[str, str]:
@@ -72,8 +78,8 @@ def _key(name: str, suffixes: frozenset[str]) -> tuple[str, str]:
 
 
 def _names_minors(name: str) -> bool:
-    parts = name.replace("\\", "/").split("/")
-    return any(text_is_refused(PurePosixPath(part).stem.replace("_", " ")) for part in parts)
+    *folders, last = name.replace("\\", "/").split("/")
+    return any(text_is_refused(part.replace("_", " ")) for part in (*folders, PurePosixPath(last).stem))
 
 
 def _demand_bearable(archive: Path, members: list[zipfile.ZipInfo], target: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lorasmith.errors import PictureError
 from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report
+from lorasmith.project.pictures import REFUSED, Decision
 from lorasmith.project.project import Project
 from lorasmith.results import plain
 
@@ -56,13 +57,40 @@ def build_wall(project: Project, booru: "Booru", posts: Sequence["Post"], bits: 
         for twin in twins:
             del shown[twin]
     tiles = [_tile(project, booru, by_name[name], previews[name], twins) for name, twins in shown.items()]
-    write_atomic(project.research / "wall.json", json.dumps([plain(tile) for tile in tiles], ensure_ascii=False, indent=0))
-    _draw(project, tiles)
+    _write(project, tiles)
     return tiles
 
 
+def _write(project: Project, tiles: Sequence[Tile]) -> None:
+    write_atomic(project.research / "wall.json", json.dumps([plain(tile) for tile in tiles], ensure_ascii=False, indent=0))
+    _draw(project, tiles)
+
+
 def read_wall(project: Project) -> list[Tile]:
-    """Gives the wall of the last research, empty where there is none or it cannot be read."""
+    """Gives the wall of the last research, empty where there is none or it cannot be read; nothing that is refused by now."""
+    decisions = project.pictures.decisions()
+    return [tile for tile in _all_tiles(project) if not is_out(decisions.get(tile.name))]
+
+
+def is_out(decision: Decision | None) -> bool:
+    """Says whether safety has put a picture or a post out for good."""
+    return decision is not None and decision.maker == REFUSED
+
+
+def forget_refused(project: Project) -> None:
+    """Takes posts that are refused by now off the wall, and removes their previews."""
+    decisions = project.pictures.decisions()
+    tiles = _all_tiles(project)
+    left = [tile for tile in tiles if not is_out(decisions.get(tile.name))]
+    for name, word in decisions.items():
+        if is_out(word):
+            for preview in (project.research / "previews").glob(f"{name}_*"):
+                preview.unlink(missing_ok=True)
+    if len(left) < len(tiles):
+        _write(project, left)
+
+
+def _all_tiles(project: Project) -> list[Tile]:
     known = {field.name for field in fields(Tile)}
     try:
         rows = json.loads((project.research / "wall.json").read_text(encoding="utf-8"))

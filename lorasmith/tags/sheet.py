@@ -22,11 +22,12 @@ _HINTS = {
     "choices": "Traits that vary. Write `pick` behind the side it is meant to have: that joins the core looks. "
     "Leave both sides, and captions tell them apart.",
 }
-_PICK = re.compile(r"\bpick(ed)?\b", re.IGNORECASE)
+_PICK = re.compile(r"pick(ed)?[.!]?", re.IGNORECASE)
 _NAMES = "Names"
 _NOTES = "Notes"
 _TAG_LINE = re.compile(
-    r"^[-*+]\s+`?(?P<tag>:?[^\s`:][^`:]*?)`?"  # a bullet and the tag, which may be an emoticon such as :3
+    # a bullet and the tag; a colon in it is followed by something (`re:zero_coat`, `:3`, `>:3`), the one before a note is not
+    r"^[-*+]\s+`?(?P<tag>:?[^\s`:](?:[^`:]|:(?=[^\s`]))*?)`?"
     r"(?:\s+\(\s*(?P<percent>\d{1,3}(?:[.,]\d+)?)\s*%\s*\))?"
     r"(?::(?:\s+(?P<note>.*))?)?$"
 )
@@ -65,7 +66,7 @@ class CharacterSheet:
 
 
 def _is_picked(entry: SheetTag) -> bool:
-    return _PICK.search(entry.note) is not None
+    return any(_PICK.fullmatch(word.strip()) for word in entry.note.split(","))
 
 
 def write_sheet(sheet: CharacterSheet) -> str:

@@ -87,8 +87,21 @@ def test_every_query_carries_the_key_negative_once(booru: DemoBooru, open_at: Op
     opened.count("fox")
     opened.count("fox -YOUNG")
     list(opened.search("fox", 1))
-    list(opened.by_ids([1]))
     assert all(asked.params["tags"].lower().split().count(KEY_NEGATIVE) == 1 for asked in booru.log)
+
+
+def test_what_is_asked_by_its_id_is_known_as_refused_where_a_search_would_hide_it(serve: Serve, open_at: Open) -> None:
+    good, bad = plain_posts(2)
+    opened = open_at(serve([good, replace(bad, tags={"general": ("young",)})]))
+    assert list(opened.search("", 9)) == list(opened.by_ids([1]))
+    assert opened.refused == set()
+    assert list(opened.by_ids([2])) == [] and opened.refused == {"e621_2"}
+
+
+def test_the_share_that_the_key_negative_hides_is_known(serve: Serve, open_at: Open) -> None:
+    posts = [replace(post, tags={"general": ("fox", "young") if post.id > 10 else ("fox",)}) for post in plain_posts(40)]
+    assert open_at(serve(posts)).hidden_share("fox") == 0.75
+    assert open_at(serve(posts[:15])).hidden_share("fox") is None
 
 
 def test_refused_posts_are_dropped_and_only_counted(serve: Serve, open_at: Open) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lorasmith.boorus.e621 import E621
-from lorasmith.boorus.faults import DamagedFileError, FileError, MissingFileError
+from lorasmith.boorus.faults import DamagedFileError, FileError, MissingFileError, UnservedFileError
 from lorasmith.boorus.post import Post
 from lorasmith.demo.server import DemoBooru
 from lorasmith.demo.server_faults import Fault
@@ -122,8 +122,21 @@ def test_damage_is_mended_once_and_then_told(
 
 
 def test_a_connection_that_always_breaks_is_told(opened: E621, post: Post, booru: DemoBooru, tmp_path: Path) -> None:
-    booru.faults.add(Fault("cut", "/data/", times=99))
-    with pytest.raises(DamagedFileError):
+    booru.faults.add(Fault("cut", "/data/", times=4))
+    with pytest.raises(UnservedFileError, match="the next run goes on where it broke"):
+        opened.fetch(post, tmp_path)
+    assert names(tmp_path) == ["e621_7.part"]
+    booru.log.clear()
+    assert md5_of(opened.fetch(post, tmp_path)) == post.md5
+    assert "range" in booru.log[0].headers
+
+
+@pytest.mark.parametrize("status", [400, 410, 500])
+def test_a_file_that_is_not_served_is_a_fault_of_this_file_alone(
+    opened: E621, post: Post, booru: DemoBooru, tmp_path: Path, status: int
+) -> None:
+    booru.faults.add(Fault("status", "/data/", status=status, times=5))
+    with pytest.raises(UnservedFileError):
         opened.fetch(post, tmp_path)
 
 

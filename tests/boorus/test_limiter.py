@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -41,6 +42,31 @@ def test_a_pause_holds_everybody_back() -> None:
     limiter(clock, 10.0).pause(60)
     limiter(clock, 10.0).wait()
     assert clock.now >= 60
+
+
+def test_whoever_stands_in_line_heeds_a_pause_that_came_meanwhile() -> None:
+    clock = Clock()
+    limiter(clock).wait()
+    asked = []
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+        if not asked:
+            asked.append(True)
+            limiter(clock).pause(60)
+
+    pace = replace(clock.pace(), sleep=sleep)
+    Limiter("a.example", 1.0, pace, clock.turns).wait()
+    assert clock.now >= 61
+
+
+def test_a_clock_that_was_set_back_holds_nobody_up_for_long() -> None:
+    clock = Clock()
+    clock.now = 5000.0
+    limiter(clock).wait()
+    clock.now = 1400.0
+    limiter(clock).wait()
+    assert clock.now == 1400.0
 
 
 def test_hosts_do_not_wait_for_each_other() -> None:

@@ -1,7 +1,7 @@
 """Research: queries built and loosened, the funnel, the wall of previews, and what a person reads."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,27 +16,14 @@ from lorasmith.stages.research import advice, research
 from lorasmith.stages.site import looser_queries, query_of
 from lorasmith.stages.wall import read_wall
 from tests.demo.plain import PlainPost
+from tests.imaging.drawing import creature
 
 ROBIN = {"character": ("robin",), "general": ("solo", "red_hat", "blue_eyes")}
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with Project.create(tmp_path / "p", "robin", preset="demo") as opened:
-        yield opened
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., DemoBooru]]:
-    running: list[DemoBooru] = []
-
-    def start(posts: Sequence[PlainPost], **options: Any) -> DemoBooru:
-        running.append(DemoBooru(posts, **options).__enter__())
-        return running[-1]
-
-    yield start
-    for booru in running:
-        booru.__exit__(None, None, None)
+def project(robin: Project) -> Project:
+    return robin
 
 
 def asked(project: Project, booru: DemoBooru, **changes: Any) -> ResearchSettings:
@@ -48,7 +35,7 @@ def asked(project: Project, booru: DemoBooru, **changes: Any) -> ResearchSetting
     [
         ({}, "robin solo"),
         ({"solo": "focus"}, "robin ~solo ~solo_focus"),
-        ({"solo": "any", "character": "robin hood"}, "robin_hood"),
+        ({"solo": "any", "character": "-Robin Hood"}, "robin_hood"),
         ({"without": ["monochrome", "-comic", " "]}, "robin solo -monochrome -comic"),
         ({"query": "my own order:random", "without": ["comic"]}, "my own order:random"),
     ],
@@ -64,6 +51,7 @@ def test_a_query_is_built_of_its_parts_or_taken_as_it_is(project: Project, chang
         ("robin ~solo ~solo_focus", ["robin"]),
         ("robin", []),
         ("solo", ["~solo ~solo_focus"]),
+        ("robin solo -( a b )", ["robin -( a b ) ~solo ~solo_focus", "robin -( a b )"]),
     ],
 )
 def test_looser_queries_come_the_nearest_first(query: str, looser: list[str]) -> None:
@@ -100,12 +88,9 @@ def test_a_query_for_minors_is_refused_before_anything_is_asked(project: Project
 def test_the_wall_shows_each_picture_once_and_nothing_big_is_fetched(
     project: Project, serve: Callable[..., DemoBooru]
 ) -> None:
-    noisy = [PlainPost(number, tags=ROBIN, width=200 + number, height=200, noise=True, score=number) for number in range(1, 6)]
-    booru = serve(noisy)
-    # A twin: the very picture of post 3, posted again and smaller.
-    original, _ = booru.site._files.original(booru.site._listings[2].md5)
-    twin = _Twin(9, original, score=50)
-    booru = serve([*noisy[:2], _Twin(3, original, score=3, side=203), *noisy[3:], twin])
+    noisy = [PlainPost(number, tags=ROBIN, width=200 + number, height=200, noise=True, score=number) for number in (1, 2, 4, 5)]
+    drawn = creature("sitting", "meadow", (600, 700), seed=3).picture
+    booru = serve([*noisy, _Drawn(3, drawn, (600, 700), 3), _Drawn(9, drawn, (450, 525), 50)])  # posted again, smaller
     found = research(project, asked(project, booru))
     tiles = read_wall(project)
     folded = {tile.name: tile.twins for tile in tiles if tile.twins}
@@ -123,18 +108,16 @@ def test_the_wall_shows_each_picture_once_and_nothing_big_is_fetched(
     assert download(project, settings.model_copy(update={"fold_twins": False})).pictures == 6
 
 
-class _Twin(PlainPost):
-    """A post that shows given bytes, made smaller."""
+class _Drawn(PlainPost):
+    """A post that shows a given picture at some size."""
 
-    def __init__(self, number: int, data: bytes, score: int = 0, side: int = 150) -> None:
-        super().__init__(number, tags=ROBIN, width=side, height=side * 200 // 203, score=score)
-        object.__setattr__(self, "data", data)
+    def __init__(self, number: int, picture: Image.Image, size: tuple[int, int], score: int) -> None:
+        super().__init__(number, tags=ROBIN, width=size[0], height=size[1], score=score)
+        object.__setattr__(self, "picture", picture)
 
     def draw(self) -> bytes:
-        import io
-
         stream = io.BytesIO()
-        Image.open(io.BytesIO(self.data)).resize((self.width, self.height)).save(stream, "PNG")  # type: ignore[attr-defined]
+        self.picture.resize((self.width, self.height)).save(stream, "PNG")  # type: ignore[attr-defined]
         return stream.getvalue()
 
 
@@ -162,8 +145,9 @@ def test_a_picked_side_is_absorbed_and_the_other_one_told(project: Project) -> N
 
 
 def test_advice_names_a_score_that_leaves_as_many_as_wanted() -> None:
-    assert "--min-score 40 on download leaves 150 to 300" in advice(900, ResearchSettings(), 40)
-    assert advice(200, ResearchSettings(), None).endswith("take them all.")
+    assert advice(range(900), ResearchSettings(), 700) == "900 posts pass; --min-score 700 on download leaves 200."
+    assert "many with one score: --min-score 0 on download leaves 500" in advice([0] * 500, ResearchSettings(), 0)
+    assert advice([1] * 200, ResearchSettings(), None).endswith("take them all.")
 
 
 def test_more_wanted_than_at_most_is_a_sentence() -> None:
