@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from lorasmith.imaging.regions import likelihood
+
 Mask = NDArray[np.uint8]
 Pixels = NDArray[np.uint8]
 Share = NDArray[np.float32]
@@ -18,15 +20,17 @@ _NETWORK_SIDE = 256
 _WORK_SIDE = 320
 _SMOOTH_STEP = 10
 _PLAIN_DISTANCE = 14.0
-_ALIKE_DISTANCE = 8.0
+_SURE = 0.8  # of a region's likelihood: from there on only its edge is left to GrabCut
+_EDGE = 5  # pixels of the reduced picture
+_SECOND_FIGURE = 0.2  # of the first one's weight
 _one_at_a_time = Lock()
 
 
 def character_mask(image: Image.Image) -> Mask:
     """Gives 255 where the character is and 0 elsewhere, as uint8 [height, width]; all 0 when none was found.
 
-    A plain background is told by its colour alone. Otherwise the picture is cut into smooth regions; those that hang on
-    the border are background unless the network sees a character there, and GrabCut settles what is left.
+    A plain background is told by its colour alone. Otherwise the picture is cut into smooth regions, each is judged by
+    its colour, place, outline, neighbours and what the network sees there, and GrabCut settles what is left.
     """
     full = np.asarray(image.convert("RGB"))
     pixels = _reduced(full)
@@ -37,6 +41,19 @@ def character_mask(image: Image.Image) -> Mask:
     mask = _main_parts(mask, pixels, seen)
     large = cv2.resize(mask, (full.shape[1], full.shape[0]), interpolation=cv2.INTER_CUBIC)
     return np.where(large > 127, 255, 0).astype(np.uint8)
+
+
+def parted(image: Image.Image) -> tuple[NDArray[np.int32], Share, Share]:
+    """Gives what a mask is decided from, each [height, width] of a reduced copy: regions numbered from 0, CIE Lab, and 0..1.
+
+    The last is what the network sees of a character.
+    """
+    pixels = _reduced(np.asarray(image.convert("RGB")))
+    return _regions(pixels), _lab(pixels), _network(pixels)
+
+
+def _lab(pixels: Pixels) -> Share:
+    return np.asarray(cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
 
 
 def _reduced(pixels: Pixels) -> Pixels:
@@ -66,7 +83,7 @@ def _against_plain(pixels: Pixels) -> Mask | None:
 
     The lower edge is not asked: characters stand on it or are cut by it.
     """
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = _lab(pixels)
     depth = max(2, min(lab.shape[:2]) // 60)
     sides = [lab[:depth], lab[: -lab.shape[0] // 8, :depth], lab[: -lab.shape[0] // 8, -depth:]]
     ring = np.concatenate([side.reshape(-1, 3) for side in sides])
@@ -83,22 +100,24 @@ def _against_plain(pixels: Pixels) -> Mask | None:
 
 
 def _against_regions(pixels: Pixels, seen: Share) -> Mask:
+    """Takes the regions that look like parts of a character; GrabCut settles doubtful ones and the edges."""
     regions = _regions(pixels)
-    contact, hold = _border_contact(regions)
-    network, recurring = _mean_in(regions, seen), _recurring(regions, contact, pixels)
-    background = ((hold > 0.8) | (recurring > 0.12)) & (network < 0.6) | (hold > 2.0) & (network < 0.85)
-    prior = np.where(background, cv2.GC_PR_BGD, cv2.GC_PR_FGD)
-    prior[(hold > 1.5) & (network < 0.3)] = cv2.GC_BGD
-    labels = prior[regions].astype(np.uint8)
-    if not (np.isin(labels, (cv2.GC_PR_FGD, cv2.GC_FGD)).any() and np.isin(labels, (0, 2)).any()):
+    if not regions.any():
         return np.where(seen > 0.5, 255, 0).astype(np.uint8)
-    return _grab_cut(pixels, labels)
+    likely = likelihood(regions, _lab(pixels), seen)[regions].astype(np.float32)
+    prior = np.where(likely > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    edge = np.ones((_EDGE, _EDGE), np.uint8)
+    prior[cv2.erode((likely > _SURE).astype(np.uint8), edge, borderValue=1) > 0] = cv2.GC_FGD
+    prior[cv2.erode((likely < 1 - _SURE).astype(np.uint8), edge, borderValue=1) > 0] = cv2.GC_BGD
+    if not (np.isin(prior, (cv2.GC_PR_FGD, cv2.GC_FGD)).any() and np.isin(prior, (cv2.GC_PR_BGD, cv2.GC_BGD)).any()):
+        return np.where(likely > 0.5, 255, 0).astype(np.uint8)
+    return _grab_cut(pixels, prior)
 
 
 def _grab_cut(pixels: Pixels, labels: Mask) -> Mask:
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(1)
-    cv2.grabCut(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), labels, None, *models, 3, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), labels, None, *models, 2, cv2.GC_INIT_WITH_MASK)
     return np.where(np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)), 255, 0).astype(np.uint8)
 
 
@@ -118,26 +137,6 @@ def _regions(pixels: Pixels) -> NDArray[np.int32]:
     grown = cv2.dilate(markers.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int32)
     markers[lines] = np.maximum(grown, 1)[lines]
     return markers - 1
-
-
-def _border_contact(regions: NDArray[np.int32]) -> tuple[Share, Share]:
-    """Gives each region's pixels on the border, also against the root of its area; the lower edge counts little."""
-    count = int(regions.max()) + 1
-    contact = np.bincount(np.concatenate([regions[0], regions[:, 0], regions[:, -1]]), minlength=count)
-    contact = contact + 0.3 * np.bincount(regions[-1], minlength=count)
-    area = np.bincount(regions.ravel(), minlength=count)
-    return contact.astype(np.float32), (contact / np.sqrt(np.maximum(area, 1))).astype(np.float32)
-
-
-def _recurring(regions: NDArray[np.int32], contact: Share, pixels: Pixels) -> Share:
-    """Gives, for each region on the border, the share of the border that has its colour: stripes, tiles, leaves."""
-    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    touching = np.flatnonzero(contact)
-    colours = np.stack([_mean_in(regions, lab[..., channel])[touching] for channel in range(3)], axis=1)
-    alike = np.linalg.norm(colours[:, None] - colours[None], axis=2) < _ALIKE_DISTANCE
-    share = np.zeros_like(contact)
-    share[touching] = alike @ contact[touching] / contact.sum()
-    return share
 
 
 def _mean_in(regions: NDArray[np.int32], values: Share) -> Share:
@@ -164,7 +163,8 @@ def _main_parts(mask: Mask, pixels: Pixels, seen: Share) -> Mask:
     chosen = int(weight.argmax())
     if area[chosen] < 0.005 * mask.size:
         return np.zeros_like(mask)
-    kept = (weight >= 0.5 * weight.max()) | _near_to(labels, chosen, count) & ~bare & (weight >= 0.04 * weight.max())
+    lead = weight / weight.max()
+    kept = (lead >= 0.5) | ~bare & ((lead >= _SECOND_FIGURE) | _near_to(labels, chosen, count) & (lead >= 0.04))
     kept[0] = False
     return _filled(np.where(kept[labels], 255, 0).astype(np.uint8))
 
