@@ -1,11 +1,14 @@
 """Decides where to cut: the character, its head, and whether a cut is worth making."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from PIL import Image
 
+from lorasmith.errors import UsageError
 from lorasmith.imaging.masks import Mask
 
 
@@ -92,3 +95,32 @@ def fit_short_side(image: Image.Image, short_side: int) -> Image.Image:
     scale = short_side / min(image.size)
     width, height = (max(1, int(side * scale + 1e-9)) for side in image.size)
     return image.resize((width, height), Image.Resampling.BOX)
+
+
+@dataclass(frozen=True)
+class BucketLoss:
+    """What training does to a picture: its bucket (width, height), the share cut off (0..1), and the factor of its resize.
+
+    A factor above 1 enlarges: the picture has fewer pixels than the bucket wants.
+    """
+
+    bucket: tuple[int, int]
+    lost: float
+    factor: float
+
+
+def bucket_loss(size: tuple[int, int], buckets: Sequence[tuple[int, int]]) -> BucketLoss:
+    """Says which of the buckets a picture of `size` (width, height) falls into and what it loses there.
+
+    As in training: an equal size, else the nearest aspect ratio on a log scale (the larger area, then the first, wins a tie);
+    the picture is resized to cover the bucket and cut in the middle. Raises `UsageError` for no buckets or an empty size.
+    """
+    if not buckets or min(size) < 1:
+        raise UsageError(f"A picture of {size[0]} x {size[1]} pixels and {len(buckets)} buckets cannot be compared.")
+    ratio = math.log(size[0] / size[1])
+    bucket = size if size in buckets else min(
+        buckets, key=lambda each: (round(abs(math.log(each[0] / each[1]) - ratio), 9), -each[0] * each[1], each)
+    )  # fmt: skip
+    factor = max(bucket[0] / size[0], bucket[1] / size[1])
+    covering = max(bucket[0], int(size[0] * factor + 0.5)) * max(bucket[1], int(size[1] * factor + 0.5))
+    return BucketLoss(bucket, 1 - bucket[0] * bucket[1] / covering, factor)

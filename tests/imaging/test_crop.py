@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lorasmith.imaging.crop import Box, character_box, cut, fit_within, worth_cropping
+from lorasmith.errors import UsageError
+from lorasmith.imaging.crop import Box, bucket_loss, character_box, cut, fit_within, worth_cropping
+from lorasmith.training.buckets import bucket_sizes, fit, nearest_bucket
 from tests.imaging.drawing import creature
 
 sides = st.integers(1, 400)
@@ -71,3 +73,16 @@ def test_a_cut_holds_the_pixels_of_the_box(box):
     inside = box.inside(picture.size)
     expected = np.asarray(picture)[inside.top : inside.bottom, inside.left : inside.right]
     assert (np.asarray(cut(picture, box)) == expected).all()
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000), st.sampled_from([512, 768, 1024]))
+def test_the_loss_told_is_the_one_that_training_has(width, height, resolution):
+    buckets = bucket_sizes(resolution, resolution // 2, resolution * 2, 64)
+    told, real = bucket_loss((width, height), buckets), fit((width, height), nearest_bucket((width, height), buckets))
+    assert (told.bucket, told.lost, told.factor) == (real.bucket, real.loss, real.scale) and 0 <= told.lost < 1
+
+
+def test_no_buckets_and_no_pixels_are_refused():
+    for size, buckets in (((10, 10), []), ((0, 10), [(512, 512)])):
+        with pytest.raises(UsageError, match="cannot be compared"):
+            bucket_loss(size, buckets)
