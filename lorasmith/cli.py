@@ -75,11 +75,12 @@ def build_app(wanted: str = "") -> App:
     app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
-    from lorasmith.webui_commands import erase, publish, test_grid
+    from lorasmith.webui_commands import erase, publish, test_grid, touch_up
 
     first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run)
-    last: tuple[Callable[..., Any], ...] = (erase, publish, test_grid, keep, drop, undo, redo, history, credits, check, inspect,
-                                       doctor)  # fmt: skip
+    last: tuple[Callable[..., Any], ...] = (
+        touch_up, erase, publish, test_grid, keep, drop, undo, redo, history, credits, check, inspect, doctor,
+    )  # fmt: skip
     for command in first:
         app.command(command, sort_key=next(place))
     for stage in STAGES:

@@ -10,6 +10,10 @@ from cyclopts import Parameter
 
 from lorasmith.errors import UsageError
 
+_STEPS = (
+    "what to do, one after the other, each in quotes: 'erase signature,watermark,text,bubble', trim, 'background grey' (or white, "
+    "pink, blur), 'recolour #30a040 #2050ff', 'split panels' (or figures)"
+)
 Folder = Annotated[Path, Parameter(help="the project folder")]
 
 
@@ -29,6 +33,29 @@ def erase(
     with Project.open(folder) as project, shown() as bar:
         renderer = _webui_renderer(bar) if webui else None
         return erase_in(project, name, mask, bar, renderer, prompt=prompt)
+
+
+def touch_up(  # noqa: PLR0913 - one parameter per flag
+    folder: Folder,
+    *steps: Annotated[str, Parameter(help=_STEPS)],
+    names: Annotated[list[str] | None, Parameter(help="the pictures meant; left out: all kept ones, or those of the filter")] = None,
+    filter: Annotated[str, Parameter(help="the pictures meant, by their tags: 'signature | watermark, -comic'")] = "",
+    recipe: Annotated[str, Parameter(help="steps and filter of this name in recipes.toml of the project")] = "",
+    preview: Annotated[bool, Parameter(help="only draw before and after, and change nothing", negative="")] = False,
+    sure: Annotated[float, Parameter(help="marks that are found less surely are left, 0 to 1")] = 0.6,
+    webui: Annotated[bool, Parameter(help="let the WebUI named by LORASMITH_WEBUI_URL draw anew what is erased", negative="")] = False,
+) -> Any:
+    """Do the same to many pictures: erase what is found, trim borders, change the ground, recolour, split. Originals stay."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.touch_up import Wish, read_recipe
+    from lorasmith.stages.touch_up import touch_up as do
+    from lorasmith.terminal import shown
+
+    with Project.open(folder) as project, shown() as bar:
+        if recipe:
+            steps, filter = read_recipe(project, recipe)
+        wish = Wish(steps, tuple(names or ()), filter, preview, sure)
+        return do(project, wish, bar, _webui_renderer(bar) if webui else None)
 
 
 def publish(

@@ -79,7 +79,7 @@ def test_the_readme_shows_every_stage_and_both_first_commands() -> None:
 
 def inline_commands() -> Iterator[tuple[str, str]]:
     for name in NAMES:
-        for word in re.findall(r"`lorasmith ([a-z]+)\b", text_of(name)):
+        for word in re.findall(r"`lorasmith ([a-z-]+)\b", text_of(name)):
             yield name, word
 
 

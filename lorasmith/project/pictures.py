@@ -17,7 +17,8 @@ Verdict = Literal["keep", "drop"]
 TAGGER = "tagger:"  # how the source of a tagger's tags begins; the tagger's name follows
 NOT_THERE = 0.0  # the score of a tag that a person took out
 PERSON = "person"  # the maker of decisions and the source of tags that a person set
-ERASE = "erase"  # the kind of edit that takes the place of the picture it was made from, crops and all
+ERASE, TOUCH_UP = "erase", "touch-up"
+VERSIONS = (ERASE, TOUCH_UP)  # kinds of edits that take the place of the picture they were made from, crops and all
 REFUSED = "safety"  # the maker of decisions that no person's word overrules
 _SCORE_DIGITS = 6  # the journal keeps 15 digits of a number: what is stored must come back from it as it was
 
@@ -51,7 +52,7 @@ class Picture:
 
     @property
     def kind(self) -> str:
-        """What kind of edit it is: crop, head, resize, erase; empty for an original."""
+        """What kind of edit it is: crop, head, resize, panel, erase, touch-up; empty for an original."""
         return str((self.operation or {}).get("kind", ""))
 
 
@@ -233,11 +234,11 @@ class Pictures:
         return [each for original in self.kept() for each in _standing_for(original, edits)]
 
     def newest_version(self, name: str) -> Picture:
-        """Gives the picture after all that was erased in it, or itself where nothing was."""
+        """Gives the picture after all that was erased and touched up in it, or itself where nothing was."""
         picture = self.get(name)
-        while erased := [edit for edit in self.edits_of(picture.name) if edit.kind == ERASE]:
+        while versions := [edit for edit in self.edits_of(picture.name) if edit.kind in VERSIONS]:
             decisions = self.decisions()
-            left = [edit for edit in erased if not _is_dropped(decisions.get(edit.name))]
+            left = [edit for edit in versions if not _is_dropped(decisions.get(edit.name))]
             if not left:
                 break
             picture = max(left, key=_edit_number)
@@ -277,8 +278,8 @@ def _edit_number(edit: Picture) -> int:
 def _standing_for(picture: Picture, edits: Mapping[str, list[Picture]]) -> list[Picture]:
     """Gives what stands for a picture in the training set; `edits` has those that nobody dropped, by their parent."""
     mine = edits.get(picture.name, [])
-    if erased := [edit for edit in mine if edit.kind == ERASE]:
-        return _standing_for(max(erased, key=_edit_number), edits)
+    if versions := [edit for edit in mine if edit.kind in VERSIONS]:
+        return _standing_for(max(versions, key=_edit_number), edits)
     replaced = any(edit.replaces_parent for edit in mine)
     below = [each for edit in mine for each in _standing_for(edit, edits)]
     return below if replaced else [picture, *below]

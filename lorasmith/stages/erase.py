@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from lorasmith.errors import RefusedError, UsageError
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import ERASE, REFUSED, Picture
+from lorasmith.project.pictures import ERASE, REFUSED, VERSIONS, Picture
 from lorasmith.project.project import Project
 from lorasmith.safety import demand_safe_text
 from lorasmith.stages.edits import add_edit
@@ -78,7 +78,7 @@ def erase(
     demand_safe_text(how.negative, "negative prompt")
     base, image, hole = _base(project, name, mask)
     report(Progress("erase", 0, None, base.name))
-    result = _without(image, hole, how, renderer, report)
+    result = without(image, hole, how, renderer, report)
     with project.change("erase", f"erase in {base.name}"):
         made = add_edit(project, base, _operation(hole, how, renderer), result)
     from lorasmith.imaging.erase import changed_pixels
@@ -114,15 +114,15 @@ def _base(project: Project, name: str, mask: Path) -> "tuple[Picture, PIL.Image.
 
 def _newest(project: Project, picture: Picture) -> Picture:
     """Gives what is erased in: the newest erased version, also where an older one or a crop was shown; else the picture."""
-    if picture.parent is not None and picture.kind not in (*_CROPS, "resize", ERASE):
+    if picture.parent is not None and picture.kind not in (*_CROPS, "resize", *VERSIONS):
         return picture
     return project.pictures.newest_version(picture.name.split(".")[0])
 
 
-def _without(
+def without(
     image: "PIL.Image.Image", hole: "PIL.Image.Image", how: How, renderer: "Renderer | None", report: Report
 ) -> "PIL.Image.Image":
-    """Erases part by part, so that each is drawn at full resolution."""
+    """Gives the picture without what is white in `hole`; part by part, so that each is drawn at full resolution."""
     from lorasmith.imaging.erase import classical, parts_of
 
     if renderer is None:

@@ -1,28 +1,41 @@
 """Before and after: each original beside what was made of it."""
 
-from lorasmith.project.pictures import Picture
+from collections.abc import Mapping
+
+from lorasmith.project.pictures import Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.ui import html
-from lorasmith.ui.views.ask import Ask, paged, showable, tile, wall
+from lorasmith.ui.views.ask import Ask, decide_buttons, paged, showable, tile, wall
 
 
 def view(project: Project, ask: Ask) -> str:
-    """Shows each kept original with its edits; "erase" opens the brush on a picture."""
+    """Shows each kept original with its edits, to accept or refuse; "erase" opens the brush on a picture."""
     originals = showable(project, project.pictures.kept())
     if not originals:
         return html.note("No pictures are kept yet.")
     part, pager = paged(originals, ask)
-    rows = (html.element("div", *_row(project, ask, one), class_="ls-row") for one in part)
+    verdicts = project.pictures.decisions()
+    rows = (html.element("div", *_row(project, ask, one, verdicts), class_="ls-row") for one in part)
     return pager + "".join(rows) + pager
 
 
-def _row(project: Project, ask: Ask, original: Picture) -> list[str]:
+def _row(project: Project, ask: Ask, original: Picture, verdicts: Mapping[str, Decision]) -> list[str]:
     edits = project.pictures.all_edits_of(original.name)
     replaced = any(edit.replaces_parent for edit in edits)
     before = tile(ask, original, f"{original.width} x {original.height}", "replaced" if replaced else "trained as it is",
                   buttons=_erase())  # fmt: skip
-    after = (tile(ask, edit, f"{edit.width} x {edit.height}", edit.kind or "edit", buttons=_erase()) for edit in edits)
+    after = (_made(ask, edit, verdicts.get(edit.name)) for edit in edits)
     return [before, html.text("span", "→" if edits else "", class_="ls-arrow"), wall(*after)]
+
+
+def _made(ask: Ask, edit: Picture, decision: Decision | None) -> str:
+    """Writes one edit with what was done, and the buttons that accept or refuse it."""
+    verdict = "keep" if decision is None else decision.verdict
+    steps = ", ".join(str(step.get("step")) for step in (edit.operation or {}).get("steps", []))
+    return tile(
+        ask, edit, f"{edit.width} x {edit.height}", steps or edit.kind or "edit",
+        buttons=decide_buttons(verdict) + _erase(), mark="ls-dropped" if verdict == "drop" else "",
+    )  # fmt: skip
 
 
 def _erase() -> str:
