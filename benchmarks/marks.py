@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -24,12 +24,16 @@ from lorasmith.imaging.crop import Box
 from lorasmith.imaging.marks import Mark, find_marks
 from lorasmith.imaging.repeats import Look, look_of, repeated
 
-SIZES = ((1200, 1200), (900, 1200), (800, 1200), (1200, 900), (1440, 960), (1600, 1600), (640, 640), (2000, 1400), (720, 1280))
-WORDS = ("HELLO", "Wait for me!", "oh no", "GOOD DAY", "What is that?", "Look out", "SURPRISE", "by the river", "Chapter 3",
-         "see you soon", "COMMISSION", "Happy birthday", "don't move", "THE END", "too late", "so warm here", "RUN", "Huh?")  # fmt: skip
+SIZES = ((1200, 1200), (900, 1200), (800, 1200), (1200, 900), (1440, 960),
+         (1600, 1600), (640, 640), (2000, 1400), (720, 1280))  # fmt: skip
+WORDS = ("HELLO", "Wait for me!", "oh no", "GOOD DAY", "What is that?", "Look out", "SURPRISE", "by the river",
+         "Chapter 3", "see you soon", "COMMISSION", "Happy birthday", "don't move", "THE END", "too late",
+         "so warm here", "RUN", "Huh?")  # fmt: skip
 EAST = ("こんにちは", "待ってくれ", "ドキドキ", "ありがとう", "さようなら")
-NAMES = ("Ink.W", "m.paw", "B. Line", "Flatty", "C.Wright", "Mirelle '24", "tofuwolf", "Ash K.", "Noriko 2023", "vexdraws", "J. Marsh")
-SITES = ("patreon.com/inkpaw", "@softpaw_art", "inkwood.example.org", "twitter.com/mpaw", "(c) Flatty 2024", "www.celwright.net", "@bline")
+NAMES = ("Ink.W", "m.paw", "B. Line", "Flatty", "C.Wright", "Mirelle '24", "tofuwolf", "Ash K.", "Noriko 2023",
+         "vexdraws", "J. Marsh")  # fmt: skip
+SITES = ("patreon.com/inkpaw", "@softpaw_art", "inkwood.example.org", "twitter.com/mpaw", "(c) Flatty 2024",
+         "www.celwright.net", "@bline")  # fmt: skip
 TEXTS = frozenset(["signature", "watermark", "text"])
 EDGES = (0.0, 0.015, 0.03, 0.06, 1.0)
 COVERED, OWN, BUBBLE_IOU = 0.6, 0.5, 0.6
@@ -54,33 +58,39 @@ class Sheet:
     truths: list[Truth] = field(default_factory=list)
     frame: Box | None = None
 
-    def write(self, kind: str, words: str, make: str, **how: object) -> bool:
-        """Writes words and notes their box; says whether there was room. `how`: height, middle, ink, share, turn, edge."""
+    def write(self, kind: str, words: str, make: str, **how: Any) -> bool:
+        """Writes words and notes their box; says whether there was room.
+
+        `how`: height (a share), middle, ink (colour), share (of opaqueness), turn (degrees), edge (whether with a rim).
+        """
         rng, (width, height) = self.rng, self.image.size
-        share = float(how.get("height") or rng.uniform(0.03, 0.1))  # type: ignore[arg-type]
+        share = how.get("height") or rng.uniform(0.03, 0.1)
         fonts = self.fonts["east" if not words.isascii() else "script" if make == "script" else "plain"]
-        ink = ink_of(words, rng.choice(fonts), share * height, bool(how.get("edge")), float(how.get("turn") or 0))  # type: ignore[arg-type]
+        ink = ink_of(words, rng.choice(fonts), share * height, bool(how.get("edge")), how.get("turn") or 0)
         if ink.width > 0.94 * width:
             return False
         middle = how.get("middle") or (rng.uniform(0.2, 0.8), rng.uniform(0.1, 0.9))
-        spot = [round(at * side - own / 2) for at, side, own in zip(middle, self.image.size, ink.size, strict=True)]  # type: ignore[call-overload]
-        left, top = (min(max(round(0.012 * width), at), side - own - round(0.012 * width)) for at, side, own in zip(spot, self.image.size, ink.size, strict=True))
+        rim = round(0.012 * width)
+        spot = [round(at * side - own / 2) for at, side, own in zip(middle, (width, height), ink.size, strict=True)]
+        left = min(max(rim, spot[0]), width - ink.width - rim)
+        top = min(max(rim, spot[1]), height - ink.height - rim)
         box = Box(left, top, left + ink.width, top + ink.height)
-        if top < 0 or left < 0 or any(shared(box.grown(0.1), truth.box) for truth in self.truths if truth.kind != "bubble"):
+        written = [truth.box for truth in self.truths if truth.kind != "bubble"]
+        if top < 0 or left < 0 or any(shared(box.grown(0.1), other) for other in written):
             return False
         self._lay(ink, box, how)
         self.truths.append(Truth(kind, box, share, make))
         return True
 
-    def _lay(self, ink: Image.Image, box: Box, how: dict[str, object]) -> None:
+    def _lay(self, ink: Image.Image, box: Box, how: dict[str, Any]) -> None:
         core, rim = ink.split()
         under = np.asarray(self.image.crop((box.left, box.top, box.right, box.bottom)))[np.asarray(core) > 0]
         colour = how.get("ink") or contrasting(under, bool(how.get("edge")), self.rng)
-        light = sum(colour) > 380  # type: ignore[call-overload]
-        share = float(how.get("share") or 1.0)  # type: ignore[arg-type]
+        light = sum(colour) > 380
+        share = how.get("share") or 1.0
         if how.get("edge"):
             self.image.paste((10, 10, 14) if light else (250, 250, 250), (box.left, box.top), rim)
-        self.image.paste(colour, (box.left, box.top), core.point(lambda value: round(value * share)))  # type: ignore[arg-type]
+        self.image.paste(colour, (box.left, box.top), core.point(lambda value: round(value * share)))
 
 
 def shared(one: Box, two: Box) -> bool:
@@ -89,7 +99,7 @@ def shared(one: Box, two: Box) -> bool:
 
 
 def ink_of(words: str, font: Path, height: float, edge: bool, turn: float) -> Image.Image:
-    """Draws words as coverage of letters and of letters with rim (LA), `height` pixels from top to bottom, then turned."""
+    """Draws words as coverage of letters and of letters with rim (LA), `height` pixels high, then turned."""
     probe = ImageFont.truetype(str(font), 100).getbbox(words)
     face = ImageFont.truetype(str(font), max(6, round(100 * height / (probe[3] - probe[1]))))
     rim = max(1, round(height * 0.06)) if edge else 0
@@ -128,14 +138,16 @@ def draw_signature(sheet: Sheet) -> None:
     rng = sheet.rng
     spot = (rng.choice((0.1, 0.5, 0.9, 0.9, 0.1)), rng.choice((0.955, 0.955, 0.955, 0.05)))
     kept = {"height": rng.uniform(0.018, 0.05), "middle": spot, "turn": rng.choice((0, 0, 0, rng.uniform(-12, 12)))}
-    sheet.write("signature", rng.choice(NAMES), rng.choice(("script", "script", "plain")), **kept, edge=rng.random() < 0.15)
+    name, make = rng.choice(NAMES), rng.choice(("script", "script", "plain"))
+    sheet.write("signature", name, make, **kept, edge=rng.random() < 0.15)
 
 
 def draw_watermark(sheet: Sheet) -> None:
     rng = sheet.rng
     if rng.random() < 0.5:
-        share = rng.uniform(0.35, 0.7)
-        sheet.write("watermark", rng.choice(SITES), "see-through", height=rng.uniform(0.03, 0.06), share=share, turn=rng.choice((0, 0, 25, -30)))
+        share, words = rng.uniform(0.35, 0.7), rng.choice(SITES)
+        height, turn = rng.uniform(0.03, 0.06), rng.choice((0, 0, 25, -30))
+        sheet.write("watermark", words, "see-through", height=height, share=share, turn=turn)
     else:
         spot = (rng.choice((0.2, 0.5, 0.8)), rng.choice((0.96, 0.04)))
         sheet.write("watermark", rng.choice(SITES), "plain", height=rng.uniform(0.015, 0.035), middle=spot)
@@ -145,7 +157,8 @@ def draw_text(sheet: Sheet) -> None:
     rng = sheet.rng
     east = bool(sheet.fonts["east"]) and rng.random() < 0.12
     words, edge = rng.choice(EAST if east else WORDS), rng.random() < 0.45
-    height = rng.choice((rng.uniform(0.015, 0.03), rng.uniform(0.03, 0.06), rng.uniform(0.03, 0.06), rng.uniform(0.06, 0.14)))
+    lots = (rng.uniform(0.015, 0.03), rng.uniform(0.03, 0.06), rng.uniform(0.03, 0.06), rng.uniform(0.06, 0.14))
+    height = rng.choice(lots)
     sheet.write("text", words, rng.choice(("plain", "plain", "script")), height=height, edge=edge, turn=turn_of(rng))
 
 
@@ -157,13 +170,15 @@ def draw_bubble(sheet: Sheet) -> None:
     body = Box(cx - rx, cy - ry, cx + rx, cy + ry)
     if any(shared(body.grown(0.05), truth.box) for truth in sheet.truths):
         return
-    shape, line = rng.choice(("oval", "oval", "round", "cloud", "box")), max(2, round(rng.uniform(0.002, 0.006) * width))
+    shape = rng.choice(("oval", "oval", "round", "cloud", "box"))
+    line = max(2, round(rng.uniform(0.002, 0.006) * width))
     layer = Image.new("L", sheet.image.size)
     pen = ImageDraw.Draw(layer)
     draw_body(pen, shape, body)
     if rng.random() < 0.75:
-        foot = (cx + rng.choice((-1, 1)) * rng.uniform(0.3, 0.8) * rx, cy + rng.choice((1, 1, -1)) * rng.uniform(1.3, 1.6) * ry)
-        pen.polygon([(cx - 0.14 * rx, cy), (cx + 0.14 * rx, cy), foot], fill=255)
+        foot_x = cx + rng.choice((-1, 1)) * rng.uniform(0.3, 0.8) * rx
+        foot_y = cy + rng.choice((1, 1, -1)) * rng.uniform(1.3, 1.6) * ry
+        pen.polygon([(cx - 0.14 * rx, cy), (cx + 0.14 * rx, cy), (foot_x, foot_y)], fill=255)
     inner = np.asarray(layer)
     outer = cv2.dilate(inner, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * line + 1, 2 * line + 1)))
     paper = rng.choice(((255, 255, 255),) * 4 + ((250, 245, 225), (225, 240, 252), (250, 228, 236)))
@@ -176,6 +191,9 @@ def draw_bubble(sheet: Sheet) -> None:
         words = rng.choice([words for words in WORDS if len(words) * size * height * 0.75 < 1.35 * rx] or ["Hi!"])
         middle = (cx / width, (cy + (row - (rows - 1) / 2) * size * 1.45 * height) / height)
         sheet.write("text", words, "plain", height=size, middle=middle, ink=(14, 14, 18))
+
+
+KINDS = ((draw_bubble, 0.35), (draw_signature, 0.5), (draw_text, 0.5), (draw_watermark, 0.25))
 
 
 def draw_body(pen: ImageDraw.ImageDraw, shape: str, body: Box) -> None:
@@ -202,9 +220,12 @@ def draw_border(sheet: Sheet) -> None:
     full.paste(sheet.image, (left, top))
     sheet.image, sheet.frame = full, Box(left, top, left + width, top + height)
     sheet.truths = [
-        Truth(kind, Box(box.left + left, box.top + top, box.right + left, box.bottom + top), share * height / full.height, make)
-        for kind, box, share, make in sheet.truths
+        Truth(kind, moved(box, left, top), share * height / full.height, make) for kind, box, share, make in sheet.truths
     ]
+
+
+def moved(box: Box, right: int, down: int) -> Box:
+    return Box(box.left + right, box.top + down, box.right + right, box.bottom + down)
 
 
 def drawn_sheets(count: int, fonts: dict[str, list[Path]], seed: int) -> Iterator[Sheet]:
@@ -215,7 +236,7 @@ def drawn_sheets(count: int, fonts: dict[str, list[Path]], seed: int) -> Iterato
         sheet = Sheet(training_scene(rng, held_out=True).draw(*size), rng, fonts)
         kinds: list[Callable[[Sheet], None]] = []
         if number % 5:
-            kinds = [kind for kind, share in ((draw_bubble, 0.35), (draw_signature, 0.5), (draw_text, 0.5), (draw_watermark, 0.25)) if rng.random() < share]
+            kinds = [kind for kind, share in KINDS if rng.random() < share]
         for kind in kinds or [draw_text] * (number % 5 > 0):
             kind(sheet)
         if rng.random() < 0.12:
@@ -292,14 +313,15 @@ class Count:
         bubbles = [truth.box for truth in sheet.truths if truth.kind == "bubble"]
         seen = [mark.box for mark in marks if mark.kind == "bubble"]
         hit = [box for box in bubbles if any(box.overlap(other) >= BUBBLE_IOU for other in seen)]
-        fair = [box for box in seen if any(box.overlap(other) >= BUBBLE_IOU for other in bubbles)]
+        fair = hit[: len(seen)]  # one found box for each true one; further ones are wrong
         self._add("bubble", (len(hit), len(bubbles)), (len(fair), len(seen)))
         frames = [mark.box for mark in marks if mark.kind == "border"]
         exact = sheet.frame is not None and any(near(box, sheet.frame) for box in frames)
         self._add("border", (int(exact), int(sheet.frame is not None)), (int(exact), len(frames)))
         if verbose and (len(hit) < len(bubbles) or len(fair) < len(seen) or exact != (len(frames) == 1)):
-            wrong = [mark for mark in marks if mark.kind in ("bubble", "border")]
-            print(f"    {name}: shapes {bubbles} {sheet.frame} found {wrong}" if wrong or bubbles or sheet.frame else "", end="\n")
+            wrong = [(mark.kind, mark.box) for mark in marks if mark.kind in ("bubble", "border")]
+            if wrong or bubbles or sheet.frame:
+                print(f"    {name}: shapes {bubbles} {sheet.frame} found {wrong}")
 
     def _add(self, key: str, recall: tuple[int, int], precision: tuple[int, int]) -> None:
         self.found[key] += recall[0]
@@ -311,7 +333,8 @@ class Count:
         print(f"\n{title}: {self.alarmed} of {self.clean} pictures without marks had a false one; "
               f"{np.mean(self.seconds):.2f} CPU seconds a picture, {max(self.seconds):.2f} at most")  # fmt: skip
         for key in ("text", "bubble", "border"):
-            print(f"  {key:26} precision {share(self.right[key], self.given[key])}   recall {share(self.found[key], self.wanted[key])}")
+            recall = share(self.found[key], self.wanted[key])
+            print(f"  {key:26} precision {share(self.right[key], self.given[key])}   recall {recall}")
         for key in sorted(self.wanted.keys() - {"text", "bubble", "border"}):
             print(f"    {key:24} {share(self.found[key], self.wanted[key])}")
 
@@ -341,21 +364,21 @@ def counted(sheets: Iterator[Sheet], hinted: bool, verbose: bool, keep: Path | N
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
             pen = ImageDraw.Draw(sheet.image)
-            for truth in sheet.truths:
-                pen.rectangle((truth.box.left, truth.box.top, truth.box.right, truth.box.bottom), outline="lime", width=2)
-            for mark in marks:
-                pen.rectangle((mark.box.left, mark.box.top, mark.box.right, mark.box.bottom), outline="red", width=2)
+            boxes = [(truth.box, "lime") for truth in sheet.truths] + [(mark.box, "red") for mark in marks]
+            for box, ink in boxes:
+                pen.rectangle((box.left, box.top, box.right, box.bottom), outline=ink, width=2)
             sheet.image.save(keep / f"{number}.jpg")
     return count
 
 
 def repeats(fonts: dict[str, list[Path]], seed: int) -> None:
-    """Puts one of two logos of words on three in four of 40 pictures, beside words that do not repeat."""
+    """Puts one of two logos of words on three in four of 40 pictures, beside words in other places."""
     found: dict[str, list[Look]] = {}
     truth: dict[str, int] = {}
     for number in range(40):
         rng = random.Random(f"repeats {seed} {number}")
-        sheet = Sheet(training_scene(rng, held_out=True).draw(*rng.choice(SIZES)), rng, {"east": [], "plain": fonts["plain"][:1], "script": fonts["script"][:1]})
+        one_each = {"east": [], "plain": fonts["plain"][:1], "script": fonts["script"][:1]}
+        sheet = Sheet(training_scene(rng, held_out=True).draw(*rng.choice(SIZES)), rng, one_each)
         if number % 4:
             logo = number % 2
             truth[str(number)] = logo
@@ -376,8 +399,10 @@ def repeats(fonts: dict[str, list[Path]], seed: int) -> None:
 def fonts_in(folder: Path) -> dict[str, list[Path]]:
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".ttf", ".otf"))
     east = [path for path in files if path.stem.startswith(("VL-", "NotoSansCJK"))]
-    script = [path for path in files if any(word in path.stem.lower() for word in ("dkg", "dancing", "lobster", "breip", "italic"))]
-    return {"east": east, "script": script or files, "plain": [path for path in files if path not in east and path not in script] or files}
+    by_hand = ("dkg", "dancing", "lobster", "breip", "italic")
+    script = [path for path in files if any(word in path.stem.lower() for word in by_hand)]
+    plain = [path for path in files if path not in east and path not in script]
+    return {"east": east, "script": script or files, "plain": plain or files}
 
 
 def main() -> None:
@@ -392,7 +417,8 @@ def main() -> None:
     words.add_argument("--keep", type=Path, help="writes the pictures with true (green) and found (red) boxes there")
     given = words.parse_args()
     fonts = fonts_in(given.fonts)
-    counted(drawn_sheets(given.drawn, fonts, given.seed), given.hints, given.verbose, given.keep and given.keep / "drawn").told("Drawn")
+    sheets = drawn_sheets(given.drawn, fonts, given.seed)
+    counted(sheets, given.hints, given.verbose, given.keep and given.keep / "drawn").told("Drawn")
     if given.photos:
         sheets = natural_sheets(given.natural, given.photos, fonts, given.seed)
         counted(sheets, given.hints, given.verbose, given.keep and given.keep / "natural").told("Natural")

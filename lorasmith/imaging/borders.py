@@ -55,18 +55,25 @@ def _without_bars(image: Image.Image, box: Box, first: bool) -> Box:
     scale = max(1.0, max(box.width, box.height) / _LOOK_SIDE)
     size = (max(1, round(box.width / scale)), max(1, round(box.height / scale)))
     look = _pixels(image, box, size)
-    deep = {"left": 0, "top": 0, "right": 0, "bottom": 0}
-    for side in _SIDES:
-        lines = side.view(look[deep["top"] : look.shape[0] - deep["bottom"], deep["left"] : look.shape[1] - deep["right"]])
-        least = max(3 / scale, _LEAST * len(lines)) if first else 1
-        depth = _depth(lines)
-        deep[side.name] = depth if depth >= least else 0
+    deep: dict[str, int] = {}
+    for one, two in (_SIDES[:2], _SIDES[2:]):
+        lines = look[deep.get("top", 0) : look.shape[0] - deep.get("bottom", 0)]
+        bars = [_bar(side.view(lines), scale if first else 0) for side in (one, two)]
+        if not _belong(*bars):
+            bars = [bar if bar.bare else _NONE for bar in bars]
+        deep |= {one.name: bars[0].depth, two.name: bars[1].depth}
     if not any(deep.values()):
         return box
     if scale == 1:
-        return Box(box.left + deep["left"], box.top + deep["top"], box.right - deep["right"], box.bottom - deep["bottom"])
+        return _taken_off(box, deep)
     exact = {side.name: _exact(image, box, side, deep[side.name], scale) for side in _SIDES}
-    return Box(box.left + exact["left"], box.top + exact["top"], box.right - exact["right"], box.bottom - exact["bottom"])
+    return _taken_off(box, exact)
+
+
+def _taken_off(box: Box, deep: dict[str, int]) -> Box:
+    return Box(
+        box.left + deep["left"], box.top + deep["top"], box.right - deep["right"], box.bottom - deep["bottom"]
+    )
 
 
 def _pixels(image: Image.Image, box: Box, size: tuple[int, int]) -> Pixels:
@@ -75,11 +82,32 @@ def _pixels(image: Image.Image, box: Box, size: tuple[int, int]) -> Pixels:
     return np.asarray(part.convert("RGB"), np.int16)
 
 
-def _depth(lines: Pixels) -> int:
-    """Counts the lines of a bar from without inwards; 0 where there is none."""
+class _Bar(NamedTuple):
+    """How many lines deep, and of which colour."""
+
+    depth: int
+    colour: NDArray[np.float64]
+
+    @property
+    def bare(self) -> bool:
+        """Says whether it is black or white, as bars are that stand alone; floors and skies have colours."""
+        return bool(self.depth and (self.colour.max() <= 10 or self.colour.min() >= 250))
+
+
+_NONE = _Bar(0, np.zeros(3))
+
+
+def _belong(one: _Bar, two: _Bar) -> bool:
+    """Says whether the bars of opposite sides are of one colour; a floor is no bar because the sky is another."""
+    return bool(one.depth and two.depth and np.abs(one.colour - two.colour).max() <= _ALIKE)
+
+
+def _bar(lines: Pixels, scale: float) -> _Bar:
+    """Measures the bar at the first of the lines; at scale 0 it may be as thin as one line."""
     if len(lines) < 8 or lines.shape[1] < 8:
-        return 0
-    shares = _alike(lines, np.median(lines[:2].reshape(-1, 3), axis=0))
+        return _NONE
+    colour = np.median(lines[:2].reshape(-1, 3), axis=0)
+    shares = _alike(lines, colour)
     depth = 0
     for place, share in enumerate(shares[: round(_DEEPEST * len(lines)) + 1]):
         if share >= _CLEAN:
@@ -87,9 +115,10 @@ def _depth(lines: Pixels) -> int:
         elif share < _WRITTEN:
             break
     last = min(depth + 2, len(shares) - 1)  # the line between may be half bar, half picture
-    if depth == 0 or depth > _DEEPEST * len(lines) or shares[last] > 1 - _STEP:
-        return 0
-    return depth
+    least = max(3 / scale, _LEAST * len(lines)) if scale else 1
+    if not least <= depth <= _DEEPEST * len(lines) or shares[last] > 1 - _STEP:
+        return _NONE
+    return _Bar(depth, colour)
 
 
 def _alike(lines: Pixels, colour: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,13 +12,18 @@ from lorasmith.imaging.crop import Box
 
 Region = NDArray[np.uint8]  # 0 or 1, [height, width]
 Lab = NDArray[np.float32]
+Corners = Sequence[tuple[float, float]]
 Polygon = tuple[tuple[int, int], ...]
 
 _LOOK_SIDE = 896
 _ALIKE = 11.0  # Lab distance within which a pixel is the bubble's paper
-_LIGHT = 68.0  # Lab lightness of paper, 0..100
-_PLAIN = 0.7  # share of the pixels round a line that are paper
+_LIGHT, _PALE = 68.0, 30.0  # Lab lightness of paper, 0..100, and its greatest chroma
+_PLAIN = 0.35  # share of a line's pixels that are paper, the rest being ink
+_TIP = 12  # pixels that a tail's tip may be longer than where it is three pixels wide
 _SMALLEST, _LARGEST = 0.002, 0.4  # of the picture
+_WITHIN = 0.85  # share of a line that must lie on the paper
+_OFF_CENTRE = 0.27  # of the body's sides: how far the words' middle may lie from its own
+_ELSE = 0.12  # share of the paper that may be covered by something else than words: faces are white too
 _CONVEX = 0.86  # of the body's convex hull
 _ON_EDGE = 0.3  # share of the box's outline that may lie on the picture's edge
 _STEP = 16.0  # Lab distance between the paper and what is round the bubble
@@ -36,7 +41,7 @@ class Bubble:
     lines: tuple[int, ...]
 
 
-def find_bubbles(image: Image.Image, lines: Sequence[Sequence[tuple[float, float]]], expected: bool = False) -> list[Bubble]:
+def find_bubbles(image: Image.Image, lines: Sequence[Corners], expected: bool = False) -> list[Bubble]:
     """Finds the bubbles round lines of writing, given by their corners; if `expected`, also such as have none read."""
     scale = min(1.0, _LOOK_SIDE / max(image.size))
     size = (max(8, round(image.width * scale)), max(8, round(image.height * scale)))
@@ -47,13 +52,14 @@ def find_bubbles(image: Image.Image, lines: Sequence[Sequence[tuple[float, float
     taken = np.zeros(lab.shape[:2], np.uint8)
     for place, quad in enumerate(quads):
         centre = _inside(quad.mean(axis=0), taken.shape)
-        region = None if taken[centre[1], centre[0]] else _region_round(lab, quad, quads)
+        region = None if taken[centre[1], centre[0]] else _region_round(lab, quad)
         bubble = region is not None and _judged(lab, region, quads, scale, place)
         if region is not None and bubble:
-            taken |= region
+            taken |= _closed(region)
             found.append(bubble)
     if expected:
-        found += (bubble for region in _light_regions(lab, taken) if (bubble := _judged(lab, region, quads, scale, None)))
+        judged = (_judged(lab, region, quads, scale, None) for region in _light_regions(lab, taken))
+        found += (bubble for bubble in judged if bubble)
     return [_fitted(bubble, image.size) for bubble in found]
 
 
@@ -73,23 +79,35 @@ def _painted(shape: tuple[int, ...], quads: Sequence[NDArray[np.float32]], grown
     return area
 
 
-def _region_round(lab: Lab, quad: NDArray[np.float32], quads: Sequence[NDArray[np.float32]]) -> Region | None:
-    """Gives the region of the paper's colour that a line stands in, its holes closed; None where the ground is not plain."""
-    high = min(np.linalg.norm(quad[1] - quad[0]), np.linalg.norm(quad[2] - quad[1]))
-    reach = max(2, round(0.3 * float(high)))
-    line = _painted(lab.shape, [quad])
-    ring = cv2.dilate(line, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) & ~line & 1
-    around = lab[ring > 0]
-    if len(around) < 12:
+def _region_round(lab: Lab, quad: NDArray[np.float32]) -> Region | None:
+    """Gives the paper that a line stands on, with its holes; None where the ground is not light and plain."""
+    paper = _paper(lab[_painted(lab.shape, [quad], 0.1) > 0])
+    if paper is None:
         return None
-    paper = np.median(around, axis=0)
-    if paper[0] < _LIGHT or (np.linalg.norm(around - paper, axis=1) < _ALIKE).mean() < _PLAIN:
-        return None
-    alike = (np.linalg.norm(lab - paper, axis=2) < _ALIKE).astype(np.uint8) | _painted(lab.shape, quads)
+    alike = (np.linalg.norm(lab - paper, axis=2) < _ALIKE).astype(np.uint8)
     opened = cv2.morphologyEx(alike, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels = cv2.connectedComponents(opened, connectivity=4)
-    x, y = _inside(quad.mean(axis=0), lab.shape)
-    return _closed((labels == labels[y, x]).astype(np.uint8)) if labels[y, x] else None
+    under = np.bincount(labels[_painted(lab.shape, [quad], 0.1) > 0])
+    under[0] = 0
+    return _with_tip((labels == under.argmax()).astype(np.uint8), alike) if under.any() else None
+
+
+def _with_tip(region: Region, alike: Region) -> Region:
+    """Adds what opening took off the region's narrow ends: a tail's tip, but nothing beyond a gap in the line."""
+    for _ in range(_TIP):
+        region = cv2.dilate(region, np.ones((3, 3), np.uint8)) & alike
+    return region
+
+
+def _paper(pixels: Lab) -> NDArray[np.float32] | None:
+    """Gives the light colour that most of a line's pixels have; None where there is no such."""
+    light = pixels[(pixels[:, 0] >= _LIGHT) & (np.hypot(pixels[:, 1], pixels[:, 2]) <= _PALE)]
+    if len(light) < 8:
+        return None
+    _, places, counts = np.unique(np.round(light / 8), axis=0, return_inverse=True, return_counts=True)
+    paper = np.median(light[places.ravel() == counts.argmax()], axis=0)
+    plain = (np.linalg.norm(pixels - paper, axis=1) < _ALIKE).mean()
+    return np.asarray(paper, np.float32) if plain >= _PLAIN else None
 
 
 def _closed(region: Region) -> Region:
@@ -107,17 +125,19 @@ def _light_regions(lab: Lab, taken: Region) -> Iterator[Region]:
     for place in range(1, count):
         if not _SMALLEST * white.size < stats[place, cv2.CC_STAT_AREA] < _LARGEST * white.size:
             continue
-        region = _closed((labels == place).astype(np.uint8))
+        paper = (labels == place).astype(np.uint8)
+        region = _closed(paper)
         inner = cv2.erode(region, np.ones((5, 5), np.uint8)) > 0
         dark = (lab[..., 0][inner] < 45).mean() if inner.any() else 0
         if 0.03 < dark < 0.4 and not (region & taken).any():
-            yield region
+            yield paper
 
 
 def _judged(
-    lab: Lab, region: Region, quads: Sequence[NDArray[np.float32]], scale: float, place: int | None
+    lab: Lab, paper: Region, quads: Sequence[NDArray[np.float32]], scale: float, place: int | None
 ) -> Bubble | None:
-    """Says whether a region is a bubble: not too large, closed all round, its body convex, and more than its words."""
+    """Says whether paper is a bubble's: not too large, closed all round, its body convex, words in its middle."""
+    region = _closed(paper)
     area = int(region.sum())
     if not _SMALLEST * region.size < area < _LARGEST * region.size:
         return None
@@ -126,23 +146,37 @@ def _judged(
     if not outlines:
         return None
     outline = max(outlines, key=cv2.contourArea)
+    frame = cv2.boundingRect(outline)
     convex = cv2.contourArea(outline) / max(1.0, cv2.contourArea(cv2.convexHull(outline)))
     closed = _step_share(lab, region)
-    if convex < _CONVEX or closed < _CLOSED or _edge_share(cv2.boundingRect(outline), region.shape) > _ON_EDGE:
+    if convex < _CONVEX or closed < _CLOSED or _edge_share(frame, region.shape) > _ON_EDGE:
         return None
     within = tuple(index for index, quad in enumerate(quads) if _lies_in(quad, region))
-    words = int((_painted(region.shape, [quads[index] for index in within]) & region).sum())
-    if place is not None and (place not in within or area < 1.4 * words):
+    spoken = [quads[index] for index in within]
+    if place is not None and (place not in within or not _holds_words(paper, region, spoken, frame)):
         return None
-    left, top, wide, high = cv2.boundingRect(outline)
+    left, top, wide, high = frame
     box = Box(*(round(value / scale) for value in (left, top, left + wide, top + high)))
     sure = round(float(convex * closed) * (1.0 if within else 0.6), 3)
     return Bubble(box, _polygon(region, scale), _polygon(body, scale), sure, within)
 
 
 def _lies_in(quad: NDArray[np.float32], region: Region) -> bool:
-    x, y = _inside(quad.mean(axis=0), region.shape)
-    return bool(region[y, x])
+    area = _painted(region.shape, [quad])
+    return bool((area & region).sum() >= _WITHIN * max(1, area.sum()))
+
+
+def _holds_words(paper: Region, region: Region, quads: Sequence[NDArray[np.float32]], frame: Sequence[int]) -> bool:
+    """Says whether words stand in the middle of the paper, leave some of it free, and nothing else is on it."""
+    left, top, wide, high = frame
+    points = np.concatenate(quads)
+    middle = (points.min(axis=0) + points.max(axis=0)) / 2
+    off = np.abs(middle - (left + wide / 2, top + high / 2)) / (wide, high)
+    words = _painted(region.shape, quads, 0.25)
+    other = int((region & ~paper & ~words & 1).sum())
+    area = int(region.sum())
+    free = area >= 1.3 * int((_painted(region.shape, quads) & region).sum())
+    return bool(off.max() <= _OFF_CENTRE and other <= _ELSE * area and free)
 
 
 def _body(region: Region) -> Region:

@@ -22,22 +22,23 @@ WRITING: frozenset[Kind] = frozenset(["signature", "watermark", "text"])
 # Tags that say what to look for, in the boards' words.
 SIGNATURE_TAGS = frozenset(["signature", "artist_name", "artist_signature", "dated", "character_name"])
 WATERMARK_TAGS = frozenset(
-    ["watermark", "url", "web_address", "patreon_logo", "patreon_username", "twitter_username", "logo", "third-party_watermark",
-     "sample_watermark", "copyright_notice", "username", "artist_logo"]
+    ["watermark", "url", "web_address", "patreon_logo", "patreon_username", "twitter_username", "logo",
+     "third-party_watermark", "sample_watermark", "copyright_notice", "username", "artist_logo"]
 )  # fmt: skip
 TEXT_TAGS = frozenset(
-    ["text", "english_text", "japanese_text", "dialogue", "speech_bubble", "thought_bubble", "sound_effects", "onomatopoeia",
-     "translated", "translation_request", "text_on_clothing", "comic", "cover", "sign", "text_focus", "profanity"]
+    ["text", "english_text", "japanese_text", "dialogue", "speech_bubble", "thought_bubble", "sound_effects",
+     "onomatopoeia", "translated", "translation_request", "text_on_clothing", "comic", "cover", "sign", "text_focus",
+     "profanity"]
 )  # fmt: skip
 BUBBLE_TAGS = frozenset(["speech_bubble", "thought_bubble", "dialogue", "comic"])
 
-_BELIEVED = 0.58
+_BELIEVED = 0.54
 _HINTED = 0.42  # where a tag says that there is writing
 _UNHINTED = 0.64  # where there are tags, and none says so
-_ROUND = frozenset("0OoQDCcGeaug8óöøØ°●◯○〇口回日四品")  # what eyes and noses are read as
+_ROUND = frozenset("0OoQDCcGeaug8óöøØ°●◯○〇口回日四品1234569lIJL")  # what eyes, noses and rims are read as
 _SITE = re.compile(
-    r"www\.|https?:|\.(com|net|org|art|info|ru|jp|me|tv)\b|@\w|©|\(c\)|patreon|twitter|furaffinity|deviantart|pixiv|"
-    r"gumroad|ko-?fi|subscribestar|commission by|instagram|tumblr|bluesky|bsky",
+    r"www\.|https?:|\.(com|net|org|art|info|ru|jp|me|tv)\b|@\w|©|\(c\)|patreon|twitter|furaffinity|deviantart|"
+    r"pixiv|gumroad|ko-?fi|subscribestar|commission by|instagram|tumblr|bluesky|bsky",
     re.IGNORECASE,
 )
 
@@ -69,6 +70,7 @@ def find_marks(image: Image.Image, hints: Collection[str] = frozenset()) -> list
     `hints` are the picture's tags as far as they are known; tags of writing lower what is demanded, other tags alone
     raise it, and none at all leave it. Words in a bubble are told on their own as well as with the bubble.
     """
+    image = image if image.mode == "RGB" else image.convert("RGB")
     tags = frozenset(tag.replace(" ", "_") for tag in hints)
     kept = _believed(find_lines(image), image.size, tags)
     bubbles = find_bubbles(image, [keep.line.corners for keep in kept], bool(tags & BUBBLE_TAGS))
@@ -107,7 +109,7 @@ def _believed(lines: Sequence[Line], size: tuple[int, int], tags: frozenset[str]
     firm = [line for line, belief in zip(lines, beliefs, strict=True) if belief >= least]
     kept = []
     for line, belief in zip(lines, beliefs, strict=True):
-        if belief < least and any(_beside(line, other) for other in firm):
+        if belief < least and _can_follow(line) and any(_beside(line, other) for other in firm):
             belief = max(belief, line.read * 0.9, line.seen * 0.6 if line.words else 0.0)
         if belief < least and tags & SIGNATURE_TAGS and _is_scribble(line, size):
             belief = least
@@ -132,9 +134,16 @@ def _belief(line: Line, size: tuple[int, int]) -> float:
         belief *= 0.5 if len(letters) < 5 else 0.8
     elif len(telling) == 1 and len(letters) < 4:
         belief *= 0.85
-    if line.height > 0.25 * size[1]:
-        belief *= 0.75
+    if len(letters) >= 4 and len(set(letters)) < 0.5 * len(letters):  # edges and rows of dots
+        belief *= 0.55
+    if line.height > (0.12 if weight < 4 else 0.25) * size[1]:
+        belief *= 0.8
     return belief
+
+
+def _can_follow(line: Line) -> bool:
+    letters = [letter for letter in line.words if letter.isalnum()]
+    return not letters or any(letter not in _ROUND for letter in letters)
 
 
 def _beside(one: Line, two: Line) -> bool:

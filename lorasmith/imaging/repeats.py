@@ -12,6 +12,7 @@ from lorasmith.imaging.marks import WRITING, Mark
 
 _ACROSS, _DOWN = 32, 8  # cells of a mark's small picture, one bit each
 _NEAR_BITS = 56  # of 256; unrelated marks differ in some 110
+_ASKED = 24  # members of a group that a mark is compared with
 _NEAR_WORDS = 0.75
 _NEAR_PLACE = 0.06  # of the picture's shorter side, from the nearest corner
 _NEAR_SHAPE = 1.5  # of the sides' ratios
@@ -19,7 +20,7 @@ _NEAR_SHAPE = 1.5  # of the sides' ratios
 
 @dataclass(frozen=True)
 class Look:
-    """What a mark looks like, small enough to keep: its corner, its place from there, its ratio and a hash of its ink."""
+    """What a mark looks like, small enough to keep: corner, place from there, ratio of sides, a hash of its ink."""
 
     mark: Mark
     corner: str
@@ -80,7 +81,7 @@ def _told(group: Sequence[tuple[str, Look]]) -> Repeat:
 
 def _same(look: Look, group: Sequence[tuple[str, Look]]) -> bool:
     """Compares with the group's surest marks."""
-    return any(_alike(look, other) for _, other in group[:4])
+    return any(_alike(look, other) for _, other in group[:_ASKED])
 
 
 def _alike(one: Look, two: Look) -> bool:

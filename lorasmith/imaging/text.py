@@ -25,11 +25,14 @@ _FINDER, _READER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 _THREADS = 1
 _STEP = 32  # both sides that the finder takes are multiples of it
 _TILE = 1024  # the longest side that is looked at in one piece
+_FURTHER = 0.55  # scale of the second look against the first
 _SHORT = 704  # the shorter side of a picture that is too long for one piece
 _LAP = 160  # how far pieces reach into each other
-_INK = 0.3  # share above which a pixel counts as writing (DB, Liao et al. 2019)
-_SURE = 0.45  # mean share that a line must have
-_UNCLIP = 1.6  # the finder marks the core of a line; this is how far it is grown again
+_INK = 0.22  # share above which a pixel counts as writing (DB, Liao et al. 2019)
+_SURE = 0.38  # mean share that a line must have
+_UNCLIP = 1.0  # the finder marks the core of a line; this is how far it is grown again
+_ROOM = 0.15  # of its height, that a line is grown by on each side to be read
+_READ_WELL = 0.75
 _LEAST = 4  # pixels of the shorter side of a line, where it was looked for
 _LINE_HEIGHT = 48
 _LONGEST_LINE = 1600
@@ -69,21 +72,22 @@ def find_lines(image: Image.Image) -> list[Line]:
     found: list[tuple[Corners, float]] = []
     for part, scale in _pieces(image.size):
         size = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
-        corner = (part.left, part.top)
         piece = image.resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR, _tuple(part))
         for corners, seen in _lines_in(_bgr(piece)):
-            found.append((corners / (size[0] / part.width, size[1] / part.height) + corner, seen))
-    kept = _once(found)[:_MOST_LINES]
-    kept.sort(key=lambda line: (float(line[0][:, 1].min()), float(line[0][:, 0].min())))
-    return [_read(image, corners.astype(np.float32), seen) for corners, seen in kept]
+            found.append((corners / (size[0] / part.width, size[1] / part.height) + (part.left, part.top), seen))
+    lines = [_read(image, corners.astype(np.float32), seen) for corners, seen in _apart(found)[:_MOST_LINES]]
+    return sorted(_best(lines), key=lambda line: (line.box.top, line.box.left))
 
 
 def _pieces(size: tuple[int, int]) -> list[tuple[Box, float]]:
-    """Cuts a picture into the pieces to look at, each with its scale: one, or several where it is long and narrow."""
+    """Cuts a picture into the pieces to look at, each with its scale: the whole twice, or parts of a long, narrow one.
+
+    The second look, from further off, finds large letters, and lines that up close run together with what is by them.
+    """
     long, short = max(size), min(size)
     scale = min(_TILE / long, 2.0)
     if short * scale >= _SHORT / 2 or long <= _TILE:
-        return [(Box(0, 0, *size), scale)]
+        return [(Box(0, 0, *size), scale), (Box(0, 0, *size), scale * _FURTHER)]
     scale = min(1.0, _SHORT / short)
     step, reach = round((_TILE - _LAP) / scale), round(_TILE / scale)
     starts = range(0, max(1, long - round(_LAP / scale)), step)
@@ -169,26 +173,50 @@ def _as_read(corners: Corners) -> Corners:
     return np.roll(ordered, -first, axis=0)
 
 
-def _once(found: list[tuple[Corners, float]]) -> list[tuple[Corners, float]]:
-    """Drops lines that lie for the greater part in a larger one: pieces lap over."""
-    order = sorted(found, key=lambda line: -cv2.contourArea(line[0].astype(np.float32)))
+def _apart(found: list[tuple[Corners, float]]) -> list[tuple[Corners, float]]:
+    """Drops lines that were found twice, the less sure of the two."""
     kept: list[tuple[Corners, float]] = []
-    for corners, seen in order:
-        own = cv2.contourArea(corners.astype(np.float32))
-        shared = (cv2.intersectConvexConvex(corners.astype(np.float32), other.astype(np.float32))[0] for other, _ in kept)
-        if all(common < 0.6 * own for common in shared):
+    for corners, seen in sorted(found, key=lambda line: -line[1]):
+        if all(_common(corners, other) < 0.65 * max(_area(corners), _area(other)) for other, _ in kept):
             kept.append((corners, seen))
     return kept
 
 
+def _best(lines: list[Line]) -> list[Line]:
+    """Drops lines that lie for the greater part in a better one: in one that was read well, in a larger one."""
+    kept: list[tuple[Line, Corners]] = []
+    for line in sorted(lines, key=lambda line: (line.read < _READ_WELL, -line.height * line.box.width)):
+        corners = np.asarray(line.corners, np.float32)
+        if all(_common(corners, other) < 0.5 * min(_area(corners), _area(other)) for _, other in kept):
+            kept.append((line, corners))
+    return [line for line, _ in kept]
+
+
+def _area(corners: Corners) -> float:
+    return float(cv2.contourArea(corners.astype(np.float32)))
+
+
+def _common(one: Corners, two: Corners) -> float:
+    return float(cv2.intersectConvexConvex(one.astype(np.float32), two.astype(np.float32))[0])
+
+
 def _read(image: Image.Image, corners: Corners, seen: float) -> Line:
     """Reads one line; an upright one is tried turned to either side, and the surer reading is taken."""
-    strip = _strip(image, corners)
+    strip = _strip(image, _wider(corners))
     tall = strip.shape[0] >= 1.5 * strip.shape[1]
     ways = [np.rot90(strip, 1), np.rot90(strip, 3)] if tall else [strip]
     words, sure = max((_words(way) for way in ways), key=lambda reading: reading[1])
     places = tuple((round(float(x), 1), round(float(y), 1)) for x, y in corners)
     return Line(places, words, round(seen, 3), round(sure, 3))
+
+
+def _wider(corners: Corners) -> Corners:
+    """Grows a line by what the reader needs round the letters."""
+    across, down = corners[1] - corners[0], corners[3] - corners[0]
+    wide, high = float(np.linalg.norm(across)), float(np.linalg.norm(down))
+    reach = _ROOM * min(wide, high)
+    right, under = across / max(wide, 1.0) * reach, down / max(high, 1.0) * reach
+    return (corners + np.stack([-right - under, right - under, right + under, under - right])).astype(np.float32)
 
 
 def _strip(image: Image.Image, corners: Corners) -> Pixels:
