@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from lorasmith.errors import UsageError
 
 _STEPS = (
-    "what to do, one after the other, each in quotes: 'erase signature,watermark,text,bubble', trim, 'background grey' (or white, "
-    "pink, blur), 'recolour #30a040 #2050ff', 'split panels' (or figures)"
+    "what to do, one after the other, each in quotes: 'erase signature,watermark,text,bubble', trim, 'crop 10,20,500,600', "
+    "'background grey' (or white, pink, blur), 'recolour #30a040 #2050ff', 'split panels' (or figures)"
 )
 Folder = Annotated[Path, Parameter(help="the project folder")]
 

@@ -56,8 +56,9 @@ def _members(
 
     qualities = quality(candidates)
     members = []
+    said_of = project.pictures.said_of_all()
     for one in candidates:
-        said = project.pictures.said(one.picture.name)
+        said = said_of.get(one.picture.name, {})
         artists = [tag for tag, category in said.items() if category == "artist"]
         name = one.picture.name
         members.append(Member(name, qualities[name], shows(sorted(one.tags), artists, toggles), name in must))

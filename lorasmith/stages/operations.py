@@ -93,6 +93,21 @@ def _trim(work: Work, arguments: str) -> Done | None:
     return Done({"box": _box(inside)}, ended.dropped)
 
 
+def _crop(work: Work, arguments: str) -> Done | None:
+    """Cuts to a box that a person has drawn, as far as it lies on the picture."""
+    from lorasmith.imaging.crop import Box, cut
+
+    box = Box(*_numbers(arguments)).inside(work.image.size)
+    if not box.area or box.area == work.image.width * work.image.height:
+        return None
+    work.image = cut(work.image, box)
+    return Done({"box": _box(box)})
+
+
+def _numbers(arguments: str) -> list[int]:
+    return [int(word) for word in re.findall(r"-?\d+", arguments)]
+
+
 def _background(work: Work, arguments: str) -> Done | None:
     """Blurs the ground, or puts the character on a plain one."""
     from lorasmith.imaging.backgrounds import with_background
@@ -181,6 +196,11 @@ def _check_split(arguments: str) -> None:
         raise UsageError(f"Split into what? Write split panels or split figures, not '{arguments}'.")
 
 
+def _check_box(arguments: str) -> None:
+    if not re.fullmatch(r"-?\d+(\s*[, ]\s*-?\d+){3}", arguments):
+        raise UsageError(f"crop takes left, top, right and bottom in pixels, such as crop 10,20,500,600, not '{arguments}'.")
+
+
 def _check_nothing(arguments: str) -> None:
     if arguments:
         raise UsageError(f"trim takes nothing more, not '{arguments}'.")
@@ -189,6 +209,7 @@ def _check_nothing(arguments: str) -> None:
 OPERATIONS: dict[str, Step] = {
     "erase": Step("erase signature,watermark,text,bubble", _check_kinds, _erase),
     "trim": Step("trim (a border)", _check_nothing, _trim),
+    "crop": Step("crop LEFT,TOP,RIGHT,BOTTOM", _check_box, _crop),
     "background": Step("background blur|white|grey|pink", _check_ground, _background),
     "recolour": Step("recolour #old #new", _check_colours, _recolour),
     "split": Step("split panels|figures", _check_split, _split),

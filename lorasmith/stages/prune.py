@@ -1,7 +1,10 @@
 """prune: which pictures should not be trained on, and why; nothing is deleted."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import os
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,7 @@ from lorasmith.stages.reasons import MAKER, Candidate, judge, judge_twins, judge
 from lorasmith.stages.wall import read_wall
 
 if TYPE_CHECKING:
+    from lorasmith.imaging.measure import Measures
     from lorasmith.tags.coverage import Share
 
 
@@ -80,26 +84,59 @@ def _summary(project: Project, reasons: Mapping[str, Decision], spread: Balance)
 
 def measure_all(project: Project, report: Report = silent) -> tuple[list[Candidate], dict[str, Decision]]:
     """Measures every original once (kept by the file's content); pictures that cannot be read are dropped with the reason."""
-    from lorasmith.imaging.measure import Measures, measure
+    from lorasmith.imaging.measure import Measures
 
-    candidates: list[Candidate] = []
-    broken: dict[str, Decision] = {}
     pictures = [picture for picture in project.pictures.originals() if picture.origin != "render"]
-    for done, picture in enumerate(pictures):
-        measured = Measures.from_dict(project.caches.measures(picture.sha256))
-        if measured is None:
-            report(Progress("prune", done, len(pictures), picture.name))
-            try:
-                measured = measure(project.file_of(picture))
-            except PictureError as error:
-                broken[picture.name] = Decision("drop", MAKER, "cannot be read", {"error": str(error)})
-                continue
-            project.caches.keep_measures(picture.sha256, measured.to_dict())
-        said = project.pictures.said(picture.name)
-        names = frozenset(tag for tag, category in said.items() if category == "character")
-        candidates.append(Candidate(picture, measured, frozenset(said), names))
+    measured = {one.name: Measures.from_dict(project.caches.measures(one.sha256)) for one in pictures}
+    missing = [one for one in pictures if measured[one.name] is None]
+    broken: dict[str, Decision] = {}
+    known = len(pictures) - len(missing)
+    for done, (picture, result) in enumerate(_measure_many(project, missing), known):
+        report(Progress("prune", done, len(pictures), picture.name))
+        if isinstance(result, PictureError):
+            broken[picture.name] = Decision("drop", MAKER, "cannot be read", {"error": str(result)})
+            continue
+        project.caches.keep_measures(picture.sha256, result.to_dict())
+        measured[picture.name] = result
+    said = project.pictures.said_of_all()
+    candidates = [
+        _candidate(picture, measures, said.get(picture.name, {}))
+        for picture in pictures
+        if (measures := measured[picture.name]) is not None
+    ]
     report(Progress("prune", len(pictures), len(pictures), "measured"))
     return candidates, broken
+
+
+def _candidate(picture: Picture, measures: "Measures", said: Mapping[str, str]) -> Candidate:
+    names = frozenset(tag for tag, category in said.items() if category == "character")
+    return Candidate(picture, measures, frozenset(said), names)
+
+
+def _measure_many(project: Project, pictures: Sequence[Picture]) -> "Iterator[tuple[Picture, Measures | PictureError]]":
+    """Measures on all cores (decoding lets other threads run), a few pictures ahead of whoever takes the results."""
+    from lorasmith.imaging.measure import measure
+
+    def look(picture: Picture) -> "Measures | PictureError":
+        try:
+            return measure(project.file_of(picture))
+        except PictureError as error:
+            return error
+
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[tuple[Picture, Future[Measures | PictureError]]] = deque()
+        try:
+            for picture in pictures:
+                waiting.append((picture, pool.submit(look, picture)))
+                if len(waiting) > 2 * threads:
+                    first, result = waiting.popleft()
+                    yield first, result.result()
+            while waiting:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _with_agreement(project: Project, candidates: Sequence[Candidate], report: Report) -> list[Candidate]:
@@ -124,7 +161,8 @@ def judge_all(candidates: Sequence[Candidate], settings: PruneSettings) -> dict[
     dropped = sum(_drops(decision) for decision in reasons.values())
     needed = {str(decision.detail.get("twin")) for decision in reasons.values()}  # a twin stands for its family
     weak = [c for c in left() if c.picture.name not in needed]
-    weakest = sorted(weak, key=lambda c: (c.measures.sharpness + _rank(c, weak), c.picture.name))
+    scores = sorted(c.score for c in weak)
+    weakest = sorted(weak, key=lambda c: (c.measures.sharpness + _rank(c.score, scores), c.picture.name))
     for candidate in weakest[: max(0, round(len(candidates) * settings.worst_share) - dropped)]:
         reasons[candidate.picture.name] = Decision(
             "drop", MAKER, "among the weakest", {"sharpness": candidate.measures.sharpness}
@@ -132,9 +170,9 @@ def judge_all(candidates: Sequence[Candidate], settings: PruneSettings) -> dict[
     return reasons
 
 
-def _rank(candidate: Candidate, among: Sequence[Candidate]) -> float:
-    """Where a score stands among the others, 0 to 1."""
-    return sum(other.score < candidate.score for other in among) / max(1, len(among))
+def _rank(score: int, among: Sequence[int]) -> float:
+    """Where a score stands among all, which are sorted, 0 to 1."""
+    return bisect_left(among, score) / max(1, len(among))
 
 
 # a person's word

@@ -1,7 +1,9 @@
 """The contact sheets of prune: what is kept, what is dropped for each reason, and twins side by side."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from lorasmith.stages.wall import is_out
 if TYPE_CHECKING:
     import PIL.Image
 
+_DRAWN = "prune sheets"  # the fact that says what each sheet shows
 _MOST = 120  # tiles on a sheet
 _TWIN_ROWS = 60
 
@@ -29,12 +32,27 @@ def draw_sheets(project: Project) -> Path:
         if _drops(decisions.get(one.name)):
             dropped.setdefault(decisions[one.name].reason, []).append(one)
     wanted = {"kept": kept} | {f"dropped-{_file_word(reason)}": some for reason, some in sorted(dropped.items())}
-    written = {_draw(project, folder / f"{name}.png", some, decisions) for name, some in wanted.items() if some}
-    written.add(_draw_twins(project, folder / "twins.png", shown, decisions))
-    for old in folder.glob("*.png"):
-        if old.name not in written:
-            old.unlink()
+    before: dict[str, str] = project.fact(_DRAWN) or {}
+    now: dict[str, str] = {}
+    for name, some in wanted.items():
+        if some:
+            labels = [(_label(one, decisions.get(one.name)), one) for one in some[:_MOST]]
+            now[f"{name}.png"] = _signature(labels)
+            if before.get(f"{name}.png") != now[f"{name}.png"] or not (folder / f"{name}.png").exists():
+                _draw(project, folder / f"{name}.png", labels)
+    if pairs := _twins(shown, decisions):
+        now["twins.png"] = _signature([(words, dropped_one) for words, _, dropped_one in pairs])
+        if before.get("twins.png") != now["twins.png"] or not (folder / "twins.png").exists():
+            _draw_twins(project, folder / "twins.png", pairs)
+    for old in (folder / name for name in before if name not in now):
+        old.unlink(missing_ok=True)
+    project.remember(_DRAWN, now)
     return folder
+
+
+def _signature(labels: Sequence[tuple[str, Picture]]) -> str:
+    """Gives what a sheet shows: one that would be the same is not drawn again."""
+    return hashlib.sha256("\n".join(f"{words} {one.sha256}" for words, one in labels).encode()).hexdigest()
 
 
 def _drops(decision: Decision | None) -> bool:
@@ -45,13 +63,11 @@ def _file_word(reason: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", reason.lower()).strip("-")[:40] or "other"
 
 
-def _draw(project: Project, path: Path, pictures: Sequence[Picture], decisions: Mapping[str, Decision]) -> str:
+def _draw(project: Project, path: Path, labels: Sequence[tuple[str, Picture]]) -> None:
     from lorasmith.imaging.read import save_png
     from lorasmith.imaging.sheets import contact_sheet
 
-    labels = [(_label(one, decisions.get(one.name)), project.file_of(one)) for one in pictures[:_MOST]]
-    save_png(contact_sheet(labels, columns=10, cell=160), path)
-    return path.name
+    save_png(contact_sheet([(words, project.file_of(one)) for words, one in labels], columns=10, cell=160), path)
 
 
 def _label(picture: Picture, decision: Decision | None) -> str:
@@ -59,27 +75,26 @@ def _label(picture: Picture, decision: Decision | None) -> str:
     return f"{picture.name} {why}".strip()
 
 
-def _draw_twins(project: Project, path: Path, pictures: Sequence[Picture], decisions: Mapping[str, Decision]) -> str:
-    """Draws each dropped twin beside the one that is kept for it, a row a pair."""
-    from lorasmith.imaging.read import save_png, thumbnail
-    from lorasmith.imaging.sheets import labelled_grid
-
+def _twins(pictures: Sequence[Picture], decisions: Mapping[str, Decision]) -> list[tuple[str, Picture, Picture]]:
+    """Lists dropped twins: why, the one that is kept, the one that is dropped."""
     by_name = {one.name: one for one in pictures}
-    cells: dict[tuple[str, str], PIL.Image.Image] = {}
-    rows: list[str] = []
+    pairs = []
     for one in pictures:
         decision = decisions.get(one.name)
         twin = by_name.get(str(decision.detail.get("twin"))) if decision else None
-        if not _drops(decision) or twin is None or decision is None or len(rows) >= _TWIN_ROWS:
-            continue
-        try:
-            small = [thumbnail(project.file_of(each), 192) for each in (twin, one)]
-        except PictureError:
-            continue
-        row = f"{one.name}: {decision.detail.get('why', decision.reason)}"
-        rows.append(row)
-        cells[row, "kept"], cells[row, "dropped"] = small
-    if not rows:
-        return ""
-    save_png(labelled_grid(["kept", "dropped"], rows, cells), path)
-    return path.name
+        if decision is not None and twin is not None and _drops(decision):
+            pairs.append((f"{one.name}: {decision.detail.get('why', decision.reason)}", twin, one))
+    return pairs[:_TWIN_ROWS]
+
+
+def _draw_twins(project: Project, path: Path, pairs: Sequence[tuple[str, Picture, Picture]]) -> None:
+    """Draws each dropped twin beside the one that is kept for it, a row a pair; unreadable ones stay grey."""
+    from lorasmith.imaging.read import save_png, thumbnail
+    from lorasmith.imaging.sheets import labelled_grid
+
+    cells: dict[tuple[str, str], PIL.Image.Image] = {}
+    for words, kept, dropped in pairs:
+        for column, one in (("kept", kept), ("dropped", dropped)):
+            with suppress(PictureError):
+                cells[words, column] = thumbnail(project.file_of(one), 192)
+    save_png(labelled_grid(["kept", "dropped"], [words for words, _, _ in pairs], cells), path)

@@ -86,6 +86,15 @@ def test_a_border_is_trimmed_and_a_ground_replaced_with_its_tags(project: Projec
     assert not project.pictures.edits_of(named(project, "b.png"))  # outside the filter
 
 
+def test_a_box_that_a_person_draws_is_cut_out(project: Project) -> None:
+    b = named(project, "b.png")
+    touch_up(project, Wish(("crop 100,50,400,9999",), names=(b,)))
+    assert (opened(project, f"{b}.2") == opened(project, b)[50:700, 100:400]).all()
+    assert touch_up(project, Wish(("crop 700,0,800,10",), names=(b,))).changed == 0  # beside the picture
+    with pytest.raises(UsageError, match="crop takes left, top"):
+        touch_up(project, Wish(("crop 1,2,3",)))
+
+
 def test_a_preview_draws_and_changes_nothing(project: Project) -> None:
     result = touch_up(project, Wish(("background white",), preview=True))
     assert result.changed == 3 and result.made == () and not list(project.edits.iterdir())
