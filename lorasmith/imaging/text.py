@@ -6,6 +6,7 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -70,30 +71,41 @@ def find_lines(image: Image.Image) -> list[Line]:
     networks' package is not there.
     """
     found: list[tuple[Corners, float]] = []
-    for part, scale in _pieces(image.size):
+    for part, scale, turned in _pieces(image.size):
         size = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
-        piece = image.resize(size, Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR, _tuple(part))
-        for corners, seen in _lines_in(_bgr(piece)):
+        method = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
+        pixels = _bgr(image.resize(size, method, _tuple(part)))
+        for corners, seen in _turned_lines(pixels) if turned else _lines_in(pixels):
             found.append((corners / (size[0] / part.width, size[1] / part.height) + (part.left, part.top), seen))
     lines = [_read(image, corners.astype(np.float32), seen) for corners, seen in _apart(found)[:_MOST_LINES]]
     return sorted(_best(lines), key=lambda line: (line.box.top, line.box.left))
 
 
-def _pieces(size: tuple[int, int]) -> list[tuple[Box, float]]:
-    """Cuts a picture into the pieces to look at, each with its scale: the whole twice, or parts of a long, narrow one.
+class _Piece(NamedTuple):
+    """A part of the picture to look at: how much it is reduced, and whether it is laid on its side."""
 
-    The second look, from further off, finds large letters, and lines that up close run together with what is by them.
+    box: Box
+    scale: float
+    turned: bool = False
+
+
+def _pieces(size: tuple[int, int]) -> list[_Piece]:
+    """Cuts a picture into the pieces to look at: the whole three times, or the parts of a long, narrow one.
+
+    The looks from further off find large letters, and lines that up close run together with what is by them; the one at
+    the picture laid on its side finds upright lines.
     """
     long, short = max(size), min(size)
     scale = min(_TILE / long, 2.0)
     if short * scale >= _SHORT / 2 or long <= _TILE:
-        return [(Box(0, 0, *size), scale), (Box(0, 0, *size), scale * _FURTHER)]
+        whole = Box(0, 0, *size)
+        return [_Piece(whole, scale), _Piece(whole, scale * _FURTHER), _Piece(whole, scale * _FURTHER, turned=True)]
     scale = min(1.0, _SHORT / short)
     step, reach = round((_TILE - _LAP) / scale), round(_TILE / scale)
     starts = range(0, max(1, long - round(_LAP / scale)), step)
     if size[0] >= size[1]:
-        return [(Box(start, 0, min(long, start + reach), short), scale) for start in starts]
-    return [(Box(0, start, short, min(long, start + reach)), scale) for start in starts]
+        return [_Piece(Box(start, 0, min(long, start + reach), short), scale) for start in starts]
+    return [_Piece(Box(0, start, short, min(long, start + reach)), scale) for start in starts]
 
 
 def _tuple(box: Box) -> tuple[int, int, int, int]:
@@ -143,6 +155,13 @@ def _lines_in(pixels: Pixels) -> list[tuple[Corners, float]]:
     outer = [outline for outline, row in zip(outlines, nesting[0] if outlines else (), strict=True) if row[3] < 0]
     found = [line for outline in outer if (line := _line_of(outline, heat)) is not None]
     return sorted(found, key=lambda line: -line[1])
+
+
+def _turned_lines(pixels: Pixels) -> list[tuple[Corners, float]]:
+    """Finds lines in the picture laid on its left side, and gives them upright."""
+    width = pixels.shape[1]
+    laid = _lines_in(np.ascontiguousarray(np.rot90(pixels)))
+    return [(_as_read(np.stack([width - at[:, 1], at[:, 0]], axis=1).astype(np.float32)), seen) for at, seen in laid]
 
 
 def _line_of(outline: NDArray[np.int32], heat: Share) -> tuple[Corners, float] | None:
