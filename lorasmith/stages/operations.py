@@ -1,7 +1,7 @@
 """The operations of touch-up, a row each: what it needs to be told, what it does to a picture, and which tags it ends."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     import numpy as np
     import PIL.Image
 
+    from lorasmith.imaging.marks import Mark
     from lorasmith.rendering.prompt import Renderer
 
 WRITING = {"signature", "watermark", "text"}
-KINDS = ("signature", "watermark", "text", "bubble")
+REPEATED = "repeated"  # the same mark at the same place of several pictures
+KINDS = ("signature", "watermark", "text", "bubble", REPEATED)
 GROUNDS = ("blur", "white", "grey", "pink")
 _COLOUR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
 _NEAR = 26.0  # distance in CIE Lab within which a pixel has the colour that is to be turned
@@ -32,6 +34,7 @@ class Work:
     renderer: "Renderer | None" = None
     brought: tuple[str, ...] = ()
     parts: list[tuple[int, int, int, int]] = field(default_factory=list)
+    repeated: "Sequence[Mark]" = ()  # marks that the set has many times, on the picture as it was before all steps
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ def _erase(work: Work, arguments: str) -> Done | None:
     wanted = _kinds(arguments)
     found = find_marks(work.image, frozenset(work.tags))
     marks = [mark for mark in found if mark.kind in wanted and mark.confidence >= work.sure]
+    if REPEATED in wanted:  # what is on many pictures at one place is no chance find
+        marks += [mark for mark in work.repeated if mark not in marks]
     if not marks:
         return None
     from lorasmith.tags.touched import after_erasing
@@ -207,7 +212,7 @@ def _check_nothing(arguments: str) -> None:
 
 
 OPERATIONS: dict[str, Step] = {
-    "erase": Step("erase signature,watermark,text,bubble", _check_kinds, _erase),
+    "erase": Step("erase signature,watermark,text,bubble,repeated", _check_kinds, _erase),
     "trim": Step("trim (a border)", _check_nothing, _trim),
     "crop": Step("crop LEFT,TOP,RIGHT,BOTTOM", _check_box, _crop),
     "background": Step("background blur|white|grey|pink", _check_ground, _background),

@@ -3,6 +3,7 @@
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,11 +16,12 @@ from lorasmith.project.project import Project
 from lorasmith.safety import fold
 from lorasmith.settings.stage import unknown_name
 from lorasmith.stages.edits import add_edit
-from lorasmith.stages.operations import OPERATIONS, Step, Work
+from lorasmith.stages.operations import OPERATIONS, REPEATED, WRITING, Step, Work
 
 if TYPE_CHECKING:
     import PIL.Image
 
+    from lorasmith.imaging.marks import Mark
     from lorasmith.rendering.prompt import Renderer
 
 RECIPES = "recipes.toml"
@@ -60,6 +62,42 @@ class _Result:
     dropped: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _With:
+    """What the steps are given besides the picture."""
+
+    renderer: "Renderer | None"
+    repeated: "Mapping[str, list[Mark]]"  # picture -> marks on it that the set has many times
+
+
+def _repeated(
+    project: Project, pictures: Sequence[Picture], steps: Sequence[tuple[Step, str, str]], report: Report
+) -> "dict[str, list[Mark]]":
+    """Finds the marks that several pictures have at one place, where a step asks for them."""
+    from lorasmith.imaging.marks import find_marks
+    from lorasmith.imaging.read import open_picture
+    from lorasmith.imaging.repeats import look_of, repeated
+
+    asking = [place for place, (_, arguments, words) in enumerate(steps) if words.startswith("erase") and REPEATED in arguments]
+    if not asking:
+        return {}
+    if asking[0] > 0:
+        raise UsageError("`erase repeated` must be the first step: it looks at the pictures as they are before all others.")
+    looks = {}
+    for done, original in enumerate(pictures):
+        report(Progress("touch-up", done, len(pictures), f"looking at {original.name}"))
+        source = project.pictures.newest_version(original.name)
+        with suppress(PictureError):
+            image = open_picture(project.file_of(source))
+            marks = find_marks(image, frozenset(project.pictures.said(source.name)))
+            looks[source.name] = [look_of(image, mark) for mark in marks if mark.kind in WRITING]
+    found: dict[str, list[Mark]] = {}
+    for repeat in repeated(looks):
+        for name, mark in repeat.marks:
+            found.setdefault(name, []).append(mark)
+    return found
+
+
 def touch_up(
     project: Project, wish: Wish, report: Report = silent, renderer: "Renderer | None" = None
 ) -> TouchedUp:
@@ -71,15 +109,16 @@ def touch_up(
     pictures = chosen_pictures(project, wish)
     failed: list[str] = []
     results: list[_Result] = []
+    again = _repeated(project, pictures, steps, report)
     pairs: list[tuple[Picture, PIL.Image.Image]] = []
     made: list[str] = []
     if wish.preview:
-        for result in _each(project, pictures, steps, wish, renderer, report, failed):
+        for result in _each(project, pictures, steps, wish, _With(renderer, again), report, failed):
             results.append(result)
             pairs.append((result.source, result.work.image))
     else:
         with project.change("touch-up", f"touch-up: {', '.join(wish.steps)}"):
-            for result in _each(project, pictures, steps, wish, renderer, report, failed):
+            for result in _each(project, pictures, steps, wish, _With(renderer, again), report, failed):
                 made += _put_down(project, result, wish.steps)
                 results.append(result)
                 pairs.append((result.source, result.work.image))
@@ -148,7 +187,7 @@ def read_recipe(project: Project, name: str) -> tuple[tuple[str, ...], str]:
 
 def _each(  # noqa: PLR0913 - one walk over all that a wish has
     project: Project, pictures: Sequence[Picture], steps: Sequence[tuple[Step, str, str]], wish: Wish,
-    renderer: "Renderer | None", report: Report, failed: list[str],
+    given: "_With", report: Report, failed: list[str],
 ) -> Iterator[_Result]:
     """Yields what the steps make of each picture that they change."""
     for place, original in enumerate(pictures):
@@ -157,7 +196,7 @@ def _each(  # noqa: PLR0913 - one walk over all that a wish has
         if _has_had(source, wish.steps):
             continue
         try:
-            result = _touched(project, source, steps, wish, renderer)
+            result = _touched(project, source, steps, wish, given)
         except PictureError as error:
             failed.append(str(error))
             continue
@@ -172,12 +211,14 @@ def _has_had(source: Picture, words: Sequence[str]) -> bool:
 
 
 def _touched(
-    project: Project, source: Picture, steps: Sequence[tuple[Step, str, str]], wish: Wish, renderer: "Renderer | None"
+    project: Project, source: Picture, steps: Sequence[tuple[Step, str, str]], wish: Wish, given: "_With"
 ) -> _Result:
     from lorasmith.imaging.read import open_picture
 
     tags = tuple(project.pictures.said(source.name))
-    result = _Result(source, Work(open_picture(project.file_of(source)), tags, wish.sure, renderer))
+    work = Work(open_picture(project.file_of(source)), tags, wish.sure, given.renderer)
+    work.repeated = given.repeated.get(source.name, ())
+    result = _Result(source, work)
     for step, arguments, words in steps:
         done = step.do(result.work, arguments)
         if done is None:

@@ -86,6 +86,24 @@ def test_a_border_is_trimmed_and_a_ground_replaced_with_its_tags(project: Projec
     assert not project.pictures.edits_of(named(project, "b.png"))  # outside the filter
 
 
+def test_the_same_mark_on_many_pictures_is_erased_in_one_go(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    for place in range(5):
+        picture = drawn(place % 4)
+        pen = ImageDraw.Draw(picture)
+        if place < 4:
+            pen.text((410, 650), "@lovelyart", "white", ImageFont.load_default(32), stroke_width=2, stroke_fill="black")
+        else:
+            pen.text((40, 30), "HELLO", "black", ImageFont.load_default(60), stroke_width=1, stroke_fill="white")
+        picture.save(tmp_path / "own" / f"{place}.png")
+    with Project.create(tmp_path / "p", "nick") as project:
+        add_folder(project, tmp_path / "own")
+        result = touch_up(project, Wish(("erase repeated",)))
+        assert result.changed == 4
+        with pytest.raises(UsageError, match="must be the first step"):
+            touch_up(project, Wish(("trim", "erase repeated")))
+
+
 def test_a_box_that_a_person_draws_is_cut_out(project: Project) -> None:
     b = named(project, "b.png")
     touch_up(project, Wish(("crop 100,50,400,9999",), names=(b,)))
