@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import PERSON, Picture
 from lorasmith.project.project import Project
-from lorasmith.settings.tables import PrepareSettings
+from lorasmith.settings.tables import PrepareSettings, TrainSettings
 from lorasmith.stages.edits import add_edit
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lorasmith.tags.crops import CropKind
 
 MAKER = "prepare"
+_MUCH_LOST, _MUCH_ENLARGED, _MOST_TOLD = 0.1, 1.5, 20
 _HEAD_GAIN = 0.4  # a head crop that keeps more of the picture than the rest would be the same picture again
 
 
@@ -30,6 +31,20 @@ class Prepared:
     resized: int
     untouched: int
     made_now: int
+    lost_in_buckets: float  # share of all pixels that the training buckets will cut off
+    losing_most: "tuple[Loss, ...]"  # pictures of which much is cut off or that are enlarged much
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a training bucket does to one picture: the pixels it cuts off, and how much it enlarges."""
+
+    picture: str
+    size: str
+    bucket: str
+    lost_pixels: int
+    lost: float
+    enlarged: float  # factor; 1 is not at all
 
 
 def prepare(project: Project, settings: PrepareSettings, report: Report = silent) -> Prepared:
@@ -50,7 +65,30 @@ def prepare(project: Project, settings: PrepareSettings, report: Report = silent
         resized=sum("resize" in of_one for of_one in kinds),
         untouched=sum(not {"crop", "resize"} & set(of_one) for of_one in kinds),
         made_now=made_now,
+        **_losses(project),
     )
+
+
+def _losses(project: Project) -> dict[str, Any]:
+    """Looks what the training buckets will do to what is trained on: the share lost in all, and the worst."""
+    from lorasmith.imaging.crop import bucket_loss
+    from lorasmith.training.buckets import bucket_sizes
+
+    train = project.settings(TrainSettings)
+    buckets = bucket_sizes(train.resolution, train.min_bucket, train.max_bucket, train.bucket_step)
+    losses, lost, total = [], 0.0, 0
+    for picture in project.pictures.trained():
+        size = (picture.width, picture.height)
+        found = bucket_loss(size, buckets)
+        area = size[0] * size[1]
+        lost, total = lost + found.lost * area, total + area
+        if found.lost > _MUCH_LOST or found.factor > _MUCH_ENLARGED:
+            losses.append(Loss(
+                picture.name, "x".join(map(str, size)), "x".join(map(str, found.bucket)), round(found.lost * area),
+                round(found.lost, 3), round(max(1.0, found.factor), 2),
+            ))  # fmt: skip
+    losses.sort(key=lambda one: (-one.lost - 0.1 * (one.enlarged - 1), one.picture))
+    return {"lost_in_buckets": round(lost / max(1, total), 4), "losing_most": tuple(losses[:_MOST_TOLD])}
 
 
 def _source(project: Project, original: Picture) -> Picture:
