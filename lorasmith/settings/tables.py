@@ -27,8 +27,8 @@ class SiteSettings(StageSettings):
     export: str = setting("", "a downloaded posts.csv.gz of the site, or its folder: searched instead of the site, at any depth", advanced=True)
     ratings: list[Rating] = setting(lambda: ["s", "q", "e"], "the ratings taken: g general, s safe (general too), q questionable, e explicit")
     file_types: list[FileType] = setting(lambda: ["png", "jpg", "webp"], "the file types taken")
-    required_tags: list[str] = setting(list, "a post needs one of these groups: tags of a group by a comma, groups by |, -tag for none, * for any letters", lines=True)
-    blacklist: list[str] = setting(lambda: ["animated"], "posts with one of these groups are left out; written like required_tags", lines=True)
+    required_tags: list[str] = setting(list, "a post needs one of these groups: tags of a group by a comma, groups by |, -tag for none, a star for any letters", lines=True)
+    blacklist: list[str] = setting(lambda: ["animated"], "posts with one of these groups are left out; written like the required tags", lines=True)
     min_area: int = setting(262144, "smallest picture taken, width x height", unit="pixels", ge=0)
     min_fav_count: int = setting(0, "fewest favourites", ge=0)
     min_date: str = setting("", "earliest day, as 2013, 2013-05 or 2013-05-31", pattern=_DATE)
@@ -56,7 +56,7 @@ class DownloadSettings(SiteSettings):
     """Which posts are fetched, and how large they are kept."""
 
     min_score: int = setting(0, "lowest score taken", ge=-100000)
-    sort_by: Literal["score_desc", "score_asc", "fav_count_desc", "fav_count_asc", "date_desc", "date_asc", "id_desc", "id_asc"] = setting("score_desc", "which posts are the first, when top_n takes only so many")
+    sort_by: Literal["score_desc", "score_asc", "fav_count_desc", "fav_count_asc", "date_desc", "date_asc", "id_desc", "id_asc"] = setting("score_desc", "which posts are the first, when only so many are taken")
     top_n: int = setting(200, "the first so many; 0 takes all", unit="posts", ge=0, le=10000)
     collect_from_listed_posts_file: str = setting("", "a text file with one post id or md5 on a line: these are taken instead of a search's")
     apply_filter_to_listed_posts: bool = setting(False, "listed posts must pass the filters too")

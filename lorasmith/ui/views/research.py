@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lorasmith.project.pictures import Decision
+from lorasmith.project.pictures import PERSON, Decision
 from lorasmith.project.project import Project
 from lorasmith.stages.status import last_result
 from lorasmith.stages.wall import Tile, read_wall
@@ -49,7 +49,9 @@ def _wall(project: Project, ask: Ask, tiles: list[Tile]) -> str:
 
 
 def _verdict(decisions: Mapping[str, Decision], tile: Tile) -> str:
-    return decisions[tile.name].verdict if tile.name in decisions else ""
+    """Gives a person's word; what prune thinks of a picture that was fetched is no reason against the post."""
+    decision = decisions.get(tile.name)
+    return decision.verdict if decision is not None and decision.maker == PERSON else ""
 
 
 def _tile(ask: Ask, tile: Tile, verdict: str) -> str:
