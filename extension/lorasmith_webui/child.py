@@ -22,7 +22,7 @@ SOFT_END = 30.0  # seconds a child gets between the end of its input and its bei
 LONGEST_START = 120.0  # seconds without the ready line until it counts as a crash
 QUICK = 60.0  # seconds after the ready line: whoever lives longer had a good start
 PAUSES = (0.5, 1.0, 3.0, 8.0)  # seconds before the restart after the first, second… quick crash; then it is given up
-FOREIGN = ("PYTHON", "PIP_")  # beginnings of variables that are meant for the host's own Python
+FOREIGN = ("PYTHON", "PIP_", "VIRTUAL_ENV")  # beginnings of variables that are meant for the host's own Python
 
 
 def clean_environment() -> dict[str, str]:
@@ -30,7 +30,7 @@ def clean_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.upper().startswith(FOREIGN) and name.upper() not in ("VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+        if not name.upper().startswith(FOREIGN) and name.upper() != "__PYVENV_LAUNCHER__"
     }
 
 

@@ -156,6 +156,10 @@ class _Handler(BaseHTTPRequestHandler):
         if kind == "cut":
             self.wfile.write(body[: len(body) // 2])
             self.close_connection = True
+        elif kind == "snap":
+            place = len(self.server.booru.log) * 7919 % 104729  # somewhere else each time, and the same in each run
+            self.wfile.write(body[: place % (len(body) + 1)])
+            self.close_connection = True
         elif kind == "slow":
             for start in range(0, len(body), 4096):
                 self.wfile.write(body[start : start + 4096])
@@ -185,7 +189,7 @@ def _in_range(answer: Answer, header: str) -> Answer:
 
 
 def _faulty(answer: Answer, fault: Fault) -> Answer:
-    """Spoils an answer; faults that need the wire (cut, slow, trickle) are left to the handler."""
+    """Spoils an answer; faults that need the wire (cut, snap, slow, trickle) are left to the handler."""
     if fault.kind == "status":
         reason = json.dumps({"success": False, "reason": fault.reason}).encode("utf-8")
         return Answer(fault.status, reason, headers=fault.headers)

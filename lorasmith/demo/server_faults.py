@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["status", "page", "cut", "wrong", "long", "slow", "trickle", "whole", "garbage", "redirect"]
-"""status: this status with a JSON reason. page: a web page with this status. cut: the body ends early. wrong: a byte
+Kind = Literal["status", "page", "cut", "snap", "wrong", "long", "slow", "trickle", "whole", "garbage", "redirect"]
+"""status: this status with a JSON reason. page: a web page with this status. cut: the body ends in the middle.
+snap: it ends at some byte. wrong: a byte
 is changed. long: bytes too many. slow: the body comes in drops.
 trickle: a byte now and then, without end in sight. whole: Range is not obeyed. garbage: not JSON, though
 it says so. redirect: to `location`."""

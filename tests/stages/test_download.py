@@ -63,6 +63,8 @@ FAULTS = [
     Fault("page", "/posts.json", times=2, status=503),
     Fault("garbage", "/posts.json"),
     Fault("cut", "/posts.json"),
+    Fault("snap", "/posts.json"),
+    Fault("snap", "/data/", times=5),
     Fault("cut", "/data/", times=3),
     Fault("wrong", "/data/"),
     Fault("long", "/data/"),
@@ -74,7 +76,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("rotate", range(4))
+@pytest.mark.parametrize("rotate", range(5))
 def test_a_site_with_every_fault_is_survived_with_nothing_lost_and_nothing_wrong_kept(
     project: Project, serve: Callable[..., DemoBooru], rotate: int
 ) -> None:
