@@ -87,7 +87,7 @@ def too_small(candidate: Candidate, settings: PruneSettings) -> Decision | None:
 
 def nearly_blank(candidate: Candidate, settings: PruneSettings) -> Decision | None:
     """There is next to nothing on it."""
-    return drop("nearly blank", 0.95) if candidate.measures.blank else None
+    return drop("nearly blank", 1.0) if candidate.measures.blank else None
 
 
 def blurred(candidate: Candidate, settings: PruneSettings) -> Decision | None:
