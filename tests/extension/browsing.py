@@ -36,7 +36,7 @@ def chromium() -> Iterator[Any]:
 def window(browser: Any, **words: Any) -> Any:
     """Opens a window of a person of their own; errors of its pages are kept."""
     context = browser.new_context(viewport={"width": 1280, "height": 860}, **words)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     page = context.new_page()
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))

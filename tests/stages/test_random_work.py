@@ -51,16 +51,16 @@ def test_random_work_killed_in_between_and_undone_to_the_start_leaves_no_trace(t
         start, files, entries = record(project), contents(folder), len(project.journal.history())
     luck = random.Random(seed)
     kills = 0
-    while not log.exists() or len(log.read_text(encoding="utf-8").splitlines()) < STEPS:
+    while kills < 3 or not log.exists() or len(log.read_text(encoding="utf-8").splitlines()) < STEPS:
         command = [sys.executable, "-m", "tests.stages.random_work", str(folder), str(luck.randrange(10**6)), str(log)]
         child = subprocess.Popen(command, stderr=subprocess.PIPE)
-        time.sleep(2.0 + luck.random() * 4)
+        time.sleep(1.5 + luck.random() * 3)
         assert child.poll() is None, child.communicate()[1].decode()
         child.kill()
         child.wait()
         kills += 1
     done = log.read_text(encoding="utf-8").splitlines()
-    assert kills > 1 and len({line.split(":")[0] for line in done}) >= 4
+    assert len({line.split(":")[0] for line in done}) >= 4
     with Project.open(folder) as project:
         project.journal.settle()
         while len([one for one in project.journal.history() if one.state == "done"]) > entries:
