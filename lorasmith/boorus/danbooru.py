@@ -12,12 +12,12 @@ from lorasmith.boorus.answers import Fields, clean_ext, clean_md5, read_list
 from lorasmith.boorus.booru import Booru, TagFacts, chunks
 from lorasmith.boorus.budget import Budget, Plan
 from lorasmith.boorus.client import Client
+from lorasmith.boorus.pages import by_falling_id, by_number, in_order, lower, possible
 from lorasmith.boorus.post import Post
 from lorasmith.safety import demand_safe_query, is_refused
 
 PAGE = 200  # posts an answer holds at most; more asked are not given
 DEEPEST = 1000  # numbered pages; one more is a 410
-LARGEST_ID = 2**31 - 1
 CATEGORIES = {0: "general", 1: "artist", 3: "copyright", 4: "character", 5: "meta"}
 _FREE = frozenset(  # of the budget
     "status rating limit is id date age filesize filetype parent child md5 width height duration mpixels ratio "
@@ -64,23 +64,23 @@ class Danbooru(Booru):
         An `order:` is only kept by numbered pages, which end at 200,000 posts; without one every depth is reached.
         """
         plan = self._plan(query)
-        turn = self._numbered if _ORDER.search(plan.sent) else self._by_falling_id
-        posts: Iterator[Post] = turn(plan.sent, PAGE if plan.kept_back else min(PAGE, limit))
+        sent, size = plan.sent, PAGE if plan.kept_back else min(PAGE, limit)
+        posts: Iterator[Post]
+        if _ORDER.search(sent):
+            posts = by_number(lambda number: self._page(sent, size, number), size, DEEPEST)
+        else:
+            posts = by_falling_id(self, lambda below: self._page(sent, size, below and f"b{below}"), size)
         if plan.kept_back is not None:
             posts = filter(plan.kept_back.matches, posts)
         return islice(self.safe(posts), limit)
 
     def by_ids(self, ids: Iterable[int]) -> Iterator[Post]:
         """Gives the posts with these ids that still exist, deleted ones too, in the order of the ids; 200 a request."""
-        for chunk in chunks([number for number in dict.fromkeys(ids) if 0 < number <= LARGEST_ID], PAGE):
-            found = {post.id: post for post in self._listed(f"id:{','.join(map(str, chunk))}")}
-            yield from self.safe(found[number] for number in chunk if number in found)
+        return in_order(self, possible(ids), PAGE, lambda some: self._listed(f"id:{some}"), lambda post: post.id)
 
     def by_md5s(self, md5s: Iterable[str]) -> Iterator[Post]:
         """Gives the posts whose files have these md5s, in the order of the md5s; 80 a request."""
-        for chunk in chunks([md5.lower() for md5 in dict.fromkeys(md5s)], _MD5S_AT_ONCE):
-            found = {post.md5: post for post in self._listed(f"md5:{','.join(chunk)}")}
-            yield from self.safe(found[md5] for md5 in chunk if md5 in found)
+        return in_order(self, lower(md5s), _MD5S_AT_ONCE, lambda some: self._listed(f"md5:{some}"), lambda post: post.md5)
 
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none."""
@@ -140,28 +140,6 @@ class Danbooru(Booru):
             asked["page"] = page
         answer = self.client.json("/posts.json", asked)
         return [self._read_post(item) for item in read_list(answer, "posts", self.site.name)]
-
-    def _numbered(self, sent: str, size: int) -> Iterator[Post]:
-        """Turns numbered pages; a post that slides onto the next page while they are turned comes once."""
-        seen: set[int] = set()
-        for number in range(1, DEEPEST + 1):
-            posts = self._page(sent, size, number)
-            yield from (post for post in posts if post.id not in seen)
-            seen.update(post.id for post in posts)
-            if len(posts) < size:
-                return
-
-    def _by_falling_id(self, sent: str, size: int) -> Iterator[Post]:
-        page: str | None = None
-        lowest = LARGEST_ID + 1
-        while posts := self._page(sent, size, page):
-            yield from sorted(posts, key=lambda post: -post.id)
-            before, lowest = lowest, min(post.id for post in posts)
-            if lowest >= before:
-                raise self.same_page_again()
-            if len(posts) < size:
-                return
-            page = f"b{lowest}"
 
     def _rows(self, path: str, asked: dict[str, Any]) -> list[Fields]:
         rows = read_list(self.client.json(path, asked), path.strip("/").removesuffix(".json"), self.site.name)

@@ -9,6 +9,7 @@ from typing import Any
 from lorasmith.boorus.answers import Fields, read_list, read_posts
 from lorasmith.boorus.booru import FEW, Booru, TagFacts, chunks
 from lorasmith.boorus.faults import NotFoundError
+from lorasmith.boorus.pages import by_falling_id, by_number, in_order, lower, possible
 from lorasmith.boorus.post import Post
 from lorasmith.errors import SiteError
 from lorasmith.safety import KEY_NEGATIVE, demand_safe_query, is_refused
@@ -16,7 +17,6 @@ from lorasmith.safety import KEY_NEGATIVE, demand_safe_query, is_refused
 PAGE = 320  # posts an answer holds at most; more asked is a 410
 DEEPEST = 750  # numbered pages; one more is a 410
 MOST_TERMS = 40
-LARGEST_ID = 2**31 - 1
 _NAMES = 80  # tag names in one request, so that the address stays short
 _ORDER = re.compile(r"(?:^|\s)-?order:(?!id_desc(?:\s|$))", re.IGNORECASE)
 _FREE = re.compile(r"-?rating:[sqe].*|limit:.*|-status:deleted", re.IGNORECASE)
@@ -45,25 +45,23 @@ class E621(Booru):
         An `order:` is only kept by numbered pages, which end at 240,000 posts; without one every depth is reached.
         """
         sent = sent_query(query)
-        turn = self._numbered if _ORDER.search(sent) else self._by_falling_id
-        return islice(self.safe(turn(sent, min(PAGE, limit))), limit)
+        size = min(PAGE, limit)
+        if _ORDER.search(sent):
+            posts = by_number(lambda number: self._page(sent, size, number), size, DEEPEST)
+        else:
+            posts = by_falling_id(self, lambda below: self._page(sent, size, below and f"b{below}"), size)
+        return islice(self.safe(posts), limit)
 
     def by_ids(self, ids: Iterable[int]) -> Iterator[Post]:
         """Gives the posts with these ids that still exist, deleted ones too, in the order of the ids.
 
         Asked without the key negative: so what is refused by now is known as such, and counted, and not taken for gone.
         """
-        wanted = [number for number in dict.fromkeys(ids) if 0 < number <= LARGEST_ID]
-        for chunk in chunks(wanted, PAGE):
-            terms = "id:" + ",".join(map(str, chunk))
-            found = {post.id: post for post in self._page(f"{terms} status:any", PAGE, None)}
-            yield from self.safe(found[number] for number in chunk if number in found)
+        return in_order(self, possible(ids), PAGE, lambda some: self._listed(f"id:{some}"), lambda post: post.id)
 
     def by_md5s(self, md5s: Iterable[str]) -> Iterator[Post]:
         """Gives the posts whose files have these md5s, in the order of the md5s."""
-        for chunk in chunks([md5.lower() for md5 in dict.fromkeys(md5s)], _MOST_MD5S):
-            found = {post.md5: post for post in self._page(f"md5:{','.join(chunk)} status:any", PAGE, None)}
-            yield from self.safe(found[md5] for md5 in chunk if md5 in found)
+        return in_order(self, lower(md5s), _MOST_MD5S, lambda some: self._listed(f"md5:{some}"), lambda post: post.md5)
 
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none."""
@@ -116,33 +114,14 @@ class E621(Booru):
         answer = Fields(self.client.json("/posts/count.json", {"tags": sent}), f"The count of {self.site.name}")
         return answer.number("count"), answer.truth("capped")
 
+    def _listed(self, terms: str) -> list[Post]:
+        return self._page(f"{terms} status:any", PAGE, None)
+
     def _page(self, sent: str, size: int, page: str | int | None) -> list[Post]:
         asked: dict[str, str | int] = {"tags": sent, "limit": size}
         if page is not None:
             asked["page"] = page
         return read_posts(self.client.json("/posts.json", asked), self.site.name)
-
-    def _numbered(self, sent: str, size: int) -> Iterator[Post]:
-        """Turns numbered pages; a post that slides onto the next page while they are turned comes once."""
-        seen: set[int] = set()
-        for number in range(1, DEEPEST + 1):
-            posts = self._page(sent, size, number)
-            yield from (post for post in posts if post.id not in seen)
-            seen.update(post.id for post in posts)
-            if len(posts) < size:
-                return
-
-    def _by_falling_id(self, sent: str, size: int) -> Iterator[Post]:
-        page: str | None = None
-        lowest = LARGEST_ID + 1
-        while posts := self._page(sent, size, page):
-            yield from sorted(posts, key=lambda post: -post.id)
-            before, lowest = lowest, min(post.id for post in posts)
-            if lowest >= before:
-                raise self.same_page_again()
-            if len(posts) < size:
-                return
-            page = f"b{lowest}"
 
     def _rows(self, path: str, name: str, asked: dict[str, Any]) -> list[Fields]:
         rows = read_list(self.client.json(path, asked), name, self.site.name)

@@ -11,14 +11,14 @@ from typing import Any
 
 from lorasmith.boorus.answers import Fields, clean_ext, clean_md5, ext_of, read_list
 from lorasmith.boorus.bodies import ask_elements
-from lorasmith.boorus.booru import Booru, TagFacts, chunks
+from lorasmith.boorus.booru import Booru, TagFacts
 from lorasmith.boorus.budget import Budget, Plan
 from lorasmith.boorus.client import Client
+from lorasmith.boorus.pages import by_falling_id, in_order, lower, possible
 from lorasmith.boorus.post import Post
 from lorasmith.safety import demand_safe_query, is_refused
 
 PAGE = 100  # posts an answer is asked for; the site gives more, but asks nobody to take them
-LARGEST_ID = 2**31 - 1
 MOST_USED = 1000  # tags whose counts come in one answer; others are asked for one by one
 _METATAGS = frozenset(
     "ratio unlocked deleted ext user sub vote fav md5 rating width height mpixels score source id date pool parent "
@@ -80,15 +80,11 @@ class Moebooru(Booru):
 
     def by_ids(self, ids: Iterable[int]) -> Iterator[Post]:
         """Gives the posts with these ids that still exist, deleted ones too, in the order of the ids; 100 a request."""
-        for chunk in chunks([number for number in dict.fromkeys(ids) if 0 < number <= LARGEST_ID], PAGE):
-            found = {post.id: post for post in self._listed(f"id:{','.join(map(str, chunk))}")}
-            yield from self.safe(found[number] for number in chunk if number in found)
+        return in_order(self, possible(ids), PAGE, lambda some: self._listed(f"id:{some}"), lambda post: post.id)
 
     def by_md5s(self, md5s: Iterable[str]) -> Iterator[Post]:
         """Gives the posts whose files have these md5s, in the order of the md5s; 40 a request."""
-        for chunk in chunks([md5.lower() for md5 in dict.fromkeys(md5s)], _MD5S_AT_ONCE):
-            found = {post.md5: post for post in self._listed(f"md5:{','.join(chunk)}")}
-            yield from self.safe(found[md5] for md5 in chunk if md5 in found)
+        return in_order(self, lower(md5s), _MD5S_AT_ONCE, lambda some: self._listed(f"md5:{some}"), lambda post: post.md5)
 
     def tag_facts(self, names: Iterable[str]) -> dict[str, TagFacts]:
         """Says on how many posts each tag stands, and its category; an unknown one stands on none.
@@ -169,15 +165,10 @@ class Moebooru(Booru):
                 return
 
     def _by_falling_id(self, sent: str, size: int) -> Iterator[Post]:
-        below, lowest = "", LARGEST_ID + 1
-        while posts := self._page(f"{sent} {below}".strip(), size, 1):
-            yield from sorted(posts, key=lambda post: -post.id)
-            before, lowest = lowest, min(post.id for post in posts)
-            if lowest >= before:
-                raise self.same_page_again()
-            if len(posts) < size:
-                return
-            below = f"id:<{lowest}"
+        def page(below: int | None) -> list[Post]:
+            return self._page(sent if below is None else f"{sent} id:<{below}".strip(), size, 1)
+
+        return by_falling_id(self, page, size)
 
     def _ask_tags(self, asked: Mapping[str, str | int]) -> dict[str, TagFacts]:
         kinds = {**_KINDS, **_MORE_KINDS.get(self.site.name, {})}
