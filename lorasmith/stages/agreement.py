@@ -6,7 +6,7 @@ from lorasmith.progress import Report, silent
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import NO_TAGGER, TagSettings
-from lorasmith.stages.tag import open_project_tagger, score_missing, vector_of
+from lorasmith.stages.scores import open_project_tagger, score_missing, vector_of
 
 
 def agreement(
