@@ -41,6 +41,10 @@ class TaggerError(LorasmithError):
     """A tagger model or its tag list cannot be used."""
 
 
+class ModelFileError(LorasmithError):
+    """An optional model file is not on this machine and cannot be fetched, or is not the one it should be."""
+
+
 class TrainingError(LorasmithError):
     """Training cannot start or go on: no pictures, a non-finite loss, a run that does not match."""
 

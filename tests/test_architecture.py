@@ -12,9 +12,9 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "lorasmith"
 
-FRONT_ENDS = {"cli", "flags", "terminal", "webui_commands", "ui", "__main__"}  # the three after cli are its hands
+FRONT_ENDS = {"cli", "flags", "terminal", "webui_commands", "tags_commands", "ui", "__main__"}  # the three after cli are its hands
 STAGES = {"research", "download", "prune", "prepare", "tag", "train", "evaluate", "refine"}
-GROUND = {"project", "settings", "safety", "errors", "progress", "files", "folders", "results", "presets"}
+GROUND = {"project", "settings", "safety", "errors", "progress", "files", "folders", "results", "presets", "model_files"}
 SHARED_ROOMS = {"imaging", "tags", "checkpoints"}  # every room may use them
 OTHER_ROOMS_USED = {"judging": {"taggers"}}
 # The heavy libraries that a room may import at the top of its modules. Ground, stages and the command line: none.
