@@ -72,10 +72,10 @@ def prepare(project: Project, settings: PrepareSettings, report: Report = silent
 def _losses(project: Project) -> dict[str, Any]:
     """Looks what the training buckets will do to what is trained on: the share lost in all, and the worst."""
     from lorasmith.imaging.crop import bucket_loss
-    from lorasmith.training.buckets import bucket_sizes
+    from lorasmith.training.buckets import buckets_of
 
     train = project.settings(TrainSettings)
-    buckets = bucket_sizes(train.resolution, train.min_bucket, train.max_bucket, train.bucket_step)
+    buckets = buckets_of(train)
     losses, lost, total = [], 0.0, 0
     for picture in project.pictures.trained():
         size = (picture.width, picture.height)

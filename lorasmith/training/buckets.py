@@ -2,7 +2,8 @@
 
 The list is kohya's (area of the resolution, steps, bounds). The assignment differs from kohya's on purpose: the
 distance is |log(ratio / ratio)|, so the same mismatch counts the same for landscape and portrait; kohya compares w/h
-linearly.
+linearly, which `bucket_rule = "kohya"` asks for. Bounds that are not set are 0.625 and 1.875 of the resolution: 320 to
+960 at 512, 480 to 1440 at 768, and at 1024 portraits of 832x1216 keep their shape.
 """
 
 import math
@@ -10,7 +11,10 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lorasmith.settings.tables import TrainSettings
+
 Size = tuple[int, int]  # width, height
+SHORTEST, LONGEST = 0.625, 1.875  # bounds of the sides, as shares of the resolution
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,27 @@ def bucket_sizes(resolution: int, shortest: int, longest: int, step: int) -> lis
     return sorted(found)
 
 
+def buckets_of(settings: TrainSettings) -> list[Size]:
+    """Lists the buckets that the settings ask for."""
+    shortest = settings.min_bucket or int(settings.resolution * SHORTEST)
+    longest = settings.max_bucket or int(settings.resolution * LONGEST)
+    return bucket_sizes(settings.resolution, shortest, longest, settings.bucket_step)
+
+
 def nearest_bucket(size: Size, buckets: list[Size]) -> Size:
     """Gives the bucket with the nearest aspect ratio on a log scale; the larger area wins a tie, then the first."""
     if size in buckets:
         return size
     ratio = math.log(size[0] / size[1])
     return min(buckets, key=lambda each: (round(abs(math.log(each[0] / each[1]) - ratio), 9), -each[0] * each[1], each))
+
+
+def kohya_bucket(size: Size, buckets: list[Size]) -> Size:
+    """Gives the bucket that kohya's trainer chooses: the smallest difference of width / height, the first of equals."""
+    if size in buckets:
+        return size
+    ratio = size[0] / size[1]
+    return min(buckets, key=lambda each: abs(each[0] / each[1] - ratio))
 
 
 def fit(size: Size, bucket: Size) -> Fit:
@@ -70,9 +89,47 @@ def fit(size: Size, bucket: Size) -> Fit:
     return Fit(bucket, resized, ((resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2), scale)
 
 
-def fit_all(sizes: Mapping[str, Size], buckets: list[Size]) -> dict[str, Fit]:
-    """Works out the fit of every picture, by name."""
-    return {name: fit(size, nearest_bucket(size, buckets)) for name, size in sizes.items()}
+def fit_without_enlarging(size: Size, resolution: int, step: int) -> Fit:
+    """Works out a picture's own bucket: shrunk to the resolution's area where it has more, cut to multiples of `step`.
+
+    The rule of kohya's `bucket_no_upscale`, for which there are no bounds; a side under one step is still enlarged to it.
+    """
+    width, height = size
+    if width * height > resolution * resolution:
+        ratio = width / height
+        wide = math.sqrt(resolution * resolution * ratio)
+        size = _nearer(ratio, step, wide, resolution * resolution / wide)
+    bucket = max(step, size[0] // step * step), max(step, size[1] // step * step)
+    scale = max(size[0] / width, bucket[0] / width, bucket[1] / height)
+    resized = max(size[0], bucket[0]), max(size[1], bucket[1])
+    return Fit(bucket, resized, ((resized[0] - bucket[0]) // 2, (resized[1] - bucket[1]) // 2), scale)
+
+
+def _nearer(ratio: float, step: int, wide: float, high: float) -> Size:
+    """Rounds either the width or the height to the step, whichever keeps the shape better."""
+    by_width = (width := _down(wide, step)), _down(width / ratio, step)
+    by_height = _down((height := _down(high, step)) * ratio, step), height
+    if _off(by_width, ratio) < _off(by_height, ratio):
+        return by_width[0], int(by_width[0] / ratio + 0.5)
+    return int(by_height[1] * ratio + 0.5), by_height[1]
+
+
+def _down(side: float, step: int) -> int:
+    return max(step, int(side + 0.5) // step * step)
+
+
+def _off(size: Size, ratio: float) -> float:
+    return abs(size[0] / size[1] - ratio)
+
+
+def fits_of(settings: TrainSettings, sizes: Mapping[str, Size]) -> dict[str, Fit]:
+    """Works out the bucket and the geometry of every picture, by name; `sizes` are upright widths and heights."""
+    if settings.bucket_no_upscale:
+        side, step = settings.resolution, settings.bucket_step
+        return {name: fit_without_enlarging(size, side, step) for name, size in sizes.items()}
+    choose = kohya_bucket if settings.bucket_rule == "kohya" else nearest_bucket
+    buckets = buckets_of(settings)
+    return {name: fit(size, choose(size, buckets)) for name, size in sizes.items()}
 
 
 def draws_per_bucket(draws: Mapping[str, Draws]) -> dict[Size, int]:

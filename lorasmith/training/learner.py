@@ -13,10 +13,10 @@ from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.adapters import Adapters, put_in
 from lorasmith.training.caches import Latent
 from lorasmith.training.captions import CaptionRules, draw_caption
-from lorasmith.training.loss import snr_weights, weighted_loss
+from lorasmith.training.loss import PixelLoss, Weighting, weighted_loss
 from lorasmith.training.noise import StepDraw, alphas_cumprod, draw_step, noised, target
 from lorasmith.training.plan import Plan
-from lorasmith.training.schedule import rate_factor
+from lorasmith.training.schedule import Schedule
 
 HELD_TEXTS = 128  # encoded captions kept when the text encoder is not trained
 
@@ -47,7 +47,11 @@ class Learner:
         )
         alphas = alphas_cumprod(model.family.zero_terminal_snr)
         self.alphas = alphas.to(model.device)
-        self.weights = snr_weights(alphas, settings.min_snr_gamma, model.prediction_type).to(model.device)
+        self.weights = Weighting.of(settings).table(alphas, model.prediction_type).to(model.device)
+        self.cost = PixelLoss.of(settings)
+        self.schedule = Schedule(
+            settings.lr_scheduler, settings.warmup, settings.lr_cycles, settings.lr_power, settings.lr_min
+        )
         self._texts: dict[str, torch.Tensor] = {}
         if settings.gradient_checkpointing:
             _checkpoint_gradients(model, tuple(self.rates))
@@ -68,13 +72,14 @@ class Learner:
             noisy = noised(latents, noise, alphas).to(self.model.dtype)
             prediction = self.model.unet(noisy, timesteps, context).sample
         wanted = target(latents, noise, alphas, self.model.prediction_type)
-        loss = weighted_loss(prediction, wanted, self.weights[timesteps])
+        costs = self.cost(prediction.float() - wanted.float(), timesteps, alphas)
+        loss = weighted_loss(costs, self.weights[timesteps])
         self.scaler.scale(loss).backward()
         return loss.detach()
 
     def update(self, step: int) -> None:
         """Changes the weights by the gradients, at the learning rates of `step`."""
-        factor = rate_factor(step, self.outline.steps, self.settings.lr_scheduler, self.settings.warmup)
+        factor = self.schedule.factor(step, self.outline.steps)
         for group, rate in zip(self.optimizer.param_groups, self.rates.values(), strict=True):
             group["lr"] = rate * factor
         if self.settings.max_grad_norm:

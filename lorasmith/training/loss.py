@@ -1,22 +1,88 @@
-"""The training loss: squared error, each sample weighted by its signal-to-noise ratio."""
+"""The training loss: a pixel's error, what of a picture counts, and how much each timestep counts.
+
+Formulas: min-SNR arXiv:2303.09556, debiased estimation arXiv:2310.08442, huber with a timestep's scale arXiv:2403.16728.
+The table of signal-to-noise ratios is that of the schedule as it is used, also with zero terminal SNR.
+"""
+
+from dataclasses import dataclass
 
 import torch
 
+from lorasmith.settings.tables import TrainSettings
 
-def snr_weights(alphas: torch.Tensor, gamma: float, prediction_type: str) -> torch.Tensor:
-    """Gives each timestep's weight (min-SNR, arXiv:2303.09556) from the cumulated alphas; `gamma` 0 weights all with 1.
+_MOST_SNR = 1000.0  # debiased estimation counts no timestep's ratio higher
+_LAST = 1000  # timesteps
 
-    min(snr, gamma) / snr for epsilon, whose limit at snr 0 is 1; min(snr, gamma) / (snr + 1) for v.
+
+@dataclass(frozen=True)
+class Weighting:
+    """How much a timestep counts: min-SNR's gamma (0 is off), or debiased estimation, and a factor for velocities."""
+
+    min_snr_gamma: float = 0.0
+    debiased: bool = False
+    scale_v: bool = False
+
+    @classmethod
+    def of(cls, settings: TrainSettings) -> "Weighting":
+        """Reads it off the settings."""
+        return cls(settings.min_snr_gamma, settings.debiased, settings.scale_v_loss)
+
+    def table(self, alphas: torch.Tensor, prediction_type: str) -> torch.Tensor:
+        """Gives each timestep's weight [1000] from the cumulated alphas; finite where the ratio is 0."""
+        snr = alphas / (1 - alphas)
+        velocity = prediction_type == "v_prediction"
+        weights = torch.ones_like(alphas)
+        if self.debiased:
+            weights = 1 / (snr + 1) if velocity else 1 / snr.clamp(min=1e-3, max=_MOST_SNR).sqrt()
+        elif self.min_snr_gamma:
+            limit = self.min_snr_gamma
+            weights = snr.clamp(max=limit) / (snr + 1) if velocity else (limit / snr).clamp(max=1.0)
+        return weights * snr / (snr + 1) if velocity and self.scale_v else weights
+
+
+@dataclass(frozen=True)
+class PixelLoss:
+    """What an error of a latent's pixel costs."""
+
+    kind: str = "l2"
+    c: float = 0.1  # of huber and smooth_l1
+    schedule: str = "snr"  # how c goes with the timestep: constant, exponential, snr
+
+    @classmethod
+    def of(cls, settings: TrainSettings) -> "PixelLoss":
+        """Reads it off the settings."""
+        return cls(settings.loss, settings.huber_c, settings.huber_schedule)
+
+    def __call__(self, error: torch.Tensor, timesteps: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
+        """Gives the cost of errors [b, c, h, w]; `alphas` [b] are the cumulated alphas of the timesteps [b]."""
+        if self.kind == "l2":
+            return error.square()
+        if self.kind == "l1":
+            return error.abs()
+        c = self._c(timesteps, alphas)[:, None, None, None]
+        scale = 2 * c if self.kind == "huber" else 2
+        return scale * ((error.square() + c * c).sqrt() - c)
+
+    def _c(self, timesteps: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
+        if self.schedule == "constant":
+            return torch.full_like(alphas, self.c)
+        if self.schedule == "exponential":
+            return torch.as_tensor(self.c, dtype=alphas.dtype, device=alphas.device) ** (timesteps / _LAST)
+        sigma = ((1 - alphas) / alphas.clamp(min=1e-8)).sqrt()
+        return (1 - self.c) / (1 + sigma).square() + self.c
+
+
+def weighted_loss(
+    costs: torch.Tensor, weights: torch.Tensor, masks: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Gives the mean over the batch of weight [b] x mean cost [b, c, h, w], in fp32.
+
+    With `masks` [b, 1, h, w] from 0 to 1 the mean is over what they cover: a small figure counts as much as a large one.
     """
-    if not gamma:
-        return torch.ones_like(alphas)
-    snr = alphas / (1 - alphas)
-    if prediction_type == "epsilon":
-        return (gamma / snr).clamp(max=1.0)
-    return snr.clamp(max=gamma) / (snr + 1)
-
-
-def weighted_loss(prediction: torch.Tensor, wanted: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Gives the mean over the batch of weight [b] x mean squared error [b, c, h, w], in fp32."""
-    each = (prediction.float() - wanted.float()).square().mean((1, 2, 3))
+    costs = costs.float()
+    if masks is None:
+        each = costs.mean((1, 2, 3))
+    else:
+        covered = masks.sum((1, 2, 3)).clamp(min=1e-6) * costs.shape[1]
+        each = (costs * masks).sum((1, 2, 3)) / covered
     return (each * weights).mean()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lorasmith.errors import TrainingError
 from lorasmith.settings.tables import TrainSettings
-from lorasmith.training.buckets import Draws, Fit, Size, bucket_sizes, draws_per_bucket, fit_all, steps_per_epoch
+from lorasmith.training.buckets import Draws, Fit, Size, draws_per_bucket, fits_of, steps_per_epoch
 from lorasmith.training.dataset import TrainingPicture
 
 HEAVY_CUT = 0.2  # share of a picture's area from which a crop is worth a sentence
@@ -37,13 +37,6 @@ def learning_rates(settings: TrainSettings, pictures: Iterable[TrainingPicture])
     weighted = sum(picture.repeats for picture in pictures)
     unet = settings.unet_lr or learning_rate(settings.strength, 1, settings.epochs, weighted)
     return unet, unet / 2 if settings.text_encoder_lr is None else settings.text_encoder_lr
-
-
-def fits_of(settings: TrainSettings, sizes: Mapping[str, Size]) -> dict[str, Fit]:
-    """Gives every picture's bucket and geometry, by name."""
-    return fit_all(
-        sizes, bucket_sizes(settings.resolution, settings.min_bucket, settings.max_bucket, settings.bucket_step)
-    )
 
 
 def draws_of(pictures: Iterable[TrainingPicture], fits: Mapping[str, Fit]) -> dict[str, Draws]:

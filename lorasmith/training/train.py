@@ -16,7 +16,7 @@ from lorasmith.files import sha256_of
 from lorasmith.progress import Report, silent
 from lorasmith.safety import demand_safe_text
 from lorasmith.training import events
-from lorasmith.training.buckets import Fit
+from lorasmith.training.buckets import Fit, fits_of
 from lorasmith.training.caches import Latent, LatentCache, all_latents, weights_hash
 from lorasmith.training.dataset import demand_trainable
 from lorasmith.training.fingerprint import fingerprint_of
@@ -24,7 +24,7 @@ from lorasmith.training.learner import Learner, Lessons
 from lorasmith.training.loop import EVENTS, Course, Loop
 from lorasmith.training.metadata import BaseFacts, RunFacts
 from lorasmith.training.pictures import size_of
-from lorasmith.training.plan import draws_of, fits_of, plan
+from lorasmith.training.plan import draws_of, plan
 from lorasmith.training.request import SavedLora, Trained, TrainRequest
 from lorasmith.training.run_file import begin, read_end, write_end
 from lorasmith.training.state import drop_states

@@ -41,7 +41,7 @@ def test_two_settings_do_not_share_a_list() -> None:
         ({"strength": float("inf")}, "train.strength: input should be a finite number, not inf."),
         ({"strength": float("nan")}, "train.strength: .*not nan."),
         ({"bucket_step": 48}, "train.bucket_step: input should be 32 or 64, not 48."),
-        ({"resolution": 2000}, "train: resolution must lie between min_bucket and max_bucket."),
+        ({"resolution": 2000, "max_bucket": 1024}, "train: resolution must lie between min_bucket and max_bucket."),
         ({"rank": 0, "epochs": 0}, "train.rank: .*0. train.epochs: .*0."),
     ],
 )

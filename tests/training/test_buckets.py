@@ -5,12 +5,15 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as some
 
+from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.buckets import (
     Draws,
     bucket_sizes,
+    buckets_of,
     draws_per_bucket,
     epoch_batches,
     fit,
+    fits_of,
     nearest_bucket,
     steps_per_epoch,
 )
@@ -28,6 +31,43 @@ sets = some.dictionaries(
 def test_the_buckets_of_sd15_are_the_seventeen_that_kohya_makes() -> None:
     tall = [(256, 832), (256, 896), (256, 960), (256, 1024), (320, 704), (320, 768), (384, 640), (448, 576)]
     assert sorted([*tall, (512, 512), *((h, w) for w, h in tall)]) == SD15
+
+
+def test_bounds_that_are_not_set_are_those_of_the_guide_and_keep_sdxl_portraits() -> None:
+    def sides(resolution: int) -> tuple[int, int]:
+        found = [side for bucket in buckets_of(TrainSettings(resolution=resolution)) for side in bucket]
+        return min(found), max(found)
+
+    assert sides(512) == (320, 768)
+    assert sides(768) == (448, 1280)  # 480 is no multiple of 64
+    assert (832, 1216) in buckets_of(TrainSettings(resolution=1024))
+
+
+@given(sizes)
+def test_kohyas_rule_compares_width_by_height_on_one_scale(size: tuple[int, int]) -> None:
+    found = fits_of(TrainSettings(bucket_rule="kohya", min_bucket=256, max_bucket=1024), {"a": size})["a"].bucket
+    errors = [abs(width / height - size[0] / size[1]) for width, height in SD15]
+    assert found == (size if size in SD15 else SD15[errors.index(min(errors))])
+
+
+@given(sizes, some.sampled_from([512, 768]))
+def test_without_enlarging_a_picture_keeps_its_pixels(size: tuple[int, int], resolution: int) -> None:
+    settings = TrainSettings(resolution=resolution, bucket_no_upscale=True)
+    found = fits_of(settings, {"a": size})["a"]
+    assert all(side % 64 == 0 and side > 0 for side in found.bucket)
+    assert found.bucket[0] <= found.resized[0] and found.bucket[1] <= found.resized[1]
+    if min(size) >= 64 and size[0] * size[1] <= resolution**2:
+        assert found.resized == size and found.scale == 1
+        assert found.bucket == (size[0] // 64 * 64, size[1] // 64 * 64)
+    elif min(found.resized) > 64:
+        assert found.scale <= 1
+
+
+def test_without_enlarging_a_large_picture_is_shrunk_as_kohya_shrinks_it() -> None:
+    settings = TrainSettings(resolution=512, bucket_no_upscale=True)
+    found = fits_of(settings, {"wide": (2000, 1000), "square": (3000, 3000)})
+    assert (found["wide"].bucket, found["wide"].resized) == ((640, 320), (640, 320))
+    assert (found["square"].bucket, found["square"].resized) == ((512, 512), (512, 512))
 
 
 def test_a_longer_side_lets_sdxl_portraits_keep_their_shape() -> None:

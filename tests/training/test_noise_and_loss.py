@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from lorasmith.training.loss import snr_weights, weighted_loss
+from lorasmith.training.loss import PixelLoss, Weighting, weighted_loss
 from lorasmith.training.noise import alphas_cumprod, draw_step, noised, target
 from lorasmith.training.sampling import sample_timesteps
 
@@ -44,14 +44,51 @@ def test_a_step_draws_the_same_whatever_ran_before() -> None:
 
 def test_min_snr_weights_are_guarded_where_nothing_is_left_of_the_picture() -> None:
     alphas = torch.tensor([0.0, 0.5, 0.9, 0.99])
-    torch.testing.assert_close(snr_weights(alphas, 5.0, "epsilon"), torch.tensor([1.0, 1.0, 5 / 9, 5 / 99]))
-    torch.testing.assert_close(snr_weights(alphas, 5.0, "v_prediction"), torch.tensor([0.0, 0.5, 0.5, 0.05]))
-    assert snr_weights(alphas, 0, "epsilon").tolist() == [1, 1, 1, 1]
+    gamma = Weighting(min_snr_gamma=5.0)
+    torch.testing.assert_close(gamma.table(alphas, "epsilon"), torch.tensor([1.0, 1.0, 5 / 9, 5 / 99]))
+    torch.testing.assert_close(gamma.table(alphas, "v_prediction"), torch.tensor([0.0, 0.5, 0.5, 0.05]))
+    assert Weighting().table(alphas, "epsilon").tolist() == [1, 1, 1, 1]
+
+
+def test_debiased_estimation_weighs_by_the_root_of_the_ratio_and_is_finite_everywhere() -> None:
+    alphas = torch.tensor([0.0, 0.5, 0.9])
+    weights = Weighting(debiased=True).table(alphas, "epsilon")
+    torch.testing.assert_close(weights[1:], torch.tensor([1.0, 1 / 3]))
+    assert torch.isfinite(weights).all()
+    torch.testing.assert_close(Weighting(debiased=True).table(alphas, "v_prediction"), torch.tensor([1.0, 0.5, 0.1]))
+
+
+def test_a_velocity_can_be_weighed_like_a_noise() -> None:
+    alphas = torch.tensor([0.0, 0.5, 0.9])
+    torch.testing.assert_close(Weighting(scale_v=True).table(alphas, "v_prediction"), torch.tensor([0.0, 0.5, 0.9]))
+    assert Weighting(scale_v=True).table(alphas, "epsilon").tolist() == [1, 1, 1]
 
 
 def test_the_loss_weighs_samples_not_pixels() -> None:
-    prediction, wanted = torch.zeros(2, 4, 2, 2), torch.stack([torch.ones(4, 2, 2), 2 * torch.ones(4, 2, 2)])
-    assert weighted_loss(prediction, wanted, torch.tensor([1.0, 0.5])).item() == pytest.approx((1 + 2) / 2)
+    costs = torch.stack([torch.ones(4, 2, 2), 4 * torch.ones(4, 2, 2)])
+    assert weighted_loss(costs, torch.tensor([1.0, 0.5])).item() == pytest.approx((1 + 2) / 2)
+
+
+def test_a_small_figure_counts_as_much_as_a_large_one() -> None:
+    costs = torch.ones(2, 4, 4, 4)
+    costs[:, :, 2:] = 100  # the ground, which is masked away
+    masks = torch.zeros(2, 1, 4, 4)
+    masks[0, :, :2], masks[1, :, :1, :1] = 1, 1
+    assert weighted_loss(costs, torch.ones(2), masks).item() == pytest.approx(1)
+    assert torch.isfinite(weighted_loss(costs, torch.ones(2), torch.zeros(2, 1, 4, 4)))
+
+
+@pytest.mark.parametrize("schedule", ["constant", "exponential", "snr"])
+def test_huber_is_a_square_near_zero_and_a_line_far_off(schedule: str) -> None:
+    alphas, timesteps = torch.tensor([0.5]), torch.tensor([500])
+    c = {"constant": 0.1, "exponential": 0.1**0.5, "snr": 0.9 / 4 + 0.1}[schedule]
+    near, far = torch.full((1, 1, 1, 1), 1e-3), torch.full((1, 1, 1, 1), 1e3)
+    huber, smooth = PixelLoss("huber", 0.1, schedule), PixelLoss("smooth_l1", 0.1, schedule)
+    assert huber(near, timesteps, alphas).item() == pytest.approx(1e-6, rel=0.02)
+    assert huber(far, timesteps, alphas).item() == pytest.approx(2 * c * (1e3 - c), rel=1e-3)
+    assert smooth(far, timesteps, alphas).item() == pytest.approx(2 * (1e3 - c), rel=1e-3)
+    assert PixelLoss("l1")(far, timesteps, alphas).item() == 1e3
+    assert PixelLoss()(far, timesteps, alphas).item() == 1e6
 
 
 def test_sample_timesteps_are_those_of_the_reference() -> None:

@@ -10,7 +10,6 @@ from lorasmith.errors import TrainingError
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.dataset import TrainingPicture
 from lorasmith.training.plan import learning_rate, plan
-from lorasmith.training.schedule import rate_factor
 
 
 def rows(count: int, repeats: int = 5, caption: str = "mia, red") -> list[TrainingPicture]:
@@ -62,14 +61,6 @@ def test_nothing_to_train_on_is_a_sentence() -> None:
         plan(TrainSettings(), [], {})
     with pytest.raises(TrainingError, match="size of p0"):
         plan(TrainSettings(), rows(1), {})
-
-
-@pytest.mark.parametrize("kind", ["constant", "cosine", "linear"])
-def test_the_rate_rises_then_follows_its_curve(kind: str) -> None:
-    factors = [rate_factor(step, 100, kind, 0.1) for step in range(100)]
-    assert all(0 < factor <= 1 for factor in factors)
-    assert factors[:10] == sorted(factors[:10]) and factors[10] == pytest.approx(1.0)
-    assert factors[-1] == (1.0 if kind == "constant" else min(factors[10:]))
 
 
 def test_planning_loads_no_heavy_library() -> None:
