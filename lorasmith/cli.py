@@ -75,6 +75,7 @@ def build_app(wanted: str = "") -> App:
     app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
+    from lorasmith.tags_commands import tags_app
     from lorasmith.webui_commands import erase, publish, test_grid, touch_up
 
     first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run)
@@ -87,6 +88,7 @@ def build_app(wanted: str = "") -> App:
         app.command(
             _stage_command(stage.name, wanted == stage.name), name=stage.name, help=stage.help, sort_key=next(place)
         )
+    app.command(tags_app(next(place)))
     for command in last:
         app.command(command, sort_key=next(place))
     return app

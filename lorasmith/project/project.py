@@ -11,9 +11,11 @@ from filelock import FileLock, Timeout
 
 from lorasmith.errors import ProjectError, UsageError
 from lorasmith.files import disk_full_is_a_sentence, write_atomic
+from lorasmith.project.caption_sets import CaptionSets
 from lorasmith.project.database import connect, transaction
 from lorasmith.project.journal import Entry, Journal
 from lorasmith.project.pictures import Caches, Picture, Pictures
+from lorasmith.project.tag_rows import TagRows
 from lorasmith.safety import demand_safe_text
 from lorasmith.settings.stage import StageSettings
 from lorasmith.settings.tables import TABLES
@@ -35,6 +37,8 @@ class Project:
         self.journal = Journal(connection)
         self.pictures = Pictures(connection)
         self.caches = Caches(connection)
+        self.tag_rows = TagRows(connection)
+        self.caption_sets = CaptionSets(connection)
 
     # opening and making
 
@@ -147,6 +151,11 @@ class Project:
         """Gives a small remembered value (what research found, the core tags), or None."""
         row = self._connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row["value"])
+
+    def facts_named(self, start: str) -> dict[str, Any]:
+        """Gives the remembered values whose names begin so."""
+        rows = self._connection.execute("SELECT name, value FROM facts WHERE substr(name, 1, ?) = ?", (len(start), start))
+        return {row["name"]: json.loads(row["value"]) for row in rows}
 
     def remember(self, name: str, value: Any) -> None:
         """Stores a small value under a name."""

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from lorasmith.errors import ProjectError
+from lorasmith.project.caption_sets import Gathered, Placed
 from lorasmith.project.database import JOURNALLED
 from lorasmith.project.pictures import Caption, Decision, Picture, Tag
 from lorasmith.project.project import Project
+from lorasmith.project.tag_rows import PersonTag
 
 Record = dict[str, list[tuple[Any, ...]]]
 NAMES = st.sampled_from(["own_1", "own_2", "own_2.2", "e621_7"])
@@ -29,8 +31,8 @@ def record_of(project: Project) -> Record:
     """Every row of every journalled table."""
     rows = {}
     for table, (keys, others) in JOURNALLED.items():
-        columns = ", ".join(keys + others)
-        rows[table] = [tuple(r) for r in project._connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3")]
+        columns, order = ", ".join(keys + others), ", ".join(keys)
+        rows[table] = [tuple(r) for r in project._connection.execute(f"SELECT {columns} FROM {table} ORDER BY {order}")]
     return rows
 
 
@@ -81,6 +83,16 @@ class JournalMachine(RuleBasedStateMachine):
         decision = None if verdict is None else Decision(verdict, maker, "because", {"why": [name]})
         with self.project.change("prune", f"{verdict}"):
             self.project.pictures.decide(name, decision, maker=maker)
+        self.done()
+
+    @rule(name=NAMES, tags=st.lists(WORDS, max_size=3), place=st.integers(-2, 2), free=st.booleans())
+    def caption_set(self, name: str, tags: list[str], place: int, free: bool) -> None:
+        sets = self.project.caption_sets
+        with self.project.change("tags", "caption set"), self.project.transaction():
+            sets.gather("default", name, [Gathered(name, tag, {"share": place}) for tag in tags])
+            sets.set_profile("default", {"keep_tokens": place})
+            sets.place("default", [Placed(name, tag, place) for tag in tags], [name] if free else [])
+            self.project.tag_rows.say(PersonTag(name, tag, "general", place > 0) for tag in tags)
         self.done()
 
     @rule(names=st.lists(NAMES, max_size=3), text=WORDS)

@@ -1,0 +1,134 @@
+"""The tags of a project's pictures as an index: what filters, counts, edits and the audit look at."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from struct import unpack
+from typing import TYPE_CHECKING, Any
+
+from lorasmith.errors import UsageError
+from lorasmith.project.pictures import Picture
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import TagSettings
+
+if TYPE_CHECKING:
+    from lorasmith.tags.filter import Filter
+    from lorasmith.tags.index import TagCount, TagIndex
+
+LABELS = "labels:"  # how the facts begin that hold the names of a tagger's scores; the tagger's id follows
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How often each tag is on the pictures that a filter means."""
+
+    pictures: int
+    of: int
+    tags: "tuple[TagCount, ...]"
+    hints: tuple[str, ...] = ()  # words of the filter that no picture has, with the nearest that one has
+
+
+def count_tags(project: Project, where: str = "") -> Counted:
+    """Counts the tags of the pictures that are trained on and fit a filter."""
+    from lorasmith.tags.filter import read_filter
+
+    chosen = read_filter(where)
+    index = open_index(project)
+    bits = chosen.holds(index)
+    return Counted(bits.bit_count(), len(index.names), tuple(index.counts(bits)), unknown_words(index, chosen))
+
+
+def open_index(project: Project, pictures: Sequence[Picture] | None = None, caption_set: str = "") -> "TagIndex":
+    """Builds the index of some pictures, those that are trained on where none are given.
+
+    A picture has what any source says of it, less what a person took out.
+    """
+    from lorasmith.tags.index import index_of
+
+    pictures = project.pictures.trained() if pictures is None else pictures
+    names = [picture.name for picture in pictures]
+    asked = _Asked(project, pictures, caption_set)
+    texts = {"name": asked.names, "caption": asked.captions, "source": asked.sources, "rating": asked.ratings, "is": asked.kinds}
+    return index_of(names, project.tag_rows.rows(), texts=texts, number=asked.number)
+
+
+def unknown_words(index: "TagIndex", chosen: "Filter") -> tuple[str, ...]:
+    """Says which tags of a filter no picture has, and which are nearest."""
+    hints = []
+    for pattern in chosen.tags():
+        if not index.fitting(pattern):
+            near = get_close_matches(pattern, index.bits, 1, 0.7)
+            hints.append(f"No picture has '{pattern}'{f'; did you mean {near[0]}' if near else ''}.")
+    return tuple(hints)
+
+
+class _Asked:
+    """Answers a filter's other words from the project; what was asked once is kept."""
+
+    def __init__(self, project: Project, pictures: Sequence[Picture], caption_set: str) -> None:
+        self._project = project
+        self._pictures = pictures
+        self._set = caption_set
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def names(self) -> Sequence[Collection[str]]:
+        """Gives each picture's name and that of the original it was made from."""
+        return [{picture.name, picture.name.split(".")[0]} for picture in self._pictures]
+
+    def captions(self) -> Sequence[Collection[str]]:
+        """Gives each picture's caption."""
+        texts = self._captions()
+        return [(texts.get(picture.name, ""),) for picture in self._pictures]
+
+    def sources(self) -> Sequence[Collection[str]]:
+        """Gives who says something of each picture: booru, sidecar, person, tagger:NAME."""
+        said = self._project.tag_rows.sources()
+        return [{word for source in said.get(one.name, ()) for word in (source, source.split(":")[0])} for one in self._pictures]
+
+    def ratings(self) -> Sequence[Collection[str]]:
+        """Gives each picture's rating on its site: its letter."""
+        return [(str(picture.post.get("rating", "")),) for picture in self._pictures]
+
+    def kinds(self) -> Sequence[Collection[str]]:
+        """Gives what each picture is: original or edit, what kind of edit, generated, where it came from."""
+        return [
+            {picture.origin, picture.kind or "original", *(("generated",) if picture.generated else ())} for picture in self._pictures
+        ]
+
+    def number(self, field: str, tag: str) -> Sequence[float]:
+        """Gives a number for each picture."""
+        if field in ("width", "height"):
+            return [getattr(picture, field) for picture in self._pictures]
+        if (field, tag) not in self._kept:
+            self._kept[field, tag] = self._tokens() if field == "tokens" else self._scores(tag)
+        kept: Sequence[float] = self._kept[field, tag]
+        return kept
+
+    def _captions(self) -> dict[str, str]:
+        name = self._set or self._project.settings(TagSettings).caption_set
+        return {caption.picture: caption.text for caption in self._project.pictures.captions(name).values()}
+
+    def _tokens(self) -> Sequence[float]:
+        from lorasmith.tags.tokens import count_tokens
+
+        texts = self._captions()
+        return [float(count_tokens(texts[one.name])) if one.name in texts else NAN for one in self._pictures]
+
+    def _scores(self, tag: str) -> Sequence[float]:
+        """Gives the best score of all taggers that know the tag."""
+        best = [NAN] * len(self._pictures)
+        lists = self._project.facts_named(LABELS)
+        if not lists:
+            raise UsageError(f"score({tag}) asks what a tagger saw, and none has looked yet; run `lorasmith tag` first.")
+        places = {model: names.index(tag) for model, names in lists.items() if tag in names}
+        if not places:
+            near = get_close_matches(tag, sorted({name for names in lists.values() for name in names}), 1, 0.7)
+            raise UsageError(f"The tagger does not know '{tag}'{f'; did you mean {near[0]}' if near else ''}.")
+        for model, place in places.items():
+            column = self._project.tag_rows.column(model.removeprefix(LABELS), place)
+            for at, picture in enumerate(self._pictures):
+                if stored := column.get(picture.sha256):
+                    score = unpack("<e", stored)[0]
+                    best[at] = score if best[at] != best[at] else max(best[at], score)
+        return best

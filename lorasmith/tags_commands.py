@@ -1,0 +1,29 @@
+"""The commands under `lorasmith tags`: edit, count and look over the tags of a project's pictures, and its caption sets."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+Folder = Annotated[Path, Parameter(help="the project folder")]
+Where = Annotated[
+    str,
+    Parameter(help="the pictures meant: 'smile AND NOT closed_eyes', 'score(smile)>0.3 -smile', group:mouth, is:head; left out: all"),
+]
+
+
+def tags_app(sort_key: int) -> App:
+    """Builds the sub-commands."""
+    app = App(name="tags", help="Edit, count and look over tags and captions.", sort_key=sort_key)
+    for place, command in enumerate((count,)):
+        app.command(command, sort_key=place)
+    return app
+
+
+def count(folder: Folder, *, where: Where = "") -> Any:
+    """Count the tags of the pictures that are trained on."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.tag_index import count_tags
+
+    with Project.open(folder, writing=False) as project:
+        return count_tags(project, where)
