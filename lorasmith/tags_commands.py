@@ -15,7 +15,7 @@ Where = Annotated[
 def tags_app(sort_key: int) -> App:
     """Builds the sub-commands."""
     app = App(name="tags", help="Edit, count and look over tags and captions.", sort_key=sort_key)
-    for place, command in enumerate((count,)):
+    for place, command in enumerate((count, edit)):
         app.command(command, sort_key=place)
     return app
 
@@ -27,3 +27,20 @@ def count(folder: Folder, *, where: Where = "") -> Any:
 
     with Project.open(folder, writing=False) as project:
         return count_tags(project, where)
+
+
+def edit(  # noqa: PLR0913 - one parameter per flag
+    folder: Folder,
+    action: Annotated[str, Parameter(help="add, remove, replace, rename, regex, dedupe, first, last or sort")],
+    *words: Annotated[str, Parameter(help="its tags: 'add TAG …', 'replace OLD NEW', 'regex PATTERN NEW'", allow_leading_hyphen=True)],
+    where: Where = "",
+    set: Annotated[str, Parameter(help="the caption set, for first, last and sort; left out: the one under [tag]")] = "",
+    preview: Annotated[bool, Parameter(help="only show what would change", negative="")] = False,
+    show: Annotated[int, Parameter(help="pictures listed; 0 lists all")] = 40,
+) -> Any:
+    """Edit the tags of many pictures: what would change is shown first with --preview; undo takes an edit back."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.edit_tags import TagEdit, edit_tags
+
+    with Project.open(folder, writing=not preview) as project:
+        return edit_tags(project, TagEdit(action, words, where, set), preview=preview, shown=show)

@@ -138,6 +138,8 @@ class Project:
         return entry
 
     def _forget_finished_work(self, stage: str) -> None:
+        if stage == "tags":
+            return  # tags and captions: no stage before them has anything to look at again
         forgotten = "name LIKE 'prepared:%' OR name LIKE 'done:%' OR name = ?"
         self._connection.execute(f"DELETE FROM facts WHERE {forgotten}", (f"{RESULT}{stage}",))
 

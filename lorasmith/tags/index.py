@@ -71,6 +71,10 @@ class TagIndex:
         fits = re.compile(translate(key.replace("[", "[[]"))).match
         return [tag for known, tags in self._by_key.items() if fits(known) for tag in tags]
 
+    def spellings(self, tag: str) -> list[str]:
+        """Lists the spellings of a tag that pictures have: of any case."""
+        return self._by_key.get(_key(tag), [])
+
     def having(self, field: str, pattern: str) -> int:
         """Gives the pictures that fit one word of a filter."""
         if field == "tag":
