@@ -50,3 +50,28 @@ def test_without_dropouts_no_tag_is_lost_or_invented(caption: str, keep: int) ->
     rules = CaptionRules(keep_tokens=keep)
     wanted = split_tags(caption.replace("|||", ","))
     assert sorted(split_tags(draw_caption(caption, rules, "k"))) == sorted(wanted)
+
+
+def test_tags_that_are_joined_move_as_one() -> None:
+    captions = drawn(CaptionRules(keep_tokens=0), "a;;;b, c")
+    assert captions == {"a, b, c", "c, a, b"}
+
+
+def test_wildcards_are_text_unless_asked_for() -> None:
+    caption = "mia, {red|blue} body, {{curly}}"
+    assert drawn(CaptionRules(shuffle=False), caption) == {caption}
+    asked = drawn(CaptionRules(shuffle=False, wildcards=True), caption)
+    assert asked == {"mia, red body, {curly}", "mia, blue body, {curly}"}
+
+
+def test_of_several_lines_the_first_counts_and_with_wildcards_any() -> None:
+    caption = "mia, sitting\n\nmia, standing"
+    assert drawn(CaptionRules(), caption) == {"mia, sitting"}
+    assert drawn(CaptionRules(wildcards=True), caption) == {"mia, sitting", "mia, standing"}
+
+
+def test_warm_up_lets_the_free_tags_in_one_by_one_and_never_fewer_than_one() -> None:
+    rules = CaptionRules(shuffle=False)
+    counts = [len(split_tags(draw_caption(CAPTION, rules, "k", shown))) for shown in (0, 0.25, 0.5, 0.75, 1)]
+    assert counts == [2, 2, 3, 4, 5]
+    assert draw_caption("mia", rules, "k", 0.0) == "mia"
