@@ -68,7 +68,7 @@ _ENDINGS: dict[str, str] = {
         hat cap scarf bow bowtie ribbon ribbons glasses eyeglasses eyewear sunglasses goggles mask crown tiara helmet
         headwear headband hairband gloves collar choker necklace pendant earring earrings bracelet ring jewelry
         piercing belt bag backpack headphones bandana necktie neckerchief ornament hairclip handwear watch gem beret
-        beanie""",
+        beanie accessory makeup""",
     "text_and_icons": "text bubble symbol logo username watermark signature name url note",
     "light": "lighting light shadow shadows sunlight glow",
     "style": "theme palette shading style artstyle outline outlines",
@@ -89,8 +89,14 @@ _FIRST_WORD: dict[str, str] = {
     "from": "view",
     "on": "pose",
     "leaning": "pose",
+    "sitting": "pose",
+    "standing": "pose",
+    "lying": "pose",
+    "kneeling": "pose",
+    "touching": "hands",
+    "countershade": "markings",
 }
-_VERBS = names("looking facing holding eating playing")
+_VERBS = names("looking facing holding eating playing touching countershade")
 _PREPOSITIONS = names("on in at to up behind under over around between against above below out near")
 _QUALIFIERS: dict[str, str] = {
     "artwork": "style",
@@ -107,6 +113,8 @@ _STATE_EYES = names(
     closed half-closed open narrowed wide rolling covered glowing empty teary sparkling eyes blank crying shut
     squinting bedroom crossed angry tired sad happy"""
 )
+_PATTERNED_PARTS = names("tail tails ears ear wings horn horns claws legs arms")
+_NOT_ALIVE = names("stuffed toy teddy plush rubber hot sea hand balloon snow")
 _STATE_OF_BODY = names("raised lowered wagging spread hiding holding grabbing touching biting covering")
 
 
@@ -136,9 +144,16 @@ def _by_words(name: str) -> str | None:
         return "eyes"
     if group == "body" and first in _STATE_OF_BODY:
         return "pose"
-    if group == "colour" and _PATTERNED_FUR.intersection(words[:-1]):
+    if _PATTERNED_FUR.intersection(words[:-1]) and (group == "colour" or last in _PATTERNED_PARTS):
         return "markings"
-    return group or _FIRST_WORD.get(first)
+    if last == "tongue" and COLOURS.intersection(words[:-1]):
+        return "colour"
+    return group or _FIRST_WORD.get(first) or _breed(first, last)
+
+
+def _breed(first: str, last: str) -> str | None:
+    """Takes a name that ends in an animal's for a kind of it (`spotted_hyena`), unless it is a thing made like one."""
+    return "species" if TABLE.get(last) == "species" and first not in _NOT_ALIVE else None
 
 
 def is_coloured(tag: str) -> bool:

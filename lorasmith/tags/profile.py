@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from lorasmith.tags.groups import group_of, role_of
+from lorasmith.tags.spelling import with_underscores
 
 CORE_SHARE = 0.75
 CHOICE_SHARE = 0.08
@@ -14,6 +16,7 @@ MIN_LIFT = 1.5
 
 _TOGGLE_GROUPS = frozenset(["clothing", "accessories"])
 _FORMS = frozenset(["anthro", "feral", "humanoid", "human", "taur", "semi-anthro", "alternate_form", "alternate_species"])
+Class = Literal["core", "toggle", "state", "choice", "other"]
 _NAMES_AND_FACTS = frozenset(["artist", "character", "copyright", "rating", "lore", "invalid", "contributor"])
 
 
@@ -107,6 +110,23 @@ def part_of(entry: TagShare) -> str | None:
     if entry.category == "species" or entry.tag in _FORMS:  # another kind of creature now and then is another form
         return "toggles" if entry.share >= FORM_SHARE else None
     return "choices" if entry.share >= CHOICE_SHARE else None
+
+
+def class_of(tag: str, category: str = "general", share: float | None = None) -> Class:
+    """Says what a trainer does with a tag.
+
+    core: a look that the trigger may absorb. toggle: clothing and accessories, which come and go. state: to be tagged on
+    every picture. choice: one of several forms, or with `share` (of the posts) a look that not all of them have. other:
+    names, quality, and what no group knows.
+    """
+    group = group_of(tag)
+    if category in _NAMES_AND_FACTS or group == "quality" or (group is None and category != "species"):
+        return "other"
+    if with_underscores(tag).lower() in _FORMS:
+        return "choice"
+    if role_of(tag, category) == "identity":
+        return "core" if share is None or share >= CORE_SHARE else "choice"
+    return "toggle" if group in _TOGGLE_GROUPS else "state"
 
 
 def trait_of(entry: TagShare) -> str:

@@ -14,11 +14,13 @@ _WORDS: dict[str, str] = {
         full_body upper_body cowboy_shot portrait close-up headshot lower_body wide_shot very_wide_shot
         head_out_of_frame out_of_frame cropped_legs cropped_torso cropped_shoulders cropped_arms feet_out_of_frame
         multiple_views multiple_angles reference_sheet model_sheet turnaround character_sheet eye_focus face
-        profile solo_portrait extreme_close-up""",
+        profile solo_portrait extreme_close-up
+        faceless_character multiple_images extreme_closeup head_focus""",
     "view": """
         front_view side_view rear_view three-quarter_view from_side from_behind straight-on from_above from_below
         high-angle_view low-angle_view bird's-eye_view worm's-eye_view dutch_angle pov first_person_view
-        foreshortening fisheye fisheye_lens perspective upside-down upside_down rotated sideways""",
+        foreshortening fisheye fisheye_lens perspective upside-down upside_down rotated sideways
+        sideview aerial_view""",
     "gaze": """
         looking_at_viewer looking_back looking_away looking_aside looking_to_the_side looking_up looking_down
         looking_ahead looking_forward looking_at_another looking_at_partner looking_back_at_viewer facing_viewer
@@ -34,7 +36,8 @@ _WORDS: dict[str, str] = {
         evil_smile evil_grin nervous_smile light_smile slight_smile pout pouting tongue_out tongue clenched_teeth
         teeth teeth_showing sharp_teeth fang fangs fang_out yawning yawn biting_own_lip biting_lip puffy_cheeks
         puffed_cheeks mouth_hold :3 :o :p :< :> >:) >:( ;d ;) xd drooling drool saliva chewing wavy_mouth
-        triangle_mouth naughty_face toothy_grin crooked_smile snarling teeth_bared jaw_drop half-open_mouth""",
+        triangle_mouth naughty_face toothy_grin crooked_smile snarling teeth_bared jaw_drop half-open_mouth
+        ;p blep tongue_between_teeth screaming shouting""",
     "expression": """
         happy angry sad surprised surprise annoyed expressionless laughing laugh embarrassed shy confused confusion
         scared nervous worried serious smug bored sleepy tired disgust raised_eyebrow furrowed_brow sweatdrop
@@ -48,7 +51,8 @@ _WORDS: dict[str, str] = {
         fighting_pose dynamic_pose action_pose pose on_chair reclining bent_over arched_back seiza wariza
         indian_style lotus_position quadruped_pose pouncing hovering falling legs_crossed spread_legs legs_apart
         legs_together knees_up knees_together straddling hanging perched prone supine contrapposto fetal_position
-        sitting_on_ground sitting_on_chair midair mid-air balancing crawling lying_down bipedal quadrupedal""",
+        sitting_on_ground sitting_on_chair midair mid-air balancing crawling lying_down bipedal quadrupedal
+        tail_wag tail_wagging sitting_on_bed lying_on_bed wading slouching crouched""",
     "arms": """
         raised_arms arms_up raised_arm arm_up crossed_arms arms_behind_back hands_behind_back arms_behind_head
         hands_behind_head hand_on_own_hip hand_on_hip hands_on_own_hips hands_on_hips outstretched_arms
@@ -75,7 +79,9 @@ _WORDS: dict[str, str] = {
         boxer_briefs lingerie nude topless bottomless fully_clothed partially_clothed midriff mostly_nude topless_male
         costume cosplay outfit bare_shoulders long_sleeves short_sleeves sleeveless wide_sleeves wetsuit jumpsuit
         spacesuit hakama hanfu qipao china_dress poncho camisole bloomers frills lace belly_shirt unbuttoned
-        open_jacket open_shirt open_clothes zipper hood hood_up hood_down buttons collared_shirt harness_clothing""",
+        open_jacket open_shirt open_clothes zipper hood hood_up hood_down buttons collared_shirt harness_clothing
+        corset bandeau sarashi thigh_boots knee_boots ankle_boots cutout off_shoulder
+        polo_shirt turtleneck turtleneck_sweater denim plaid striped_shirt print_shirt flip-flops footwraps""",
     "accessories": """
         scarf hat top_hat eyeglasses glasses eyewear bow bowtie bow_tie hair_bow ribbon hair_ribbon hairband headband
         bandana cap baseball_cap beanie beret helmet crown tiara halo headwear headgear goggles sunglasses mask
@@ -84,7 +90,9 @@ _WORDS: dict[str, str] = {
         hair_ornament hair_flower hairclip neckerchief kerchief shawl pendant brooch badge armband wristband anklet
         armlet bandage bandages harness leash tag dog_tags veil witch_hat wizard_hat cowboy_hat straw_hat santa_hat
         flower_crown hair_tie scrunchie suspenders pouch satchel umbrella earpiece monocle lanyard handwear
-        neckwear legband garter leg_band bracers pauldrons wraps""",
+        neckwear legband garter leg_band bracers pauldrons wraps
+        tail_accessory eye_patch makeup lipstick eyeshadow eyeliner nail_polish fake_animal_ears bandaid
+        tail_ribbon tail_bow tail_ring nose_ring collar_tag leg_warmers arm_warmers kneepads""",
     "objects": """
         weapon sword gun knife katana rifle bow_(weapon) arrow staff spear axe shield wand book phone cellphone
         smartphone cup mug bottle food fruit flower bouquet balloon ball pillow plushie guitar musical_instrument
@@ -138,7 +146,7 @@ _WORDS: dict[str, str] = {
         lagomorph leporid rabbit hare rodent mouse rat squirrel hamster chipmunk mustelid otter ferret badger weasel
         skunk raccoon procyonid equid equine horse pony zebra donkey unicorn pegasus bovid bovine cattle cow bull
         goat sheep caprine deer cervid cervine reindeer moose elk pig suina boar elephant giraffe hippopotamus
-        rhinoceros marsupial kangaroo koala opossum bat primate monkey ape gorilla human humanoid elf demon angel
+        rhinoceros marsupial kangaroo koala opossum bat primate monkey ape gorilla human elf demon angel
         dragon western_dragon eastern_dragon wyvern reptile scalie lizard snake turtle tortoise crocodile alligator
         crocodilian gecko dinosaur theropod avian bird owl eagle hawk crow raven parrot penguin duck chicken swan
         gryphon griffin phoenix fish shark marine cetacean dolphin orca whale amphibian frog toad salamander axolotl
@@ -148,9 +156,15 @@ _WORDS: dict[str, str] = {
         canine_humanoid cat_humanoid fairy dwarf ogre troll golem plant_creature animal_humanoid furred_dragon
         feathered_dragon haplorhine domestic_ferret musteline lutrine pantherine sciurid vulpine true_fox red_fox
         arctic_fox fennec_fox grey_wolf german_shepherd husky border_collie corgi shiba_inu maned_wolf viverrid
-        herpestid mongoose meerkat bovid_humanoid""",
+        herpestid mongoose meerkat bovid_humanoid
+        pokemon digimon eeveelution tanuki raccoon_dog hyaenid spotted_hyena striped_hyena aardwolf caracal
+        serval ocelot puma bobcat dhole wolverine stoat anteater armadillo sloth hedgehog porcupine beaver
+        capybara guinea_pig chinchilla lemur ibex antelope gazelle llama alpaca camel okapi bison walrus seal
+        sea_lion manatee octopus squid crab lobster snail worm ant mantis moth_humanoid harpy cockatrice hydra
+        cerberus chimera sphinx satyr faun imp succubus gargoyle dullahan zombie golem_creature robot_animal
+        synth jackalope wolpertinger fakemon""",
     "body": """
-        anthro feral furry furry_female furry_male animal_focus body_type semi-anthro taur_body
+        anthro feral humanoid furry furry_female furry_male animal_focus body_type semi-anthro taur_body
         animal_ears animal_ear_fluff pointy_ears round_ears floppy_ears long_ears big_ears notched_ear fluffy_ears
         cat_ears dog_ears fox_ears rabbit_ears wolf_ears horse_ears tail fluffy_tail long_tail short_tail
         bushy_tail multiple_tails cat_tail fox_tail dog_tail wolf_tail rabbit_tail dragon_tail tail_tuft wings
@@ -163,20 +177,32 @@ _WORDS: dict[str, str] = {
         breasts small_breasts medium_breasts large_breasts flat_chest facial_hair beard mustache goatee stubble
         eyelashes eyebrows thick_eyebrows slit_pupils no_pupils pupils black_nose pink_nose nose buckteeth tusks
         halo_(anatomy) prosthesis cybernetics amputee missing_eye mechanical_arm blind older mature_female
-        mature_male adult elderly old hair_bun_ears navel""",
+        mature_male adult elderly old hair_bun_ears navel
+        feet foot toes soles hindpaw hindpaws forepaws snaggle_tooth buckteeth gap_teeth collarbone
+        lips back_spikes frill prosthetic_leg prosthetic_arm beauty_mark mole facial_hair beard goatee
+        mustache stubble whiskers freckles""",
     "eye_colour": """
         heterochromia multicolored_eyes two_tone_eyes black_sclera yellow_sclera red_sclera colored_sclera aqua_eyes
         gradient_eyes""",
     "colour": """
         multicolored_body multicolored_fur two_tone_body two_tone_fur colored_skin dark_skin dark-skinned_female
-        dark-skinned_male pale_skin tan tanned light_skin very_dark_skin albino colorful melanistic""",
+        dark-skinned_male pale_skin tan tanned light_skin very_dark_skin albino colorful melanistic
+        monotone_body monotone_fur gradient_fur gradient_body two_tone_skin two_tone_scales
+        multicolored_scales multicolored_feathers multicolored_skin tan_belly""",
     "markings": """
         markings striped_fur spotted_fur striped_body spotted_body stripes spots countershading
         countershade_fur facial_mark facial_markings facial_tattoo forehead_mark scar scar_across_eye
         scar_on_face tattoo body_markings gloves_(marking) socks_(marking) leg_markings arm_markings tail_markings
         head_markings eye_markings back_markings dipstick_tail dipstick_ears ring_tail ringed_tail blaze_(marking)
         white_belly mask_(marking) piebald dapple rosettes tabby calico glowing_markings whisker_markings birthmark
-        body_writing rainbow_body""",
+        body_writing rainbow_body
+        countershade_face countershade_torso countershade_tail countershade_body countershade_skin
+        countershade_scales countershade_feathers countershade_legs countershade_arms mottled scarred stitches
+        striped_tail spotted_tail striped_ears striped_scales spotted_scales facial_scar eye_scar body_scar
+        torso_scar back_stripes leg_stripes arm_stripes tail_stripes face_stripes head_stripe dorsal_stripe
+        mask_marking eyebrow_markings chest_markings hand_markings neck_markings ear_markings feet_markings
+        gloves_markings dipstick_limbs two_tone_tail multicolored_tail scar_on_cheek scar_on_nose
+        scar_on_chest scar_on_arm burn_scar star_marking crescent_marking marbled_fur brindle merle""",
     "hair": """
         hair long_hair short_hair medium_hair very_long_hair bangs blunt_bangs twintails ponytail side_ponytail
         high_ponytail braid twin_braids single_braid ahoge hair_between_eyes sidelocks hair_bun double_bun
