@@ -81,11 +81,17 @@ def cut(image: Image.Image, box: Box) -> Image.Image:
 
 def fit_within(image: Image.Image, max_side: int) -> Image.Image:
     """Gives the picture with its longer side at `max_side` at most (Lanczos); it is never enlarged."""
-    longest = max(image.size)
+    size = size_within(image.size, max_side)
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def size_within(size: tuple[int, int], max_side: int) -> tuple[int, int]:
+    """Gives a size (width, height) with its longer side at `max_side` at most."""
+    longest = max(size)
     if longest <= max_side:
-        return image
-    width, height = (max(1, round(length * max_side / longest)) for length in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return size
+    width, height = (max(1, round(length * max_side / longest)) for length in size)
+    return width, height
 
 
 def fit_short_side(image: Image.Image, short_side: int) -> Image.Image:

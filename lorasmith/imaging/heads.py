@@ -1,6 +1,6 @@
 """Guesses where a drawn character's head is from its outline and inner detail, without a model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,6 +19,15 @@ Field = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Head:
+    """Where a head is, how sure that is (0..1), and how upright it stands on the rest of the character (0..1)."""
+
+    box: Box
+    sure: float
+    upright: float
+
+
+@dataclass(frozen=True)
 class _Disc:
     """A largest disc inside the outline, in pixels of the reduced mask, and how much it looks like a head."""
 
@@ -26,9 +35,16 @@ class _Disc:
     y: int
     radius: float
     score: float = 0.0
+    lead: float = 1.0  # of its score over the next one's
 
 
 def head_box(image: Image.Image, mask: Mask, margin: float = 0.1) -> Box | None:
+    """Gives the box of `find_head`; None when unsure."""
+    found = find_head(image, mask, margin)
+    return None if found is None else found.box
+
+
+def find_head(image: Image.Image, mask: Mask, margin: float = 0.1) -> Head | None:
     """Gives a nearly square box round the head, ears and hair with a margin; None when unsure.
 
     `mask` is the character's mask (uint8 [height, width]) of `image`. The head is taken to be a round part that hangs
@@ -47,7 +63,7 @@ def head_box(image: Image.Image, mask: Mask, margin: float = 0.1) -> Box | None:
         return None
     box = _round_head(small, found, margin)
     real = Box(*(round(value / scale) for value in (box.left, box.top, box.right, box.bottom)))
-    return real.inside(image.size)
+    return Head(real.inside(image.size), _sureness(found), _upright(small, found))
 
 
 def _best_disc(mask: Mask, grey: Mask) -> _Disc | None:
@@ -61,7 +77,24 @@ def _best_disc(mask: Mask, grey: Mask) -> _Disc | None:
     )
     if scored[0].score < _LEAST_SCORE or len(scored) > 1 and scored[0].score - scored[1].score < _LEAST_LEAD:
         return None
-    return scored[0]
+    lead = scored[0].score - scored[1].score if len(scored) > 1 else 1.0
+    return replace(scored[0], lead=lead)
+
+
+def _sureness(disc: _Disc) -> float:
+    over, lead = (disc.score - _LEAST_SCORE) / 0.5, (disc.lead - _LEAST_LEAD) / 0.4
+    return round(0.5 * min(1.0, over) + 0.5 * min(1.0, lead), 3)
+
+
+def _upright(mask: Mask, disc: _Disc) -> float:
+    """Gives the cosine of the angle between upwards and the way from the body's middle to the head's; 1 where no body is seen."""
+    body = mask.copy()
+    cv2.circle(body, (disc.x, disc.y), round(1.3 * disc.radius), 0, -1)
+    rows, columns = np.nonzero(body)
+    if len(rows) < disc.radius**2:
+        return 1.0
+    across, up = disc.x - float(columns.mean()), float(rows.mean()) - disc.y
+    return round(max(0.0, up / max(1e-6, float(np.hypot(across, up)))), 3)
 
 
 def _discs(depth: Field, most: int = 8) -> list[_Disc]:
@@ -112,10 +145,20 @@ def _round_head(mask: Mask, disc: _Disc, margin: float) -> Box:
     top, bottom = max(0, round(disc.y - 2.2 * radius)), disc.y + 1.05 * radius
     above = np.flatnonzero(mask[top : disc.y, left : right + 1].any(axis=1))
     upper = top + int(above[0]) if above.size else disc.y - radius
+    if upper == top:
+        upper = _ear_tips(mask, disc, top)
     half = max(half, 0.4 * (bottom - upper))
     extra = margin * max(2 * half, bottom - upper)
     edges = (disc.x - half - extra, upper - extra, disc.x + half + extra, bottom + 0.5 * extra)
     return Box(*(round(edge) for edge in edges))
+
+
+def _ear_tips(mask: Mask, disc: _Disc, top: int) -> int:
+    """Gives the row where what stands over the middle of the head ends, above `top`; raised arms are beside it."""
+    left, right = max(0, round(disc.x - 0.75 * disc.radius)), round(disc.x + 0.75 * disc.radius)
+    rows = np.asarray(mask[max(0, round(disc.y - 3.6 * disc.radius)) : top, left : right + 1].any(axis=1))
+    empty = np.flatnonzero(~rows[::-1])
+    return top - (int(empty[0]) if empty.size else len(rows))
 
 
 def _free_reach(band: NDArray[np.bool_], x: int) -> float:

@@ -111,8 +111,8 @@ class PrepareSettings(StageSettings):
         le=0.9,
         advanced=True,
     )
-    head_crops: bool = setting(True, "add a crop of the head as a picture of its own")
-    head_share: float = setting(0.25, "head crops made, as a share of the kept pictures", unit="share", ge=0, le=1)
+    head_crops: bool = setting(True, "add crops of the best heads as pictures of their own")
+    head_share: float = setting(0.25, "headshots wanted, as a share of all training pictures; those that are there already count", unit="share", ge=0, le=1)
     max_side: int = setting(1536, "prepared pictures are not larger than this on the long side", unit="pixels", ge=64)
 
 
