@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from lorasmith.errors import CheckpointError
 from lorasmith.project.project import Project
-from lorasmith.settings.tables import TagSettings, TrainSettings
+from lorasmith.settings.tables import TrainSettings
 from lorasmith.settings.toml import FILE_NAME
+from lorasmith.stages.training_set import training_pictures
 
 if TYPE_CHECKING:
     from lorasmith.training.dataset import TrainingPicture
@@ -104,23 +105,14 @@ def picture_faults(project: Project, pictures: "list[TrainingPicture]") -> list[
     return faults
 
 
-def training_pictures(project: Project, settings: TrainSettings) -> "list[TrainingPicture]":
-    """Gives what is trained on: the kept pictures that have a caption in the caption set."""
-    from lorasmith.project.sidecars import folder_word
-    from lorasmith.training.dataset import TrainingPicture
-
-    captions = project.pictures.captions(project.settings(TagSettings).caption_set)
-    folder = f"{settings.repeats}_{folder_word(project.trigger)}"
-    return [
-        TrainingPicture(picture.name, project.file_of(picture), captions[picture.name].text, settings.repeats, folder)
-        for picture in project.pictures.trained()
-        if picture.name in captions
-    ]
-
-
 def plan_of(project: Project, settings: TrainSettings, pictures: "list[TrainingPicture]") -> "Plan":
     """Works out learning rates, steps and buckets."""
     from lorasmith.training.plan import plan
 
-    sizes = {picture.name: (picture.width, picture.height) for picture in project.pictures.all()}
-    return plan(settings, pictures, {picture.name: sizes[picture.name] for picture in pictures})
+    known = {picture.name: (picture.width, picture.height) for picture in project.pictures.all()}
+    strange = [each for each in pictures if each.name not in known]
+    if strange:
+        from lorasmith.training.pictures import size_of  # torch comes along: only where a subset has a folder
+
+        known |= {each.name: size_of(each.path) for each in strange}
+    return plan(settings, pictures, {each.name: known[each.name] for each in pictures})

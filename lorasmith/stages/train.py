@@ -11,7 +11,8 @@ from lorasmith.progress import Report, silent
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import folder_word
 from lorasmith.settings.tables import TrainSettings
-from lorasmith.stages.check import check, training_pictures
+from lorasmith.stages.check import check
+from lorasmith.stages.training_set import training_pictures
 
 if TYPE_CHECKING:
     from lorasmith.training.dataset import TrainingPicture

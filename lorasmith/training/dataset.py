@@ -16,6 +16,9 @@ class TrainingPicture:
     caption: str
     repeats: int
     folder: str
+    weight: float = 1.0  # of its loss
+    regularisation: bool = False  # not a picture of the character
+    mask: Path | None = None  # a picture whose white is what is learnt
 
 
 def demand_trainable(pictures: list[TrainingPicture]) -> None:
@@ -30,3 +33,9 @@ def demand_trainable(pictures: list[TrainingPicture]) -> None:
         if picture.repeats < 1:
             raise TrainingError(f"{picture.name} has {picture.repeats} repeats; it needs at least 1.")
         demand_safe_text(picture.caption, f"caption of {picture.name}")
+
+
+def mask_file(path: Path, masks: Path | None = None) -> Path | None:
+    """Finds a picture's mask: of the same name in the folder `masks`, or beside it as OneTrainer names it."""
+    places = [masks / f"{path.stem}.png"] if masks else []
+    return next((file for file in (*places, path.with_name(f"{path.stem}-masklabel.png")) if file.is_file()), None)

@@ -41,8 +41,6 @@ _ROWS: dict[str, _Row] = {
     "lion": _Row("lion_pytorch", "Lion", "lion-pytorch"),
     "adamw_schedule_free": _Row("schedulefree", "AdamWScheduleFree", "schedulefree"),
 }  # fmt: skip
-OWN_RATE = frozenset(["prodigy"])  # finds the rate by itself: the learning rate is a factor of it, 1 unless set
-NO_SCHEDULE = frozenset(["adamw_schedule_free"])  # its averaging stands in the place of a falling rate
 
 
 def make_optimizer(groups: Groups, settings: TrainSettings, device: torch.device) -> torch.optim.Optimizer:

@@ -7,6 +7,7 @@ from lorasmith.errors import TrainingError
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.buckets import Draws, Fit, Size, draws_per_bucket, fits_of, steps_per_epoch
 from lorasmith.training.dataset import TrainingPicture
+from lorasmith.training.schedule import OWN_RATE
 
 HEAVY_CUT = 0.2  # share of a picture's area from which a crop is worth a sentence
 ENLARGED = 1.25  # scale from which an enlargement is worth a sentence
@@ -33,10 +34,16 @@ def learning_rate(strength: float, repeats: float, epochs: int, images: int) -> 
 
 
 def learning_rates(settings: TrainSettings, pictures: Iterable[TrainingPicture]) -> tuple[float, float]:
-    """Gives the learning rates of U-Net and text encoder: as set, else by the rule and half of the U-Net's."""
-    weighted = sum(picture.repeats for picture in pictures)
+    """Gives the learning rates of U-Net and text encoder: as set, else by the rule and a share of the U-Net's.
+
+    I counts the pictures of the character alone. An optimizer that finds its own rate has 1 for both, unless set.
+    """
+    if settings.optimizer in OWN_RATE:
+        rate = settings.unet_lr or 1.0
+        return rate, rate if settings.text_encoder_lr is None else settings.text_encoder_lr
+    weighted = sum(picture.repeats for picture in pictures if not picture.regularisation)
     unet = settings.unet_lr or learning_rate(settings.strength, 1, settings.epochs, weighted)
-    return unet, unet / 2 if settings.text_encoder_lr is None else settings.text_encoder_lr
+    return unet, unet * settings.text_encoder_share if settings.text_encoder_lr is None else settings.text_encoder_lr
 
 
 def draws_of(pictures: Iterable[TrainingPicture], fits: Mapping[str, Fit]) -> dict[str, Draws]:
@@ -57,6 +64,8 @@ def plan(settings: TrainSettings, pictures: list[TrainingPicture], sizes: Mappin
     """
     if not pictures:
         raise TrainingError("There are no pictures to train on: run the stages before train, or add pictures.")
+    if all(picture.regularisation for picture in pictures):
+        raise TrainingError("All pictures are regularisation; the set needs pictures of the character.")
     if unknown := [picture.name for picture in pictures if picture.name not in sizes]:
         raise TrainingError(f"The size of {_names(unknown)} is not known: the picture cannot be read.")
     fits = fits_of(settings, {picture.name: sizes[picture.name] for picture in pictures})
@@ -108,7 +117,7 @@ def _rate_notes(settings: TrainSettings, unet_lr: float, text_encoder_lr: float)
     notes = []
     if text_encoder_lr == 0:
         notes.append("The text encoder is not trained (text_encoder_lr = 0).")
-    if unet_lr > 5e-3:
+    if unet_lr > 5e-3 and settings.optimizer not in OWN_RATE:
         notes.append(
             f"The U-Net learns at {unet_lr:.2g}, which is very high: use more repeats or epochs, or set unet_lr."
         )

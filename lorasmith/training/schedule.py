@@ -4,6 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lorasmith.settings.tables import TrainSettings
+
+OWN_RATE = frozenset(["prodigy"])  # optimizers that find the rate: the learning rate is a factor of it, 1 unless set
+NO_SCHEDULE = frozenset(["adamw_schedule_free"])  # optimizers whose averaging stands in the place of a falling rate
 _DECAY = 0.1  # share of the steps over which warmup_stable_decay falls
 
 
@@ -16,6 +20,12 @@ class Schedule:
     cycles: int = 1  # of cosine_with_restarts
     power: float = 1.0  # of polynomial
     least: float = 0.1  # where cosine_with_min_lr ends, as a share
+
+    @classmethod
+    def of(cls, settings: TrainSettings) -> "Schedule":
+        """Reads it off the settings; what averages its own steps keeps its rate after the warm-up."""
+        kind = "constant" if settings.optimizer in NO_SCHEDULE else settings.lr_scheduler
+        return cls(kind, settings.warmup, settings.lr_cycles, settings.lr_power, settings.lr_min)
 
     def factor(self, step: int, steps: int) -> float:
         """Gives the factor, 0 to 1, of the learning rate at `step` (from 0) of `steps`."""
