@@ -25,7 +25,7 @@ def settings(kind: str, **more: object) -> TrainSettings:
 def see_through(folder: Path, form: str = "png") -> TrainingPicture:
     """A picture of 64 x 128 whose upper half is transparent."""
     pixels = np.full((128, 64, 4), 200, np.uint8)
-    pixels[:64, :, 3] = 0
+    pixels[:64, :, 3], pixels[64:, :, 3] = 0, 255
     path = folder / f"a.{form}"
     Image.fromarray(pixels).save(path)
     return TrainingPicture("a", path, "mia", 1, "1_mia")
