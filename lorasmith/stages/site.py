@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=SiteSettings)
 _MOST_HIDDEN = 0.5  # share of a character's posts
-_LOOPBACK_RATE = 20.0  # requests per second
+LOOPBACK_RATE = 20.0  # requests per second
 
 
 def is_own_address(settings: SiteSettings) -> bool:
@@ -74,7 +74,7 @@ def open_site(settings: SiteSettings) -> "Booru":
     # The key is the site's: another address never sees it.
     user, api_key = account_for(settings.site) if is_own_address(settings) else ("", "")
     # A server on this machine is nobody else's: it need not be spared.
-    rate = _LOOPBACK_RATE if settings.site_url and is_loopback(settings.site_url) else settings.requests_per_second
+    rate = LOOPBACK_RATE if settings.site_url and is_loopback(settings.site_url) else settings.requests_per_second
     return open_booru(settings.site, url=settings.site_url, requests_per_second=rate, user=user, api_key=api_key)
 
 

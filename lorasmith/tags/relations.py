@@ -6,6 +6,8 @@ them, or implies them, stands as `refused`.
 """
 
 import json
+import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,9 +17,10 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from lorasmith.errors import UsageError
-from lorasmith.files import write_atomic
+from lorasmith.files import disk_full_is_a_sentence, move_into_place
 from lorasmith.folders import data_folder
 from lorasmith.safety import is_refused
+from lorasmith.tags.boards import vocabulary_of
 from lorasmith.tags.spelling import with_underscores
 
 Kind = Literal["alias", "implies"]
@@ -111,9 +114,12 @@ class Relations:
 
 
 def relations_file(site: str, url: str = "", folder: Path | None = None) -> Path:
-    """Gives where the tables of a site lie; a site at another address than its own has a file of its own."""
+    """Gives where the tables lie that hold for a site: those of the board whose words it uses.
+
+    A site at another address than its own has a file of its own.
+    """
     host = urlsplit(url).hostname if url else None
-    name = f"{site}@{_plain(host)}" if host else site
+    name = f"{site}@{_plain(host)}" if host else vocabulary_of(site)
     return (folder or data_folder() / "tags") / f"{name}.tsv"
 
 
@@ -171,10 +177,23 @@ def read_relations(path: Path) -> Relations:
 def write_relations(path: Path, site: str, rows: Iterable[Relation], now: datetime | None = None) -> int:
     """Writes a file of tables whole or not at all, and gives the number of its relations."""
     head = json.dumps({"site": site, "fetched": (now or datetime.now(UTC)).isoformat(timespec="seconds")})
-    lines = [head, *_lines(rows)]
-    lines.append(f"end\t{len(lines) - 1}\t")
-    write_atomic(path, "\n".join(lines) + "\n")
-    return len(lines) - 2
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    number = 0
+    with disk_full_is_a_sentence(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+                stream.write(f"{head}\n")
+                for line in _lines(rows):
+                    stream.write(f"{line}\n")
+                    number += 1
+                stream.write(f"end\t{number}\t\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            move_into_place(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return number
 
 
 def _lines(rows: Iterable[Relation]) -> Iterator[str]:

@@ -36,7 +36,8 @@ class DanbooruSite(Site):
             "/posts.json": self._posts,
             "/counts/posts.json": self._counts,
             "/tags.json": self._tag_rows,
-            "/tag_aliases.json": self._alias_rows,
+            "/tag_aliases.json": lambda params: _relation_rows(self._tables.aliases, params),
+            "/tag_implications.json": lambda params: _relation_rows(self._tables.implications, params),
             "/wiki_pages.json": self._wiki_rows,
         }
 
@@ -84,10 +85,6 @@ class DanbooruSite(Site):
         ids = {0: 0, 1: 1, 3: 3, 4: 4, 7: 5}  # e621's numbers to Danbooru's
         return data([{**row, "category": ids.get(row["category"], 0), "is_deprecated": False} for row in rows])
 
-    def _alias_rows(self, params: Params) -> Answer:
-        rows = _named(self._tables.aliases, "antecedent_name", params)
-        return data([row for row in rows if row["status"] == params.get("search[status]", "active")])
-
     def _wiki_rows(self, params: Params) -> Answer:
         title = params.get("search[title]", "")
         known = any(row["name"] == title for row in self._tables.tags)
@@ -126,6 +123,16 @@ class DanbooruSite(Site):
             "preview_file_url": smaller[0]["url"],
             "media_asset": {**asset, "md5": md5, "variants": [*smaller, original]},
         }
+
+
+def _relation_rows(rows: list[dict[str, Any]], params: Params) -> Answer:
+    """Answers a page of aliases or implications; `a<id>` asks for those above an id, which come the highest first."""
+    rows = [row for row in rows if row["status"] == params.get("search[status]", "active")]
+    page = params.get("page", "1")
+    if page[0] == "a":
+        above = [row for row in rows if row["id"] > int(page[1:])]
+        return data(above[: min(TAGS_PAGE, int(params.get("limit", "20")))][::-1])
+    return data(_named(rows, "antecedent_name", params))
 
 
 def error(answer: Answer) -> Answer:
