@@ -3,6 +3,7 @@
 The WebUI is named by LORASMITH_WEBUI_URL; its login, where it has one, by LORASMITH_WEBUI_LOGIN.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,18 +13,20 @@ from lorasmith.errors import UsageError
 
 _STEPS = (
     "what to do, one after the other, each in quotes: 'erase signature,watermark,text,bubble', trim, 'crop 10,20,500,600', "
-    "'background grey' (or white, pink, blur), 'recolour #30a040 #2050ff', 'split panels' (or figures)"
+    "'background grey' (or white, pink, blur), 'flatten grey', 'recolour eyes #2050ff', faceless, head-out, 'split panels' "
+    "(or figures); or again: the last erasing another time"
 )
 Folder = Annotated[Path, Parameter(help="the project folder")]
 
 
-def erase(
+def erase(  # noqa: PLR0913 - one parameter per flag
     folder: Folder,
     name: Annotated[str, Parameter(help="the picture's name")],
     *,
     mask: Annotated[Path, Parameter(help="a picture of the same size: white is erased")],
     webui: Annotated[bool, Parameter(help="let the WebUI named by LORASMITH_WEBUI_URL draw it anew", negative="")] = False,
     prompt: Annotated[str, Parameter(help="what the WebUI draws there; may be empty")] = "",
+    seed: Annotated[int, Parameter(help="the seed of what the WebUI draws")] = 0,
 ) -> Any:
     """Erase marks from a picture: from their surroundings, or by a WebUI's model; the original stays."""
     from lorasmith.project.project import Project
@@ -32,7 +35,7 @@ def erase(
 
     with Project.open(folder) as project, shown() as bar:
         renderer = _webui_renderer(bar) if webui else None
-        return erase_in(project, name, mask, bar, renderer, prompt=prompt)
+        return erase_in(project, name, mask, bar, renderer, prompt=prompt, seed=seed)
 
 
 def touch_up(  # noqa: PLR0913 - one parameter per flag
@@ -42,20 +45,53 @@ def touch_up(  # noqa: PLR0913 - one parameter per flag
     filter: Annotated[str, Parameter(help="the pictures meant, by their tags: 'signature | watermark, -comic'")] = "",
     recipe: Annotated[str, Parameter(help="steps and filter of this name in recipes.toml of the project")] = "",
     preview: Annotated[bool, Parameter(help="only draw before and after, and change nothing", negative="")] = False,
-    sure: Annotated[float, Parameter(help="marks that are found less surely are left, 0 to 1")] = 0.6,
+    sure: Annotated[float | None, Parameter(help="marks that are found less surely are left, 0 to 1; left out: 0.6")] = None,
+    without: Annotated[str, Parameter(help="numbers of marks that stay, such as 2,3; --preview numbers them")] = "",
+    box: Annotated[list[str] | None, Parameter(help="LEFT,TOP,RIGHT,BOTTOM in pixels: erase this too")] = None,
+    mask: Annotated[Path | None, Parameter(help="a PNG of the same size: erase what is white too")] = None,
+    seed: Annotated[int | None, Parameter(help="the seed of what the WebUI draws")] = None,
     webui: Annotated[bool, Parameter(help="let the WebUI named by LORASMITH_WEBUI_URL draw anew what is erased", negative="")] = False,
+    retag: Annotated[bool, Parameter(help="say what the tagger sees no longer, or newly, on the results", negative="")] = False,
 ) -> Any:
     """Do the same to many pictures: erase what is found, trim borders, change the ground, recolour, split. Originals stay."""
     from lorasmith.project.project import Project
-    from lorasmith.stages.touch_up import Wish, read_recipe
+    from lorasmith.stages.recipes import read_recipe
     from lorasmith.stages.touch_up import touch_up as do
+    from lorasmith.stages.wishes import Wish
     from lorasmith.terminal import shown
 
     with Project.open(folder) as project, shown() as bar:
         if recipe:
-            steps, filter = read_recipe(project, recipe)
-        wish = Wish(steps, tuple(names or ()), filter, preview, sure)
+            steps, filter = _of_recipe(read_recipe(project, recipe), steps, filter)
+        wish = Wish(
+            steps, tuple(names or ()), filter, preview, sure, seed, _numbers("--without", without), _boxes(box or ()), mask, retag
+        )
         return do(project, wish, bar, _webui_renderer(bar) if webui else None)
+
+
+def _of_recipe(recipe: tuple[tuple[str, ...], str], steps: tuple[str, ...], filter: str) -> tuple[tuple[str, ...], str]:
+    """Gives a recipe's steps and filter; a filter that was typed stands in its place, steps cannot be typed as well."""
+    if steps:
+        raise UsageError(f"The recipe says what to do; leave out {steps[0]!r}, or the recipe.")
+    return recipe[0], filter or recipe[1]
+
+
+def _numbers(flag: str, typed: str) -> tuple[int, ...]:
+    words = typed.replace(",", " ").split()
+    if not all(word.isdecimal() and int(word) for word in words):
+        raise UsageError(f"{flag} takes numbers such as 2,3, not '{typed}'.")
+    return tuple(map(int, words))
+
+
+def _boxes(typed: Sequence[str]) -> tuple[tuple[int, int, int, int], ...]:
+    boxes = []
+    for each in typed:
+        words = each.replace(",", " ").split()
+        sides = tuple(int(word) for word in words if word.isdecimal())
+        if len(words) != 4 or len(sides) != 4 or sides[2] <= sides[0] or sides[3] <= sides[1]:
+            raise UsageError(f"--box takes left, top, right and bottom in pixels, such as 10,20,200,60, not '{each}'.")
+        boxes.append((sides[0], sides[1], sides[2], sides[3]))
+    return tuple(boxes)
 
 
 def publish(

@@ -28,6 +28,8 @@ _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning, Memo
 _SRGB = ImageCms.createProfile("sRGB")
 _ORIENTATION = 0x0112  # the EXIF tag; from 5 on width and height change places
 _FINE_STEP = 8  # quality 70 and better, by the mean of the ten finest luma steps
+Rgb = tuple[int, int, int]
+WHITE: Rgb = (255, 255, 255)
 _Draft = Callable[[int, int], tuple[int, int]]  # from a JPEG's size to the least that it is decoded at
 
 
@@ -60,12 +62,18 @@ def read_head(path: Path) -> bytes:
     return head
 
 
-def open_picture(path: Path, max_pixels: int = 100_000_000) -> Image.Image:
-    """Gives the picture as RGB: upright (EXIF), on white where transparent, first frame, colours in sRGB.
+def open_picture(path: Path, max_pixels: int = 100_000_000, ground: Rgb = WHITE) -> Image.Image:
+    """Gives the picture as RGB: upright (EXIF), on `ground` where transparent, first frame, colours in sRGB.
 
     Raises `PictureError` for a file that is broken, cut short, larger than `max_pixels`, or not a picture.
     """
-    return _decode(Path(path), max_pixels).picture
+    return _decode(Path(path), max_pixels, ground=ground).picture
+
+
+def transparent_share(path: Path) -> float:
+    """Gives how much of a picture is transparent, 0..1; raises `PictureError` as `open_picture` does."""
+    white, black = (np.asarray(open_picture(path, ground=ground), np.float32) for ground in (WHITE, (0, 0, 0)))
+    return float((white - black).mean() / 255)
 
 
 def reduction(width: int, height: int) -> int:
@@ -96,7 +104,9 @@ def save_png(image: Image.Image, path: Path) -> None:
     write_atomic(Path(path), buffer.getvalue())
 
 
-def _decode(path: Path, max_pixels: int, draft: _Draft | None = None, thinned: bool = False) -> Decoded:
+def _decode(
+    path: Path, max_pixels: int, draft: _Draft | None = None, thinned: bool = False, ground: Rgb = WHITE
+) -> Decoded:
     head = read_head(path)
     kind = true_extension(head)
     if kind is None:
@@ -105,7 +115,7 @@ def _decode(path: Path, max_pixels: int, draft: _Draft | None = None, thinned: b
         with Image.open(path, formats=[_DECODERS[kind]]) as image:
             _demand_pixels(path, image.size, max_pixels)
             if draft is None or kind != "jpg":
-                return _as_decoded(image, image.size, is_lossless(head))
+                return _as_decoded(image, image.size, is_lossless(head), ground=ground)
             wanted = draft(*image.size)
             parted = without_refinements(path.read_bytes()) if thinned and _does_without_refinements(image, wanted) else None
             if parted is None:
@@ -139,14 +149,22 @@ def _drafted(image: Image.Image, wanted: tuple[int, int]) -> Decoded:
     return _as_decoded(image, size, False, _luma_steps(image))
 
 
-def _as_decoded(image: Image.Image, size: tuple[int, int], lossless: bool, steps: tuple[int, ...] = ()) -> Decoded:
+def _as_decoded(
+    image: Image.Image, size: tuple[int, int], lossless: bool, steps: tuple[int, ...] = (), ground: Rgb = WHITE
+) -> Decoded:
     image.load()
     turned = _orientation(image)
     width, height = size if turned < 5 else size[::-1]
     reduced = round(max(size) / max(image.size))
-    plain = bool(steps) and turned == 1 and image.mode == "RGB" and not image.info.get("icc_profile")
-    picture = image if plain else _as_srgb(_upright(image))  # plain ones are not copied: that is a tenth of the time
+    picture = image if turned == 1 and _is_plain(image) else _as_srgb(_upright(image), ground)
     return Decoded(picture, width, height, reduced, lossless, steps)
+
+
+def _is_plain(image: Image.Image) -> bool:
+    """Tells whether the pixels are RGB as they are; such a picture is not copied, which takes a tenth of the decoding."""
+    if image.mode != "RGB" or image.info.get("icc_profile") or image.has_transparency_data:
+        return False
+    return getattr(image, "n_frames", 1) == 1
 
 
 def _reduced(width: int, height: int) -> tuple[int, int]:
@@ -177,8 +195,8 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _as_srgb(image: Image.Image) -> Image.Image:
-    """Gives RGB on white; an embedded profile other than sRGB is applied before transparency is removed."""
+def _as_srgb(image: Image.Image, ground: Rgb = WHITE) -> Image.Image:
+    """Gives RGB on the ground's colour; an embedded profile other than sRGB is applied before transparency is removed."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
@@ -191,9 +209,9 @@ def _as_srgb(image: Image.Image) -> Image.Image:
     picture = _through_profile(image, profile) if profile else image.convert("RGB")
     if alpha is None:
         return picture
-    white = Image.new("RGB", picture.size, "white")
-    white.paste(picture, mask=alpha)
-    return white
+    plain = Image.new("RGB", picture.size, ground)
+    plain.paste(picture, mask=alpha)
+    return plain
 
 
 def _through_profile(image: Image.Image, profile: bytes) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Gives a part of a picture another colour and keeps its shading, lines and highlights; lays transparency on a colour."""
+"""Gives a part of a picture another colour and keeps its shading, lines and highlights."""
 
 import cv2
 import numpy as np
@@ -58,14 +58,6 @@ def recolour(image: Image.Image, region_mask: Mask, target_rgb: Rgb) -> Image.Im
     result = plain.copy()
     result[part] = np.where(share[..., None] > 0, np.clip(mixed + 0.5, 0, 255), plain[part]).astype(np.uint8)
     return Image.fromarray(result)
-
-
-def flatten(image: Image.Image, colour: Rgb = (255, 255, 255)) -> Image.Image:
-    """Gives the picture as RGB with what is transparent laid on `colour` (sRGB, 0..255 each)."""
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    ground = Image.new("RGBA", image.size, (*colour, 255))
-    return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
 
 
 def main_colour(image: Image.Image, region_mask: Mask) -> Rgb:

@@ -63,6 +63,21 @@ def labelled_grid(
     return grid
 
 
+def numbered(picture: Image.Image, boxes: Sequence[tuple[int, tuple[int, ...], bool]], side: int) -> Image.Image:
+    """Gives a small copy of a picture with boxes (left, top, right, bottom) and their numbers; red where the flag says so."""
+    scale = min(1.0, side / max(picture.size))
+    small = picture.convert("RGB")
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    pen, font = ImageDraw.Draw(small), ImageFont.load_default(14)
+    for number, box, flagged in boxes:
+        left, top, right, bottom = (round(edge * scale) for edge in box)
+        colour = (220, 20, 30) if flagged else (30, 110, 220)
+        pen.rectangle((left, top, max(left, right - 1), max(top, bottom - 1)), outline=colour, width=2)
+        at = (min(max(0, left - 2), small.width - 12), top - 17 if top >= 17 else min(bottom + 1, small.height - 16))
+        pen.text(at, str(number), colour, font, stroke_width=2, stroke_fill="white")
+    return small
+
+
 def _pictures(value: Cell) -> list[Picture]:
     return [value] if isinstance(value, Image.Image | Path) else list(value)
 

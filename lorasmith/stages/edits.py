@@ -1,9 +1,10 @@
 """How an edit is put down: its file, its row, and the tags that are still on it; the same for every stage that makes one."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lorasmith.project.pictures import TAGGER, Picture, Tag, facts_of
+from lorasmith.project.pictures import PERSON, TAGGER, Picture, Tag, facts_of
 from lorasmith.project.project import Project
 
 if TYPE_CHECKING:
@@ -12,10 +13,14 @@ if TYPE_CHECKING:
 Left = Callable[[Mapping[str, Tag]], Iterable[str]]  # a source's tags by name -> the names of those that still hold
 
 
-def add_edit(
-    project: Project, source: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image", left: Left = list
-) -> Picture:
-    """Adds a picture made from another one. A tagger's tags are not taken over: it will look at the edit itself."""
+def add_edit(  # noqa: PLR0913 - all that an edit is
+    project: Project, source: Picture, operation: Mapping[str, Any], image: "PIL.Image.Image", left: Left = list,
+    brought: Sequence[str] = (),
+) -> Picture:  # fmt: skip
+    """Adds a picture made from another one, and the tags that making it brought.
+
+    A tagger's tags are not taken over: it will look at the edit itself.
+    """
     from lorasmith.imaging.read import save_png
 
     name = project.pictures.next_edit_name(source.name)
@@ -27,9 +32,17 @@ def add_edit(
     for tag in project.pictures.tags(source.name):
         if not tag.source.startswith(TAGGER):
             by_source.setdefault(tag.source, {})[tag.tag] = tag
+    said = next((said_by for said_by in by_source if said_by != PERSON), "sidecar")  # who says what was brought
+    by_source.setdefault(said, {})
     with project.transaction():
         project.pictures.add(edit)
         for said_by, tags in by_source.items():
-            kept = [tags.get(each, Tag(each, "general", said_by)) for each in left(tags)]
+            names = dict.fromkeys((*left(tags), *(brought if said_by == said else ())))
+            kept = [tags.get(each, Tag(each, "general", said_by)) for each in names]
             project.pictures.set_tags(name, said_by, kept)
     return edit
+
+
+def mask_file(project: Project, name: str) -> Path:
+    """Gives where the mask lies that a person painted for an edit."""
+    return project.edits / f"{name}.mask.png"

@@ -9,7 +9,7 @@ from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import ERASE, REFUSED, VERSIONS, Picture
 from lorasmith.project.project import Project
 from lorasmith.safety import demand_safe_text
-from lorasmith.stages.edits import add_edit
+from lorasmith.stages.edits import add_edit, mask_file
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -73,15 +73,18 @@ def erase(
     The erased version is a new edit that stands for its parent. A mask over a crop is laid over the picture it was
     cropped from, at full size: prepare then makes the crops anew. Undo brings the old state back.
     """
+    from lorasmith.imaging.erase import changed_pixels
+    from lorasmith.imaging.read import save_png
+
     how = How(**words)
     demand_safe_text(how.prompt, "prompt")
     demand_safe_text(how.negative, "negative prompt")
     base, image, hole = _base(project, name, mask)
     report(Progress("erase", 0, None, base.name))
     result = without(image, hole, how, renderer, report)
-    with project.change("erase", f"erase in {base.name}"):
+    with project.change("erase", f"erase in {base.name}"), project.transaction():
         made = add_edit(project, base, _operation(hole, how, renderer), result)
-    from lorasmith.imaging.erase import changed_pixels
+        save_png(hole, mask_file(project, made.name))  # for another time
 
     report(Progress("erase", 1, 1, "done"))
     return Erased(made.name, made.file, base.name, changed_pixels(image, result))

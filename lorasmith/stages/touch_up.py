@@ -1,42 +1,40 @@
 """touch-up: the same operations on many pictures: erase what is found, trim borders, change the ground, recolour, split."""
 
-import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import PictureError, UsageError
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import TOUCH_UP, Picture
 from lorasmith.project.project import Project
-from lorasmith.safety import fold
-from lorasmith.settings.stage import unknown_name
-from lorasmith.stages.edits import add_edit
-from lorasmith.stages.operations import OPERATIONS, REPEATED, WRITING, Step, Work
+from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.again import PART, Plan
+from lorasmith.stages.before_after import MOST_SHOWN, Pair, draw
+from lorasmith.stages.edits import add_edit, mask_file
+from lorasmith.stages.operations import read_steps
+from lorasmith.stages.retag import Difference, Look
+from lorasmith.stages.wishes import Wish, asked_again, chosen_pictures, demand_sense, in_words, plans_again, plans_of
+from lorasmith.stages.work import Sides, Step, Work
 
 if TYPE_CHECKING:
-    import PIL.Image
-
-    from lorasmith.imaging.marks import Mark
     from lorasmith.rendering.prompt import Renderer
 
-RECIPES = "recipes.toml"
-_SHOWN = 60  # pairs on the sheet of a preview
+_MOST_ROWS = 200  # of marks and of the tagger's differences in the result
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be done, to which pictures: names, or those whose tags fit the filter; without both, all that are kept."""
+class FoundMark:
+    """One mark that was found, by its number on its picture."""
 
-    steps: tuple[str, ...]
-    names: tuple[str, ...] = ()
-    filter: str = ""
-    preview: bool = False
-    sure: float = 0.6  # marks found less surely are left
+    picture: str
+    number: int
+    kind: str
+    words: str
+    sure: float
+    box: Sides
+    erased: bool
 
 
 @dataclass(frozen=True)
@@ -48,54 +46,28 @@ class TouchedUp:
     made: tuple[str, ...]  # names of the new versions and parts
     done: dict[str, int]  # step -> pictures it changed
     dropped_tags: dict[str, int]  # tag -> pictures whose captions no longer have it
+    not_done: dict[str, int]  # step and why it could not be done -> pictures
+    marks: tuple[FoundMark, ...]
+    tagger_says: tuple[Difference, ...]  # with `retag`: what it sees now and did not see before, and the other way round
     failed: tuple[str, ...]  # sentences
     sheet: str  # before and after, side by side
 
 
 @dataclass
 class _Result:
-    """One picture after all steps."""
+    """One picture after all steps; of a split the parts, each after the steps that follow."""
 
-    source: Picture
+    plan: Plan
     work: Work
     steps: list[dict[str, Any]] = field(default_factory=list)
     dropped: dict[str, str] = field(default_factory=dict)
+    parts: "list[_Result]" = field(default_factory=list)
+    rest: tuple[str, ...] = ()  # of a part: the words of the steps after the split
 
-
-@dataclass(frozen=True)
-class _With:
-    """What the steps are given besides the picture."""
-
-    renderer: "Renderer | None"
-    repeated: "Mapping[str, list[Mark]]"  # picture -> marks on it that the set has many times
-
-
-def _repeated(
-    project: Project, pictures: Sequence[Picture], steps: Sequence[tuple[Step, str, str]], report: Report
-) -> "dict[str, list[Mark]]":
-    """Finds the marks that several pictures have at one place, where a step asks for them."""
-    from lorasmith.imaging.marks import find_marks
-    from lorasmith.imaging.read import open_picture
-    from lorasmith.imaging.repeats import look_of, repeated
-
-    asking = [place for place, (_, arguments, words) in enumerate(steps) if words.startswith("erase") and REPEATED in arguments]
-    if not asking:
-        return {}
-    if asking[0] > 0:
-        raise UsageError("`erase repeated` must be the first step: it looks at the pictures as they are before all others.")
-    looks = {}
-    for done, original in enumerate(pictures):
-        report(Progress("touch-up", done, len(pictures), f"looking at {original.name}"))
-        source = project.pictures.newest_version(original.name)
-        with suppress(PictureError):
-            image = open_picture(project.file_of(source))
-            marks = find_marks(image, frozenset(project.pictures.said(source.name)))
-            looks[source.name] = [look_of(image, mark) for mark in marks if mark.kind in WRITING]
-    found: dict[str, list[Mark]] = {}
-    for repeat in repeated(looks):
-        for name, mark in repeat.marks:
-            found.setdefault(name, []).append(mark)
-    return found
+    @property
+    def changes(self) -> bool:
+        """Whether the picture itself is another one now."""
+        return any(step.get("changes", True) for step in self.steps)
 
 
 def touch_up(
@@ -103,169 +75,160 @@ def touch_up(
 ) -> TouchedUp:
     """Does the steps one after the other on each picture, from its newest version; what changes is a new version.
 
-    All of it is one entry of the history. With `preview` nothing is recorded: the sheet shows what would be.
+    `again` makes the last erasing of each another time, from the picture that it was made from, and does the steps after it
+    as well. All of it is one entry of the history. With `preview` nothing is recorded: the sheet shows what would be.
     """
-    steps = read_steps(wish.steps)
+    if not wish.again:
+        read_steps(wish.steps)
+    demand_sense(wish, renderer is not None)
     pictures = chosen_pictures(project, wish)
     failed: list[str] = []
-    results: list[_Result] = []
-    again = _repeated(project, pictures, steps, report)
-    pairs: list[tuple[Picture, PIL.Image.Image]] = []
-    made: list[str] = []
+    plans = plans_again(project, pictures, wish, failed) if wish.again else plans_of(project, pictures, wish, report)
+    look = Look(project, project.settings(TagSettings), report) if wish.retag else None
+    results, pairs, made, told = [], list[Pair](), list[str](), list[Difference]()
+    work = _each(project, plans, wish, renderer, report, failed)
     if wish.preview:
-        for result in _each(project, pictures, steps, wish, _With(renderer, again), report, failed):
+        for result in work:
             results.append(result)
-            pairs.append((result.source, result.work.image))
+            _remember(project, result, pairs, look, told)
     else:
-        with project.change("touch-up", f"touch-up: {', '.join(wish.steps)}"):
-            for result in _each(project, pictures, steps, wish, _With(renderer, again), report, failed):
-                made += _put_down(project, result, wish.steps)
+        with project.change("touch-up", f"touch-up: {in_words(wish)}"):
+            for result in work:
+                made += _put_down(project, result, wish) if result.steps else []
                 results.append(result)
-                pairs.append((result.source, result.work.image))
-                result.work.image = None  # type: ignore[assignment]  # thousands of pictures would not fit
-    report(Progress("touch-up", len(pictures), len(pictures), "done"))
-    done = Counter(str(step["step"]) for result in results for step in result.steps)
-    dropped = Counter(tag for result in results for tag in result.dropped)
+                _remember(project, result, pairs, look, told)
+    report(Progress("touch-up", len(plans), len(plans), "done"))
+    return _summed(len(pictures), results, made, told, failed, draw(project, pairs))
+
+
+def _summed(  # noqa: PLR0913 - the result's fields
+    looked_at: int, results: Sequence[_Result], made: Sequence[str], told: Sequence[Difference], failed: Sequence[str], sheet: str
+) -> TouchedUp:
+    every = [each for result in results for each in (result, *result.parts)]
+    done = Counter(str(step["step"]) for one in every for step in one.steps)
+    dropped = Counter(tag for one in every for tag in one.dropped)
+    missed = Counter(f"{step}: {why}" for one in every for step, why in one.work.missed.items())
+    marks = [
+        FoundMark(one.plan.source.name, row["number"], row["kind"], row["words"], row["sure"], tuple(row["box"]), row["erased"])
+        for one in every
+        for row in one.work.marks
+    ]
+    changed = sum(bool(result.steps) for result in results)
     return TouchedUp(
-        len(pictures), len(results), tuple(made), dict(done), dict(sorted(dropped.items())), tuple(failed),
-        _draw(project, pairs[:_SHOWN]),
+        looked_at, changed, tuple(made), dict(done), dict(sorted(dropped.items())), dict(missed), tuple(marks[:_MOST_ROWS]),
+        tuple(told[:_MOST_ROWS]), tuple(failed), sheet,
     )  # fmt: skip
 
 
-def read_steps(words: Sequence[str]) -> list[tuple[Step, str, str]]:
-    """Reads the steps (`erase signature,watermark`, `background grey`, …); gives each with its arguments and its words."""
-    if not words:
-        raise UsageError(f"Say what to do: {'; '.join(each.usage for each in OPERATIONS.values())}.")
-    steps = []
-    for each in words:
-        name, _, rest = each.strip().partition(" ")
-        if name not in OPERATIONS:
-            raise UsageError(unknown_name(name, list(OPERATIONS), f"There is no operation '{name}'"))
-        OPERATIONS[name].check(rest.strip())
-        steps.append((OPERATIONS[name], rest.strip(), each.strip()))
-    return steps
-
-
-def chosen_pictures(project: Project, wish: Wish) -> list[Picture]:
-    """Gives the kept originals that are meant, by name or by the filter over what is said of them."""
-    kept = {picture.name: picture for picture in project.pictures.kept()}
-    if wish.names:
-        unknown = [name for name in wish.names if name.split(".")[0] not in kept]
-        if unknown:
-            raise UsageError(f"{unknown[0]} is not among the kept pictures; `prune --list` shows the names.")
-        return [kept[name] for name in dict.fromkeys(name.split(".")[0] for name in wish.names)]
-    groups = [group.replace(",", " ").split() for group in wish.filter.split("|")]
-    groups = [group for group in groups if group]
-    if not groups:
-        return list(kept.values())
-    return [one for one in kept.values() if _fits({fold(tag) for tag in project.pictures.said(one.name)}, groups)]
-
-
-def _fits(tags: set[str], groups: Sequence[Sequence[str]]) -> bool:
-    def holds(term: str) -> bool:
-        wanted = fold(term.removeprefix("-"))
-        return any(fnmatchcase(tag, wanted) for tag in tags) != term.startswith("-")
-
-    return any(all(map(holds, group)) for group in groups)
-
-
-def read_recipe(project: Project, name: str) -> tuple[tuple[str, ...], str]:
-    """Gives the steps and the filter of a recipe in recipes.toml of the project; raises `UsageError` naming those there are."""
-    file = project.folder / RECIPES
-    try:
-        tables = tomllib.loads(file.read_text(encoding="utf-8-sig")) if file.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not valid TOML ({error}); correct it.") from error
-    if name not in tables or not isinstance(tables[name], dict):
-        raise UsageError(unknown_name(name, list(tables) or ["(none)"], f"{file} has no recipe '{name}'"))
-    steps, chosen = tables[name].get("do"), tables[name].get("filter", "")
-    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps) or not isinstance(chosen, str):
-        raise UsageError(f'The recipe {name} in {file} needs do = ["step", …], and may have filter = "tags".')
-    read_steps(steps)
-    return tuple(steps), chosen
-
-
 def _each(  # noqa: PLR0913 - one walk over all that a wish has
-    project: Project, pictures: Sequence[Picture], steps: Sequence[tuple[Step, str, str]], wish: Wish,
-    given: "_With", report: Report, failed: list[str],
+    project: Project, plans: Sequence[Plan], wish: Wish, renderer: "Renderer | None", report: Report, failed: list[str]
 ) -> Iterator[_Result]:
-    """Yields what the steps make of each picture that they change."""
-    for place, original in enumerate(pictures):
-        report(Progress("touch-up", place, len(pictures), original.name))
-        source = project.pictures.newest_version(original.name)
-        if _has_had(source, wish.steps):
-            continue
+    """Yields what the steps make of each picture."""
+    for place, plan in enumerate(plans):
+        report(Progress("touch-up", place, len(plans), plan.source.name))
         try:
-            result = _touched(project, source, steps, wish, given)
+            result = _touched(project, plan, renderer)
         except PictureError as error:
             failed.append(str(error))
             continue
-        if result.steps:
-            yield result
+        beyond = [number for number in wish.without if number > len(result.work.marks)]
+        if beyond:
+            there = len(result.work.marks)
+            raise UsageError(f"{plan.source.name} has {there} marks, and no number {beyond[0]}; --preview numbers them.")
+        yield result
 
 
-def _has_had(source: Picture, words: Sequence[str]) -> bool:
-    """Says whether the newest version came of these very steps: a killed touch-up goes on with the next picture."""
-    asked = (source.operation or {}).get("asked")
-    return source.kind == TOUCH_UP and asked == list(words)
-
-
-def _touched(
-    project: Project, source: Picture, steps: Sequence[tuple[Step, str, str]], wish: Wish, given: "_With"
-) -> _Result:
+def _touched(project: Project, plan: Plan, renderer: "Renderer | None") -> _Result:
+    """Does the steps on one picture; after a split those that follow on each part."""
+    from lorasmith.boorus.sites import SITES
     from lorasmith.imaging.read import open_picture
 
-    tags = tuple(project.pictures.said(source.name))
-    work = Work(open_picture(project.file_of(source)), tags, wish.sure, given.renderer)
-    work.repeated = given.repeated.get(source.name, ())
-    result = _Result(source, work)
-    for step, arguments, words in steps:
-        done = step.do(result.work, arguments)
-        if done is None:
-            continue
-        result.steps.append({"step": words, **done.facts})
-        result.dropped |= done.dropped
+    file = project.file_of(plan.source)
+    site = SITES.get(str(plan.source.post.get("site")))
+    work = Work(
+        open_picture(file), tuple(project.pictures.said(plan.source.name)), plan.sure, renderer,
+        danbooru=site is not None and site.family in ("danbooru", "gelbooru"), file=file, choice=plan.choice,
+        painted=plan.painted, repeated=plan.repeated,
+    )  # fmt: skip
+    result = _Result(plan, work)
+    steps = read_steps(plan.words)
+    for place, each in enumerate(steps):
+        _do(result, each)
+        if work.parts:
+            rest = steps[place + 1 :]
+            result.parts = [_part(result, box, rest) for box in work.parts]
+            break
     return result
 
 
-def _put_down(project: Project, result: _Result, asked: Sequence[str]) -> list[str]:
-    """Records the new version, and the parts of a split; one transaction a picture."""
-    operation = {
-        "kind": TOUCH_UP, "maker": "touch-up", "replaces_parent": True, "steps": result.steps, "dropped": result.dropped,
-        "asked": list(asked),
-    }  # fmt: skip
-    gone, brought = set(result.dropped), result.work.brought
+def _part(whole: _Result, box: Sides, steps: "Sequence[tuple[Step, str, str]]") -> _Result:
+    work = replace(
+        whole.work, image=whole.work.image.crop(box), file=None, parts=[], marks=[], missed={}, brought=(), repeated=(), drawn=True
+    )
+    part = _Result(whole.plan, work, rest=tuple(words for _, _, words in steps))
+    for each in steps:
+        _do(part, each)
+    return part
 
-    def left(tags: Mapping[str, Any]) -> list[str]:
-        kept = [tag for tag in tags if tag not in gone]
-        return [*kept, *(tag for tag in brought if tag not in kept)]
 
+def _do(result: _Result, each: "tuple[Step, str, str]") -> None:
+    step, arguments, words = each
+    done = step.do(result.work, arguments)
+    if done is None:
+        return
+    if isinstance(done, str):
+        result.work.missed[words] = done
+        return
+    result.work.file = None
+    result.steps.append({"step": words, **done.facts})
+    result.dropped |= done.dropped
+
+
+def _put_down(project: Project, result: _Result, wish: Wish) -> list[str]:
+    """Records the new version, and the parts of a split with what was done to each; one transaction a picture."""
     with project.transaction():
-        version = result.source
-        names = []
-        if any(step.get("changes", True) for step in result.steps):
-            version = add_edit(project, result.source, operation, result.work.image, left)
+        version, names = result.plan.source, []
+        if result.changes:
+            version = _add(project, version, result, result.plan.words, wish)
             names.append(version.name)
-        for box in result.work.parts:
-            part = {"kind": "panel", "maker": "touch-up", "replaces_parent": True, "box": list(box)}
-            names.append(add_edit(project, version, part, result.work.image.crop(box)).name)
+        for box, part in zip(result.work.parts, result.parts, strict=True):
+            record = {"kind": PART, "maker": "touch-up", "replaces_parent": True, "box": list(box), "asked": list(wish.steps)}
+            piece = add_edit(project, version, record, result.work.image.crop(box))
+            names.append(piece.name)
+            if part.changes:
+                names.append(_add(project, piece, part, part.rest, wish).name)
     return names
 
 
-def _draw(project: Project, pairs: "Sequence[tuple[Picture, PIL.Image.Image]]") -> str:
-    """Draws before and after, a row a picture."""
-    from lorasmith.imaging.read import save_png, thumbnail
-    from lorasmith.imaging.sheets import labelled_grid
+def _add(project: Project, source: Picture, result: _Result, words: Sequence[str], wish: Wish) -> Picture:
+    from lorasmith.imaging.read import save_png
 
-    if not pairs:
-        return ""
-    cells: dict[tuple[str, str], PIL.Image.Image] = {}
-    for source, image in pairs:
-        small = image.copy()
-        small.thumbnail((256, 256))
-        cells[source.name, "before"] = thumbnail(project.file_of(source), 256)
-        cells[source.name, "after"] = small
-    project.sheets.mkdir(exist_ok=True)
-    path: Path = project.sheets / "touch-up.png"
-    save_png(labelled_grid(["before", "after"], [source.name for source, _ in pairs], cells, cell=256), path)
-    return str(path)
+    plan, gone = result.plan, set(result.dropped)
+    record: dict[str, Any] = {
+        "kind": TOUCH_UP, "maker": "touch-up", "replaces_parent": True, "steps": result.steps, "dropped": result.dropped,
+        "asked": list(wish.steps), "words": list(words),
+    }  # fmt: skip
+    if any(word.startswith("erase") for word in words):
+        record |= {"sure": plan.sure, "choice": plan.choice.told()}
+    if wish.again:
+        record["again"] = asked_again(wish)
+    made = add_edit(
+        project, source, record, result.work.image, lambda tags: [tag for tag in tags if tag not in gone], result.work.brought
+    )
+    if plan.painted is not None and source is plan.source:
+        save_png(plan.painted, mask_file(project, made.name))
+    return made
+
+
+def _remember(
+    project: Project, result: _Result, pairs: "list[Pair]", look: "Look | None", told: "list[Difference]"
+) -> None:
+    """Keeps what the sheet and the result show of a picture, and lets go of its pixels: thousands would not fit."""
+    images = [part.work.image for part in result.parts] or [result.work.image]
+    if result.steps or result.work.marks:
+        if len(pairs) < MOST_SHOWN:
+            pairs.append(Pair.of(project, result.plan, images, result.work.marks, bool(result.steps)))
+        if look is not None and result.changes and not result.parts:
+            told += look.differences(result.plan.source, images[0])
+    for each in (result, *result.parts):
+        each.work.image = None  # type: ignore[assignment]

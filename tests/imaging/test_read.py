@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from lorasmith.errors import PictureError
-from lorasmith.imaging.read import open_picture, read_head, save_png, thumbnail
+from lorasmith.imaging.read import open_picture, read_head, save_png, thumbnail, transparent_share
 from lorasmith.imaging.signatures import is_lossless, true_extension
 from tests.imaging.drawing import creature
 
@@ -57,6 +57,23 @@ def test_transparency_is_laid_on_white(tmp_path, kind):
     image.putalpha(Image.new("L", image.size, 0))
     image.save(tmp_path / f"clear.{kind}")
     assert open_picture(tmp_path / f"clear.{kind}").getextrema() == ((255, 255),) * 3
+
+
+def test_transparency_is_laid_on_the_colour_that_is_asked_for(tmp_path):
+    palette = Image.new("P", (4, 4), 0)
+    palette.putpalette([255, 0, 0, 0, 255, 0])
+    pictures = {
+        "clear": (Image.new("RGBA", (4, 4), (255, 0, 0, 0)), (90, 80, 70), 1.0),
+        "half": (Image.new("LA", (4, 4), (0, 128)), (45, 40, 35), 0.5),
+        "palette": (palette, (90, 80, 70), 1.0),
+        "whole": (Image.new("RGB", (4, 4), (5, 5, 5)), (5, 5, 5), 0.0),
+    }
+    for name, (picture, wanted, share) in pictures.items():
+        path = tmp_path / f"{name}.png"
+        picture.save(path, **({"transparency": 0} if name == "palette" else {}))
+        seen = open_picture(path, ground=(90, 80, 70)).getpixel((1, 1))
+        assert max(abs(a - b) for a, b in zip(seen, wanted, strict=True)) <= 1, name
+        assert abs(transparent_share(path) - share) < 0.01
 
 
 def test_a_palette_with_a_transparent_colour_is_laid_on_white(tmp_path):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lorasmith.errors import UsageError
-from lorasmith.imaging.recolour import flatten, main_colour, recolour
+from lorasmith.imaging.recolour import main_colour, recolour
 
 colours = st.tuples(*[st.integers(0, 255)] * 3)
 ALL = np.full((60, 80), 255, np.uint8)
@@ -64,14 +64,3 @@ def test_its_own_colour_changes_next_to_nothing():
 def test_a_mask_of_another_size_is_refused():
     with pytest.raises(UsageError, match="one size"):
         recolour(Image.new("RGB", (4, 5)), np.zeros((4, 5), np.uint8), (1, 2, 3))
-
-
-def test_transparency_is_laid_on_the_colour():
-    clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
-    half = Image.new("LA", (4, 4), (0, 128))
-    palette = Image.new("P", (4, 4), 0)
-    palette.info["transparency"] = 0
-    assert flatten(clear, (9, 8, 7)).getpixel((1, 1)) == (9, 8, 7)
-    assert abs(flatten(half, (200, 200, 200)).getpixel((1, 1))[0] - 100) <= 1
-    assert flatten(palette, (1, 2, 3)).getpixel((1, 1)) == (1, 2, 3)
-    assert flatten(Image.new("RGB", (4, 4), (5, 5, 5))).getpixel((1, 1)) == (5, 5, 5)

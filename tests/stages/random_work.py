@@ -12,7 +12,8 @@ from lorasmith.settings.tables import PrepareSettings, PruneSettings
 from lorasmith.stages.erase import erase
 from lorasmith.stages.prepare import prepare
 from lorasmith.stages.prune import decide_by_hand, prune
-from lorasmith.stages.touch_up import Wish, touch_up
+from lorasmith.stages.touch_up import touch_up
+from lorasmith.stages.wishes import Wish
 
 STEPS = (
     "background grey", "background white", "background blur", "trim", "erase text,signature", "split panels",

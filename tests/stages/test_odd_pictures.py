@@ -11,7 +11,8 @@ from lorasmith.settings.tables import PrepareSettings, PruneSettings
 from lorasmith.stages.add import add_folder
 from lorasmith.stages.prepare import prepare
 from lorasmith.stages.prune import listing, prune
-from lorasmith.stages.touch_up import Wish, touch_up
+from lorasmith.stages.touch_up import touch_up
+from lorasmith.stages.wishes import Wish
 from tests.imaging.test_read_odd import BLUE, PICTURE, RED, REFUSED
 
 

@@ -13,10 +13,12 @@ from lorasmith.files import md5_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
 from lorasmith.stages.add import add_folder
-from lorasmith.stages.operations import Done, Step, Work
 from lorasmith.stages.prepare import prepare
 from lorasmith.stages.prune import decide_by_hand
-from lorasmith.stages.touch_up import Wish, read_recipe, touch_up
+from lorasmith.stages.recipes import read_recipe
+from lorasmith.stages.touch_up import touch_up
+from lorasmith.stages.wishes import Wish
+from lorasmith.stages.work import Done, Step, Work
 from tests.imaging.drawing import creature
 
 
@@ -218,7 +220,7 @@ def test_a_touch_up_that_breaks_off_goes_on_with_the_next_picture(project: Proje
     real = operations.OPERATIONS["background"]
     calls = []
 
-    def twice(work: Work, arguments: str) -> Done | None:
+    def twice(work: Work, arguments: str) -> Done | str | None:
         calls.append(arguments)
         if len(calls) == 2:
             raise KeyboardInterrupt

@@ -1,0 +1,77 @@
+"""Takes a drawn face away: smooths it over within the head's outline, or paints the whole head over."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lorasmith.imaging.crop import Box
+from lorasmith.imaging.masks import Mask
+
+Pixels = NDArray[np.uint8]
+
+_RIM = 0.05  # of the head's longer side: how far inside the outline the face ends
+_ALIKE = 22.0  # Lab distance, lightness counted half, within which a pixel is the head's main colour
+_SOFT = 0.12  # of the head's longer side: how far colours run into each other
+_AROUND = 0.03  # of the head's longer side: how much of its edge goes with a head that is painted over
+
+
+def face_of(mask: Mask, head: Box) -> Mask:
+    """Gives the face as 0 and 255, uint8 [height, width]: what of the character lies inside the head, without its rim."""
+    side = max(head.width, head.height)
+    reach = 2 * max(1, round(_RIM * side)) + 1
+    inner = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)), borderValue=0)
+    oval = np.zeros_like(mask)
+    middle = ((head.left + head.right) // 2, (head.top + head.bottom) // 2)
+    cv2.ellipse(oval, middle, (round(0.47 * head.width), round(0.47 * head.height)), 0, 0, 360, 255, -1)
+    return np.asarray(inner & oval, np.uint8)
+
+
+def smooth_face(image: Image.Image, mask: Mask, head: Box) -> Image.Image:
+    """Gives the picture as RGB with eyes, nose and mouth filled with the head's own colour; its shading goes on.
+
+    `mask` is uint8 [height, width], 255 on the character. Pixels outside the face keep their exact value.
+    """
+    face = face_of(mask, head)
+    if not face.any():
+        return image.convert("RGB")
+    part = np.s_[head.top : head.bottom, head.left : head.right]
+    pixels = np.asarray(image.convert("RGB")).copy()
+    inner, area = face[part] > 0, pixels[part]
+    skin = inner & _of_main_colour(area, inner)
+    sigma = _SOFT * max(head.width, head.height)
+    weight = cv2.GaussianBlur(skin.astype(np.float32), (0, 0), sigma)[..., None] + np.float32(1e-4)
+    middle = np.median(area[skin], axis=0).astype(np.float32)
+    spread = cv2.GaussianBlur(np.where(skin[..., None], area, 0).astype(np.float32), (0, 0), sigma)
+    filled = (spread + np.float32(1e-4) * middle) / weight
+    edge = max(1.0, 0.01 * max(head.width, head.height))
+    share = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), edge)[..., None] * inner[..., None]
+    pixels[part] = np.where(inner[..., None], np.clip(area + share * (filled - area) + 0.5, 0, 255), area)
+    return Image.fromarray(pixels)
+
+
+def cover_head(image: Image.Image, mask: Mask, head: Box) -> Image.Image:
+    """Gives the picture as RGB with the head painted over in the colour of what is round it."""
+    pixels = np.asarray(image.convert("RGB")).copy()
+    reach = max(2, round(_AROUND * max(head.width, head.height)))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    grown = cv2.dilate(mask, kernel) > 0
+    wide = Box(head.left - 4 * reach, head.top - 4 * reach, head.right + 4 * reach, head.bottom).inside(image.size)
+    near = np.s_[wide.top : wide.bottom, wide.left : wide.right]
+    around = pixels[near][~grown[near]]
+    if not around.size:
+        around = pixels[~grown] if not grown.all() else np.full((1, 3), 255, np.uint8)
+    area = np.zeros_like(grown)
+    area[head.top : head.bottom, head.left : head.right] = True
+    pixels[area & grown] = np.median(around, axis=0).astype(np.uint8)
+    return Image.fromarray(pixels)
+
+
+def _of_main_colour(area: Pixels, inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tells which pixels have the face's most frequent colour, or a shade of it."""
+    lab = cv2.cvtColor(area.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    cells = np.floor(lab[inner] / np.array([10.0, 8.0, 8.0])).astype(np.int64)
+    names, counts = np.unique(cells, axis=0, return_counts=True)
+    main = (names[counts.argmax()] + 0.5) * np.array([10.0, 8.0, 8.0])
+    apart = (lab - main.astype(np.float32)) * np.array([0.5, 1.0, 1.0], np.float32)
+    return np.asarray(np.linalg.norm(apart, axis=2) < _ALIKE)

@@ -1,0 +1,89 @@
+"""touch-up's faceless and head-out: for pictures that are to teach the body and its clothes, and no face."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from lorasmith.errors import UsageError
+from lorasmith.stages.work import BOX, Done, Work, numbers_of, sides_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lorasmith.imaging.crop import Box
+
+_MOST_HEAD = 0.5  # of the picture: a portrait without its face shows nothing
+_LEAST_LEFT = 0.35  # of the picture under a head that is cut off
+_NO_HEAD = "no head was found surely enough; give its box"
+_PROMPT = "faceless, no face, no eyes, no mouth, blank face"
+
+
+def check_faceless(arguments: str) -> None:
+    """Demands nothing, the word cover, a box of the head, or both."""
+    rest = arguments.removeprefix("cover").strip()
+    if rest and not re.fullmatch(BOX, rest):
+        raise UsageError(
+            "faceless stands alone, or with cover, or with the head's left, top, right and bottom in pixels, such as "
+            f"faceless 120,40,300,210, not with '{arguments}'."
+        )
+
+
+def check_head_out(arguments: str) -> None:
+    """Demands nothing, or a box of the head."""
+    if arguments and not re.fullmatch(BOX, arguments):
+        raise UsageError(
+            f"head-out stands alone, or with the head's left, top, right and bottom in pixels, not with '{arguments}'."
+        )
+
+
+def faceless(work: Work, arguments: str) -> Done | str:
+    """Smooths the face over, or with `cover` paints the whole head over with the colour round it."""
+    from PIL import Image
+
+    from lorasmith.imaging.faceless import cover_head, face_of, smooth_face
+    from lorasmith.stages.erase import How, without
+    from lorasmith.tags.touched import after_faceless
+
+    covered = arguments.startswith("cover")
+    mask, head = _head_of(work, arguments)
+    if head is None:
+        return _NO_HEAD
+    if head.share_of(work.image.size) > _MOST_HEAD:
+        return "it shows hardly more than the head"
+    if covered:
+        work.image = cover_head(work.image, mask, head)
+    else:
+        work.image = smooth_face(work.image, mask, head)
+        if work.renderer is not None:
+            how = How(prompt=_PROMPT, negative="eyes, mouth, nose, face", denoise=0.5, seed=work.choice.how.seed)
+            hole = Image.fromarray(face_of(mask, head))
+            work.image = without(work.image, hole, how, work.renderer, lambda progress: None)
+    return Done({"head": sides_of(head)}, work.end(after_faceless(work.tags, covered, work.danbooru)))
+
+
+def head_out(work: Work, arguments: str) -> Done | str:
+    """Cuts the picture off under the head."""
+    from lorasmith.imaging.crop import Box, cut
+    from lorasmith.tags.touched import after_faceless
+
+    _, head = _head_of(work, arguments)
+    if head is None:
+        return _NO_HEAD
+    left = Box(0, head.bottom, *work.image.size)
+    if left.share_of(work.image.size) < _LEAST_LEFT:
+        return "too little of the picture lies under the head"
+    work.image = cut(work.image, left)
+    return Done({"box": sides_of(left)}, work.end(after_faceless(work.tags, True, work.danbooru)))
+
+
+def _head_of(work: Work, arguments: str) -> "tuple[np.ndarray[Any, Any], Box | None]":
+    """Gives the character's mask and the head's box: the one that a person gave, else the one that is found."""
+    from lorasmith.imaging.crop import Box
+    from lorasmith.imaging.heads import head_box
+    from lorasmith.imaging.masks import character_mask
+
+    mask = character_mask(work.image)
+    typed = numbers_of(arguments)
+    if not typed:
+        return mask, head_box(work.image, mask)
+    box = Box(*typed).inside(work.image.size)
+    return mask, box if box.area else None
