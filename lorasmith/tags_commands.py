@@ -1,5 +1,6 @@
 """The commands under `lorasmith tags`: edit, count and look over the tags of a project's pictures, and its caption sets."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,8 @@ Where = Annotated[
 def tags_app(sort_key: int) -> App:
     """Builds the sub-commands."""
     app = App(name="tags", help="Edit, count and look over tags and captions.", sort_key=sort_key)
-    for place, command in enumerate((count, edit)):
+    commands: tuple[Callable[..., Any], ...] = (count, edit)
+    for place, command in enumerate(commands):
         app.command(command, sort_key=place)
     return app
 

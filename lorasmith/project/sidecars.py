@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lorasmith.files import disk_full_is_a_sentence, move_into_place, write_atomic
+from lorasmith.project.encodings import decode
 from lorasmith.project.pictures import Caption, Picture
 from lorasmith.project.project import Project
 from lorasmith.safety import demand_safe_text
@@ -22,6 +23,7 @@ _LONGEST_WORD = 100  # bytes: file systems take 255 for a name, and Windows 260 
 # Names that no file can have on Windows, whatever its suffix.
 _DEVICE = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.IGNORECASE)
 
+_EMPTY = " \t\r\f\v\0\ufeff\xa0"  # what a tag does not begin or end with; a damaged file is full of zeros
 _FOLDER = re.compile(r"\d+_")  # <repeats>_<trigger>
 
 
@@ -39,12 +41,15 @@ class OutsideEdit:
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
+    order: tuple[str, ...] = ()  # all its tags, where those that stayed stand in another order
+    encoding: str = ""  # where it is not utf-8
 
 
 def outside_edits(project: Project, caption_set: str, ours: Mapping[str, str]) -> dict[str, OutsideEdit]:
     """Finds the sidecars that were changed since they were written, by picture name.
 
-    A sidecar that holds just what would be written now (`ours`) is no edit: a killed run got that far.
+    A sidecar that holds just what would be written now (`ours`) is no edit: a killed run got that far. Nor is one that
+    holds nothing: a program that died while it wrote leaves such, and no caption is emptied by accident.
     """
     edits = {}
     announced = project.fact(f"sidecars_coming:{caption_set}") or {}
@@ -52,13 +57,32 @@ def outside_edits(project: Project, caption_set: str, ours: Mapping[str, str]) -
         file = project.folder / where
         if not file.is_file():
             continue
-        now = _read(file)
+        data = file.read_bytes()
+        if data == text.encode("utf-8"):
+            continue
+        now = decode(data)
         written = [text, *(each[name] for each in (ours, announced) if name in each)]
-        if now not in [each.strip() for each in written]:
-            before, after = _tags(text), _tags(now)
-            added = tuple(tag for tag in after if tag not in before)
-            edits[name] = OutsideEdit(added, tuple(tag for tag in before if tag not in after))
+        if now.text.strip() not in [each.strip() for each in written] and (after := _tags(now.text)):
+            edits[name] = _edit(_tags(text), after, "" if now.encoding.startswith("utf-8") else now.encoding)
+            if not now.sure:
+                _keep_bytes(project, name, data)
     return edits
+
+
+def _edit(before: list[str], after: list[str], encoding: str) -> OutsideEdit:
+    removed = tuple(tag for tag in before if tag not in after)
+    stayed = [tag for tag in before if tag in after]
+    moved = list(dict.fromkeys(tag for tag in after if tag in before)) != list(dict.fromkeys(stayed))
+    return OutsideEdit(tuple(tag for tag in after if tag not in before), removed, tuple(after) if moved else (), encoding)
+
+
+def _keep_bytes(project: Project, name: str, data: bytes) -> None:
+    """Keeps a sidecar whose encoding had to be guessed as it was: what is written next is utf-8."""
+    place = project.folder / "sidecars-before"
+    place.mkdir(exist_ok=True)
+    kept = place / f"{name}.{hashlib.sha256(data).hexdigest()[:8]}.txt"
+    if not kept.is_file():
+        write_atomic(kept, data)
 
 
 def announce_captions(project: Project, caption_set: str, captions: Mapping[str, str]) -> None:
@@ -102,15 +126,11 @@ def folder_word(trigger: str) -> str:
 
 
 def _tags(text: str) -> list[str]:
-    return [tag.strip() for tag in re.split(r"[,\n]", text) if tag.strip()]
+    return [tag for tag in (piece.strip(_EMPTY) for piece in re.split(r"[,\n]", text)) if tag]
 
 
 def _sha(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def _read(file: Path) -> str:
-    return file.read_text(encoding="utf-8-sig", errors="replace").strip()
 
 
 def _put_picture(project: Project, picture: Picture, folder: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lorasmith.project.database import transaction
-from lorasmith.project.pictures import NOT_THERE, PERSON
+from lorasmith.project.pictures import NOT_THERE, PERSON, Tag
 from lorasmith.safety import text_is_refused
 
 
@@ -38,6 +38,14 @@ class TagRows:
         for row in every:
             if row[:2] not in gone:
                 yield row
+
+    def by_picture(self) -> dict[str, list[Tag]]:
+        """Gives every picture's tags from all sources."""
+        found: dict[str, list[Tag]] = {}
+        wanted = "SELECT picture, tag, category, source, score FROM tags ORDER BY picture, source, tag"
+        for picture, tag, category, source, score in self._plain().execute(wanted):
+            found.setdefault(picture, []).append(Tag(tag, category, source, score))
+        return found
 
     def sources(self) -> dict[str, set[str]]:
         """Gives who says something of each picture."""

@@ -1,8 +1,9 @@
 """Constant looks are absorbed by the trigger; what may change stays in the caption, in a fixed order."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from lorasmith.tags.groups import group_of, is_identity
 from lorasmith.tags.spelling import same_tag
@@ -37,6 +38,8 @@ ORDER = (
     "quality",
 )
 RATING = "rating"  # the category of a rating's word
+# What says that a picture is drawn otherwise than the rest: always told, or the trigger would learn it.
+OTHERWISE_DRAWN = frozenset(["monochrome", "greyscale", "grayscale", "black_and_white", "comic", "4koma", "manga"])
 _PLACE = {group: place for place, group in enumerate(ORDER)}
 
 # e621 keeps framing, style and text under "meta"; those say what is seen and stay.
@@ -69,6 +72,7 @@ class CaptionRules:
     category_order: tuple[str, ...] = ()
     prepend: tuple[str, ...] = ()
     append: tuple[str, ...] = ()
+    outfits: Mapping[str, Set[str]] = field(default_factory=dict)  # an outfit's tag -> the tags it stands for
 
 
 def core_tags(
@@ -94,36 +98,53 @@ def core_tags(
     return [CoreTag(tag, core[tag]) for tag in sorted(core, key=lambda tag: (-core[tag], tag)) if tag not in kept]
 
 
-def caption(
+def caption(  # noqa: PLR0913 - all that a caption is made of
     trigger: str,
     tags: Mapping[str, str],
     core: Collection[str],
     rules: CaptionRules = CaptionRules(),
     own: Collection[str] = (),
+    places: Mapping[str, int] = MappingProxyType({}),
 ) -> list[str]:
-    """Gives one picture's caption tags (from tag → category): trigger first, core tags absorbed.
+    """Gives one picture's caption tags (from tag → category): trigger first, core tags absorbed, outfits under their tags.
 
-    `own` are tags that a person gave to this picture: they are there whatever is left out or replaced. A picture that
-    lacks a core tag is left as it is: nothing is added or negated.
+    `own` are tags that a person gave to this picture: they are there whatever is left out or replaced. `places` are the
+    tags that a person moved: under 0 before the others, over 0 behind them. A picture that lacks a core tag is left as it
+    is: nothing is added or negated.
     """
-    absorbed = set(core) | set(rules.drop) | {trigger}
+    absorbed = (set(core) - OTHERWISE_DRAWN) | set(rules.drop) | {trigger}
     absorbed |= {implied for tag in tags for implied in rules.implied.get(tag, ())}
+    worn = worn_outfits(tags, rules.outfits)
+    absorbed |= {tag for outfit in worn for tag in rules.outfits[outfit]}
     kept: dict[str, str] = {}
     for tag, category in tags.items():
         written = rules.replace.get(tag, tag)
         if not absorbed & {tag, written} and not _is_dropped(tag, category, rules):
             kept.setdefault(written, category)
     ends = {same_tag(tag) for tag in (*rules.prepend, *rules.append)}
+    own = [tag for tag in own if not any(tag in rules.outfits[outfit] for outfit in worn)]
     middle = [tag for tag in (*_ordered(kept, rules), *own) if same_tag(tag) not in ends]
-    return list(dict.fromkeys([trigger, *rules.prepend, *middle, *rules.append]))
+    moved = {rules.replace.get(tag, tag): place for tag, place in places.items()}
+    middle.sort(key=lambda tag: moved.get(tag, 0))
+    return list(dict.fromkeys([trigger, *rules.prepend, *worn, *middle, *rules.append]))
+
+
+def worn_outfits(tags: Collection[str], outfits: Mapping[str, Set[str]]) -> list[str]:
+    """Names the outfits that a picture shows: it has at least half of an outfit's tags."""
+    return [name for name, its in sorted(outfits.items()) if its and 2 * sum(tag in tags for tag in its) >= len(its)]
 
 
 def _ordered(tags: Mapping[str, str], rules: CaptionRules) -> list[str]:
     """Sorts a caption's tags (tag → category): by category where that is asked for, else by group, a rating's word last."""
     tags_in_order = in_order(tags)
     if rules.category_order:
-        return sorted(tags_in_order, key=lambda tag: rules.category_order.index(tags[tag]))
+        last = len(rules.category_order)
+        return sorted(tags_in_order, key=lambda tag: _index(rules.category_order, tags[tag], last))
     return sorted(tags_in_order, key=lambda tag: tags[tag] == RATING)
+
+
+def _index(order: Sequence[str], category: str, otherwise: int) -> int:
+    return order.index(category) if category in order else otherwise
 
 
 def in_order(tags: Iterable[str]) -> list[str]:
@@ -132,6 +153,8 @@ def in_order(tags: Iterable[str]) -> list[str]:
 
 
 def _is_dropped(tag: str, category: str, rules: CaptionRules) -> bool:
+    if tag in OTHERWISE_DRAWN:
+        return tag in rules.drop
     if rules.category_order:
         return category not in rules.category_order
     group = group_of(tag)

@@ -1,6 +1,6 @@
 """What the site says about a picture and what a tagger sees in it, merged by source and threshold."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -89,6 +89,12 @@ def resolve_one_of(tags: Iterable[MergedTag]) -> list[MergedTag]:
             best[group] = tag
     winners = {tag.tag for tag in best.values()}
     return [tag for tag in tags if one_of(tag.tag) is None or tag.tag in winners]
+
+
+def person_wins(tags: Iterable[MergedTag], added: Collection[str]) -> list[MergedTag]:
+    """Takes out what contradicts a tag that a person gave: the other members of its one-of group."""
+    settled = {one_of(tag) for tag in added} - {None}
+    return [tag for tag in tags if tag.tag in added or tag.tag in UMBRELLAS or one_of(tag.tag) not in settled]
 
 
 def _rank(tag: MergedTag, group: str) -> tuple[bool, float, int]:
