@@ -21,6 +21,7 @@ import pytest
 
 if TYPE_CHECKING:
     from lorasmith.demo.server import DemoBooru
+    from tests.model_hub import Hub
 
 GPU_IS_THERE = shutil.which("nvidia-smi") is not None
 
@@ -51,6 +52,23 @@ def a_home_of_the_tests_own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "APPDATA", "LOCALAPPDATA"):
         os.environ[name] = str(home / name.lower())
     return home
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Hub]":
+    """An empty model hub on this machine, where huggingface_hub asks during the test; waiting takes no time."""
+    import huggingface_hub.file_download
+
+    from tests.model_hub import Hub, serve
+
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 100_000)  # 10 MB: less is lost with a break
+    monkeypatch.setattr(huggingface_hub.file_download.time, "sleep", lambda seconds: None)
+    with serve(Hub({})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.address)
+        monkeypatch.setenv("HF_TOKEN", "hf_abc")
+        yield hub
 
 
 @pytest.fixture

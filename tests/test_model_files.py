@@ -3,17 +3,15 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub.constants
 import huggingface_hub.file_download
 import pytest
 
 from lorasmith.errors import DiskFull, ModelFileError
 from lorasmith.model_files import fetch_model, remembered_sha256
-from tests.model_hub import COMMIT, Hub, serve
+from tests.model_hub import COMMIT, Hub
 
 MODEL = bytes(range(256)) * 8000  # 2 MB
 SHA256 = hashlib.sha256(MODEL).hexdigest()
@@ -22,17 +20,11 @@ FACTS: dict[str, Any] = {"revision": "main", "sha256": None, "megabytes": 2, "li
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub with one repository of a large and a small file, where this machine's huggingface_hub will ask."""
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 100_000)  # 10 MB: less is lost with a break
-    monkeypatch.setattr(huggingface_hub.file_download.time, "sleep", lambda seconds: None)
-    contents = {"some/tagger/model.onnx": MODEL, "some/tagger/tags.csv": LIST}
-    with serve(Hub(contents, large={"some/tagger/model.onnx"})) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        monkeypatch.setenv("HF_TOKEN", "hf_abc")
-        yield hub
+def hub(hub: Hub) -> Hub:
+    """A hub with one repository of a large and a small file."""
+    hub.files.update({"some/tagger/model.onnx": MODEL, "some/tagger/tags.csv": LIST})
+    hub.large.add("some/tagger/model.onnx")
+    return hub
 
 
 def fetched(folder: Path, told: list[str] | None = None, **other: Any) -> Path:

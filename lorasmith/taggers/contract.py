@@ -1,19 +1,21 @@
 """What a tagger's graph wants: asked from the session, never assumed. Pictures are prepared accordingly.
 
 The WD contract: float32 N x 448 x 448 x 3, BGR, 0 to 255; alpha on white, white square padding, then bicubic resize.
-A graph that takes N x 3 x H x W is of the other families: normalised RGB, mean and deviation from the files beside it.
+A graph that takes N x 3 x H x W is of the other families: normalised, with what stands in the files beside it.
 """
 
 import json
-from dataclasses import dataclass
+import struct
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
 from lorasmith.errors import TaggerError
+from lorasmith.taggers.models import CLIP_DEVIATION, CLIP_MEAN, WD, Pixels, Triple
 
 DEFAULT_SIDE = 448
 _TYPES: dict[str, type[np.generic]] = {
@@ -21,13 +23,14 @@ _TYPES: dict[str, type[np.generic]] = {
     "tensor(float16)": np.float16,
     "tensor(uint8)": np.uint8,
 }
-_Triple = tuple[float, float, float]
-_HALF: _Triple = (0.5, 0.5, 0.5)
+_KERNELS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+_ORIENTATION = 0x0112
+_SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N", "I")
 
 
 @dataclass(frozen=True)
 class Contract:
-    """One graph's wishes: names, layout, pixels, fixed batch (None where any goes), and the normalisation of NCHW."""
+    """One graph's wishes: names, layout, sides, fixed batch (None where any goes), number type, and its pixels."""
 
     input_name: str
     output_name: str
@@ -36,12 +39,16 @@ class Contract:
     width: int
     fixed_batch: int | None
     dtype: type[np.generic]
-    mean: _Triple = _HALF
-    deviation: _Triple = _HALF
+    pixels: Pixels = WD
 
 
-def read_contract(session: onnxruntime.InferenceSession, labels: int, folder: Path) -> Contract:
-    """Reads the contract off a session; raises `TaggerError` when the graph does not fit the `labels` of its list."""
+def read_contract(
+    session: onnxruntime.InferenceSession, labels: int, folder: Path, pixels: Pixels | None = None
+) -> Contract:
+    """Reads the contract off a session; raises `TaggerError` when the graph does not fit the `labels` of its list.
+
+    `pixels` is what is known of the model; without it the files beside it are asked.
+    """
     entry = session.get_inputs()[0]
     shape = list(entry.shape)
     if len(shape) != 4 or 3 not in (shape[1], shape[3]):
@@ -50,7 +57,6 @@ def read_contract(session: onnxruntime.InferenceSession, labels: int, folder: Pa
         raise TaggerError(f"The tagger in {folder} takes {entry.type}; float, float16 and uint8 are supported.")
     channels_first = shape[3] != 3
     height, width = (_side(size) for size in (shape[2:4] if channels_first else shape[1:3]))
-    mean, deviation = _normalisation(folder)
     return Contract(
         input_name=entry.name,
         output_name=_output_name(session, labels, folder),
@@ -59,8 +65,7 @@ def read_contract(session: onnxruntime.InferenceSession, labels: int, folder: Pa
         width=width,
         fixed_batch=shape[0] if isinstance(shape[0], int) and shape[0] > 0 else None,
         dtype=_TYPES[entry.type],
-        mean=mean,
-        deviation=deviation,
+        pixels=pixels or _pixels_of(folder, channels_first),
     )
 
 
@@ -83,18 +88,39 @@ def _output_name(session: onnxruntime.InferenceSession, labels: int, folder: Pat
     return min(fitting, key=lambda name: (not name.startswith("prediction"), "sigmoid" not in name.lower()))
 
 
-def _normalisation(folder: Path) -> tuple[_Triple, _Triple]:
-    """Finds mean and deviation in `preprocess.json` or timm's `config.json` beside the model, else a half."""
+def _pixels_of(folder: Path, channels_first: bool) -> Pixels:
+    """Says what a local model's pixels are by its layout and the files beside it: the graph does not tell."""
+    if not channels_first:
+        return WD
+    if (folder / "top_tags.txt").is_file():  # JoyTag
+        return Pixels("RGB", normalised=True, mean=CLIP_MEAN, deviation=CLIP_DEVIATION)
+    # of the families that take N x 3 x H x W, CL Tagger alone takes blue first; its list is a tag_mapping.json
+    order: Literal["BGR", "RGB"] = "BGR" if (folder / "tag_mapping.json").is_file() else "RGB"
+    found = Pixels(order, normalised=True)
     for name in ("preprocess.json", "config.json"):
         path = folder / name
         if path.is_file():
-            found = _find_normalisation(json.loads(path.read_text(encoding="utf-8")))
-            if found is not None:
-                return found
-    return _HALF, _HALF
+            content = json.loads(path.read_text(encoding="utf-8"))
+            mean, deviation = _find_normalisation(content) or (found.mean, found.deviation)
+            found = replace(_with_steps(found, content), mean=mean, deviation=deviation)
+            break
+    return found
 
 
-def _find_normalisation(content: Any) -> tuple[_Triple, _Triple] | None:
+def _with_steps(pixels: Pixels, content: Any) -> Pixels:
+    """Reads off a `preprocess.json` whether pictures are padded or squashed, and by which kernel."""
+    steps = content.get("test") or content.get("val") or content.get("stages") if isinstance(content, dict) else content
+    if not isinstance(steps, list):
+        return pixels
+    kinds = {str(step.get("type")): step for step in steps if isinstance(step, dict)}
+    resize = kinds.get("resize", {})
+    # a resize to two sides ignores the aspect; one to a single side keeps it, after a padding step
+    squashed = isinstance(resize.get("size"), list) and not any(kind.startswith("pad") for kind in kinds)
+    kernel: Literal["bicubic", "bilinear"] = "bilinear" if resize.get("interpolation") == "bilinear" else "bicubic"
+    return replace(pixels, fit="squash" if squashed else "pad", kernel=kernel)
+
+
+def _find_normalisation(content: Any) -> tuple[Triple, Triple] | None:
     if isinstance(content, dict):
         mean, deviation = content.get("mean"), content.get("std")
         if isinstance(mean, list) and isinstance(deviation, list) and len(mean) == len(deviation) == 3:
@@ -106,26 +132,55 @@ def _find_normalisation(content: Any) -> tuple[_Triple, _Triple] | None:
 
 
 def prepare(picture: Image.Image, contract: Contract) -> np.ndarray:
-    """Turns a picture into one row of the graph's input: square on white, resized, in its layout and range."""
-    square = squared(picture)
-    if square.size != (contract.width, contract.height):
-        square = square.resize((contract.width, contract.height), Image.Resampling.BICUBIC)
-    pixels = np.asarray(square, dtype=np.float32)
+    """Turns a picture into one row of the graph's input: upright, square on white, resized, in its layout and range."""
+    return as_input(fitted(picture, contract), contract)
+
+
+def fitted(picture: Image.Image, contract: Contract) -> np.ndarray:
+    """Gives a picture at the graph's sides as RGB, uint8 of shape [height, width, 3]; a hundredth of a large picture."""
+    sides, kernel = (contract.width, contract.height), _KERNELS[contract.pixels.kernel]
+    shaped = squared(picture) if contract.pixels.fit == "pad" else on_white(picture)
+    if shaped.size != sides:
+        shaped = shaped.resize(sides, kernel)
+    return np.asarray(shaped)
+
+
+def as_input(rgb: np.ndarray, contract: Contract) -> np.ndarray:
+    """Turns fitted pixels, [..., height, width, 3], into the graph's order, range, layout and number type."""
+    wants = contract.pixels
+    ordered = rgb[..., ::-1] if wants.order == "BGR" else rgb
+    if wants.normalised:
+        mean, deviation = (np.asarray(values, dtype=np.float32) for values in (wants.mean, wants.deviation))
+        ordered = (ordered.astype(np.float32) / np.float32(255.0) - mean) / deviation
     if contract.channels_first:
-        mean, deviation = (np.asarray(values, dtype=np.float32) for values in (contract.mean, contract.deviation))
-        pixels = (pixels / np.float32(255.0) - mean) / deviation
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(contract.dtype)
-    return np.ascontiguousarray(pixels[:, :, ::-1]).astype(contract.dtype)
+        ordered = np.moveaxis(ordered, -1, -3)
+    return np.ascontiguousarray(ordered, dtype=contract.dtype)
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """Gives a picture upright (EXIF) as RGB, transparent parts on white; 16 bits a channel become 8."""
+    picture = _upright(picture)
+    if picture.mode in _SIXTEEN_BITS:
+        picture = Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
+    seen = picture.convert("RGBA")
+    white = Image.new("RGB", picture.size, "white")
+    white.paste(seen, mask=seen.getchannel("A"))
+    return white
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        turned = picture.getexif().get(_ORIENTATION, 1) != 1
+        return ImageOps.exif_transpose(picture) if turned else picture
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return picture  # unreadable EXIF data says nothing about the pixels
 
 
 def squared(picture: Image.Image) -> Image.Image:
-    """Centres a picture on a white square, transparent parts on white too; `left = (side - width) // 2`."""
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        seen = picture.convert("RGBA")
-        rgb = Image.new("RGB", picture.size, "white")
-        rgb.paste(seen, mask=seen.getchannel("A"))
-    else:
-        rgb = picture.convert("RGB")
+    """Centres a picture on a white square; `left = (side - width) // 2`, `top = (side - height) // 2`."""
+    rgb = on_white(picture)
     side = max(rgb.size)
     if rgb.size == (side, side):
         return rgb

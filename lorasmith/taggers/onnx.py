@@ -1,53 +1,65 @@
 """A tagger: pictures in, one score per label out, through onnxruntime."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state
 from PIL import Image
 
 from lorasmith.errors import TaggerError
 from lorasmith.files import sha256_of
-from lorasmith.taggers.contract import prepare, read_contract
-from lorasmith.taggers.labels import Label, find_label_file, read_labels
-from lorasmith.taggers.models import LABEL_FILES, MODEL_FILE
-from lorasmith.taggers.providers import choose_providers
+from lorasmith.model_files import remembered_sha256
+from lorasmith.taggers.contract import as_input, fitted, read_contract
+from lorasmith.taggers.labels import Label, find_label_file, read_labels, vocabulary_of
+from lorasmith.taggers.models import LABEL_FILES, MODEL_FILE, TaggerRow, row_of_folder
+from lorasmith.taggers.providers import CPU, why_not_used
+from lorasmith.taggers.sessions import (
+    RUNTIME_ERRORS,
+    first_line,
+    is_out_of_memory,
+    open_session,
+    share_cores,
+    usable_cores,
+)
 
 # Part of a tagger's id: raised when pictures are prepared in another way, so that stored scores are made again.
 PREPARATION = 1
-# onnxruntime's exceptions share no base class of their own.
-RUNTIME_ERRORS: tuple[type[Exception], ...] = (
-    RuntimeError,
-    ValueError,
-    OSError,
-    *(
-        value
-        for value in vars(onnxruntime_pybind11_state).values()
-        if isinstance(value, type) and issubclass(value, Exception)
-    ),
-)
+UNKNOWN_THRESHOLD = 0.35  # for a local model of which nothing is known: what most tools use for everything
 _POINTER = b"version https://git-lfs"
 _SAME = 1e-3
+_CHUNK = 2  # pictures of one run on a CPU: more wins nothing there
 
 
 class Tagger:
     """An open tagger model: `labels` in the order of the scores, `id` the name that stored scores are kept under.
 
-    `threads` limits onnxruntime's own threads (0 lets it choose); `providers` are tried first.
+    `threads` limits the threads it computes with (0: all cores); `providers` are tried first. `row` is what is known of the
+    model; a local folder's is found by its name. `score` and `score_fitted` may be called by several threads at once.
     """
 
-    def __init__(self, folder: Path, providers: Sequence[str] = (), threads: int = 0, name: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        providers: Sequence[str] = (),
+        threads: int = 0,
+        name: str = "",
+        row: TaggerRow | None = None,
+    ) -> None:
         model, label_file = demand_files(folder)
+        row = row or row_of_folder(folder)
         self.name = name or folder.name
         self.folder = folder
-        self.labels: tuple[Label, ...] = read_labels(label_file)
-        self.id = f"{sha256_of(model)}-{PREPARATION}"
-        self._session = open_session(model, providers, threads)
-        self._contract = read_contract(self._session, len(self.labels), folder)
+        self.labels: tuple[Label, ...] = read_labels(label_file, *((row.labels_before, row.labels_after) if row else ()))
+        self.thresholds: Mapping[str, float] = row.thresholds if row else {"*": UNKNOWN_THRESHOLD}
+        self.id = f"{remembered_sha256(model) or sha256_of(model)}-{PREPARATION}"
+        work = share_cores(threads or usable_cores())
+        self._session = open_session(model, providers, work)
+        self.lanes = work.lanes if self.provider == CPU else 1
+        self.fallback = why_not_used(providers, self.providers)
+        self._contract = read_contract(self._session, len(self.labels), folder, row.pixels if row else None)
         self._batch = self._contract.fixed_batch
         self._is_logits = False
         self._probe()
@@ -72,33 +84,64 @@ class Tagger:
         """Maps each label's name to its place in the scores."""
         return {label.name: place for place, label in enumerate(self.labels)}
 
+    @cached_property
+    def vocabulary(self) -> str:
+        """Says whose tags it knows: "danbooru", "e621" or ""."""
+        return vocabulary_of(self.labels)
+
+    def best_batch(self, wanted: int) -> int:
+        """Gives the number of pictures that one run takes best: the graph's, few on a CPU, else `wanted`."""
+        return self._batch or (min(wanted, _CHUNK) if self.provider == CPU else wanted)
+
     def score(self, images: Sequence[Image.Image], batch_size: int = 8) -> np.ndarray:
         """Scores pictures: float32 of shape [pictures, labels], 0 to 1. Halves the batch when memory runs out."""
         if not images:
             return np.zeros((0, len(self.labels)), dtype=np.float32)
-        starts = range(0, len(images), max(1, batch_size))
-        return np.concatenate([self._score_batch(images[start : start + batch_size]) for start in starts])
+        size = max(1, self.best_batch(batch_size))
+        pieces = [images[start : start + size] for start in range(0, len(images), size)]
+        if self.lanes == 1 or len(pieces) == 1:
+            return np.concatenate([self._score_piece(piece) for piece in pieces])
+        with ThreadPoolExecutor(self.lanes, "tagger") as pool:
+            return np.concatenate(list(pool.map(self._score_piece, pieces)))
 
-    def _score_batch(self, images: Sequence[Image.Image]) -> np.ndarray:
-        pixels = np.stack([prepare(image, self._contract) for image in images])
-        raw = self._run_halving(pixels)
+    def fit(self, image: Image.Image) -> np.ndarray:
+        """Gives a picture at the graph's sides: uint8 RGB, [height, width, 3]."""
+        return fitted(image, self._contract)
+
+    def score_fitted(self, rgb: np.ndarray) -> np.ndarray:
+        """Scores fitted pictures, [pictures, height, width, 3]: float32 of shape [pictures, labels], 0 to 1."""
+        raw = self._run_halving(rgb)
         return sigmoid(raw) if self._is_logits else np.clip(raw, 0.0, 1.0)
 
-    def _run_halving(self, pixels: np.ndarray) -> np.ndarray:
-        """Runs rows in pieces as large as the graph and the memory allow."""
-        size = min(len(pixels), self._batch or len(pixels))
+    def _score_piece(self, images: Sequence[Image.Image]) -> np.ndarray:
+        return self.score_fitted(np.stack([self.fit(image) for image in images]))
+
+    def _run_halving(self, rgb: np.ndarray) -> np.ndarray:
+        """Runs rows in pieces as large as the graph and the memory allow; what was done before a failure stays done."""
+        rows: list[np.ndarray] = []
+        done, size = 0, min(len(rgb), self._batch or len(rgb))
+        while done < len(rgb):
+            answer = self._try(rgb[done : done + size])
+            if answer is None:  # out of the exception's block: its traceback holds on to the memory that is short
+                size = self._batch = size // 2
+            else:
+                rows.append(answer)
+                done += size
+        return np.concatenate(rows)
+
+    def _try(self, rgb: np.ndarray) -> np.ndarray | None:
+        """Runs some rows; None where memory was short for so many and fewer may go."""
         try:
-            return np.concatenate([self._run(pixels[start : start + size]) for start in range(0, len(pixels), size)])
+            return self._run(as_input(rgb, self._contract))
         except RUNTIME_ERRORS as error:
             if not is_out_of_memory(error):
                 raise TaggerError(f"The tagger {self.name} failed on a picture: {first_line(error)}") from error
-            if size == 1 or self._contract.fixed_batch:
-                raise TaggerError(
-                    f"There is not enough memory for the tagger {self.name} even with one picture at a time. "
-                    "Close other programs, or choose a smaller tagger."
-                ) from error
-            self._batch = size // 2
-            return self._run_halving(pixels)
+            if len(rgb) > 1 and not self._contract.fixed_batch:
+                return None
+            raise TaggerError(
+                f"There is not enough memory for the tagger {self.name} even with one picture at a time. "
+                "Close other programs, or choose a smaller tagger."
+            ) from error
 
     def _run(self, pixels: np.ndarray) -> np.ndarray:
         """Runs the graph once; a graph of fixed batch gets its missing rows filled up."""
@@ -119,9 +162,8 @@ class Tagger:
         side = (self._contract.width, self._contract.height)
         noise = np.random.default_rng(1).integers(0, 256, (side[1], side[0], 3), dtype=np.uint8)
         pictures = [Image.new("RGB", side, "white"), Image.new("RGB", side, "black"), Image.fromarray(noise)]
-        pixels = [prepare(picture, self._contract)[None] for picture in pictures]
-        single = [self._run(row) for row in pixels]
-        answers = np.concatenate(single)
+        pixels = [as_input(self.fit(picture)[None], self._contract) for picture in pictures]
+        answers = np.concatenate([self._run(row) for row in pixels])
         if not np.isfinite(answers).all():
             raise TaggerError(f"The tagger in {self.folder} gives scores that are no numbers; fetch it again.")
         self._is_logits = bool((answers < 0.0).any() or (answers > 1.0).any())
@@ -149,33 +191,6 @@ def demand_files(folder: Path) -> tuple[Path, Path]:
         if stream.read(len(_POINTER)) == _POINTER:
             raise TaggerError(f"{model} is a Git LFS pointer and not the model itself; download the real file.")
     return model, label_file
-
-
-def open_session(model: Path, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
-    """Opens a model file; raises `TaggerError` when onnxruntime cannot read it."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if threads:
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(str(model), options, providers=choose_providers(providers))
-    except RUNTIME_ERRORS as error:
-        raise TaggerError(
-            f"{model} cannot be read as a tagger model ({first_line(error)}). It may be half downloaded: "
-            "delete it and fetch it again."
-        ) from error
-
-
-def first_line(error: Exception) -> str:
-    """Gives the first line of an error's words: onnxruntime writes pages."""
-    return (str(error).splitlines() or ["no reason given"])[0]
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Says whether an error of onnxruntime is about memory, by its words: there is no class for it."""
-    words = str(error).lower()
-    return any(mark in words for mark in ("out of memory", "failed to allocate", "bad_alloc", "bad allocation"))
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:

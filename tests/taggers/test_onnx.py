@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from onnxruntime.capi import onnxruntime_pybind11_state
 from PIL import Image
 
 from lorasmith.errors import TaggerError
@@ -106,35 +108,68 @@ def test_a_git_lfs_pointer_is_named_as_such(write_tagger: WriteTagger, tmp_path:
         Tagger(tmp_path)
 
 
-def test_a_batch_that_does_not_fit_into_memory_is_halved(
-    write_tagger: WriteTagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+NO_MEMORY = {
+    "CUDA arena": "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Non-zero status code returned while running Conv node. Name:"
+    "'/stem/Conv' Status Message: bfc_arena.cc:376 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) Failed to "
+    "allocate memory for requested buffer of size 3221225472",
+    "CUDA": "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : CUDA failure 2: out of memory ; GPU=0 ; hostname=pc ; "
+    "file=cuda_allocator.cc ; line=47 ; expr=cudaMalloc((void**)&p, size);",
+    "cuBLAS": "[ONNXRuntimeError] : 1 : FAIL : CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=pc ; "
+    "expr=cublasCreate(&cublas_handle_);",
+    "cuDNN 8": "[ONNXRuntimeError] : 1 : FAIL : CUDNN failure 2: CUDNN_STATUS_ALLOC_FAILED ; GPU=0 ; hostname=pc",
+    "cuDNN 9": "[ONNXRuntimeError] : 1 : FAIL : CUDNN failure 4003: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED ; GPU=0",
+    "DirectML": "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Exception during initialization: DmlCommittedResourceAllocator.cpp"
+    "(22) Exception(1) tid(1a2c) 8007000E Not enough memory resources are available to complete this operation.",
+    "CPU": "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc",
+}
+
+
+class ShortOfMemory:
+    """A session that runs, but whose memory is short for more than `most` pictures."""
+
+    def __init__(self, session: Any, most: int, error: Exception) -> None:
+        self.session, self.most, self.error = session, most, error
+        self.tried: list[int] = []
+
+    def get_providers(self) -> list[str]:
+        return self.session.get_providers()
+
+    def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> Any:
+        count = len(next(iter(inputs.values())))
+        self.tried.append(count)
+        if count > self.most:
+            raise self.error
+        return self.session.run(outputs, inputs)
+
+
+@pytest.mark.parametrize("words", NO_MEMORY.values(), ids=NO_MEMORY)
+def test_a_batch_that_does_not_fit_into_memory_is_halved_and_the_rest_goes_on(
+    write_tagger: WriteTagger, tmp_path: Path, words: str
 ) -> None:
     tagger = Tagger(write_tagger(tmp_path))
-    expected = tagger.score(plain() * 3)
-    run, tried = tagger._run, []
-
-    def short_of_memory(pixels: np.ndarray) -> np.ndarray:
-        tried.append(len(pixels))
-        if len(pixels) > 2:
-            raise RuntimeError("Failed to allocate memory for requested buffer")
-        return run(pixels)
-
-    monkeypatch.setattr(tagger, "_run", short_of_memory)
-    np.testing.assert_allclose(tagger.score(plain() * 3, batch_size=9), expected, atol=1e-6)
-    assert tried[:3] == [9, 4, 2]
+    pictures = np.stack([tagger.fit(picture) for picture in plain() * 3])
+    expected = tagger.score_fitted(pictures)
+    error = onnxruntime_pybind11_state.RuntimeException(words) if "6 :" in words else onnxruntime_pybind11_state.Fail(words)
+    tagger._session = ShortOfMemory(tagger._session, 2, error)
+    np.testing.assert_allclose(tagger.score_fitted(pictures), expected, atol=1e-6)
+    assert tagger._session.tried == [9, 4, 2, 2, 2, 2, 1]
     assert tagger.batch_limit == 2
+    tagger.score_fitted(pictures)
+    assert tagger._session.tried[7:] == [2, 2, 2, 2, 1]  # remembered: it does not fail once more
 
 
-def test_no_memory_for_a_single_picture_is_a_sentence(
-    write_tagger: WriteTagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("error", [*map(RuntimeError, NO_MEMORY.values()), MemoryError("Unable to allocate 3.00 GiB")])
+def test_no_memory_for_a_single_picture_is_a_sentence(write_tagger: WriteTagger, tmp_path: Path, error: Exception) -> None:
     tagger = Tagger(write_tagger(tmp_path))
+    tagger._session = ShortOfMemory(tagger._session, 0, error)
+    with pytest.raises(TaggerError, match="even with one picture at a time. Close other programs"):
+        tagger.score(plain())
 
-    def no_memory(pixels: np.ndarray) -> np.ndarray:
-        raise RuntimeError("CUDA out of memory")
 
-    monkeypatch.setattr(tagger, "_run", no_memory)
-    with pytest.raises(TaggerError, match="one picture at a time"):
+def test_another_fault_of_the_runtime_is_not_taken_for_short_memory(write_tagger: WriteTagger, tmp_path: Path) -> None:
+    tagger = Tagger(write_tagger(tmp_path))
+    tagger._session = ShortOfMemory(tagger._session, 0, RuntimeError("CUDA failure 700: an illegal memory access"))
+    with pytest.raises(TaggerError, match="failed on a picture: CUDA failure 700"):
         tagger.score(plain())
 
 

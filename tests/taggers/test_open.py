@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from lorasmith.errors import TaggerError
+from lorasmith.files import sha256_of
 from lorasmith.taggers.labels import read_labels, scores_by_tag
-from lorasmith.taggers.models import TAGGERS
+from lorasmith.taggers.models import LABEL_FILES, TAGGERS, WD
+from lorasmith.taggers.onnx import PREPARATION
 from lorasmith.taggers.open import open_tagger
 from lorasmith.taggers.providers import available_providers_truth, choose_providers
+from tests.model_hub import Hub
 
 WriteTagger = Callable[..., Path]
 
@@ -39,19 +42,30 @@ def test_offline_a_missing_tagger_says_which_files_to_put_where(tmp_path: Path) 
         assert piece in str(caught.value)
 
 
-def test_a_failed_download_tells_size_and_licence_first_and_then_the_way_by_hand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def files_of(hub: Hub, repo: str, folder: Path, label_file: str = "selected_tags.csv") -> None:
+    """Puts a tagger on the hub."""
+    hub.files[f"{repo}/model.onnx"] = (folder / "model.onnx").read_bytes()
+    hub.files[f"{repo}/{label_file}"] = (folder / "selected_tags.csv").read_bytes()
+    hub.large.add(f"{repo}/model.onnx")
+
+
+def test_a_tagger_of_the_table_is_fetched_on_its_first_use_and_then_never_again(
+    hub: Hub, write_tagger: WriteTagger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    files_of(hub, "toynya/Z3D-E621-Convnext", write_tagger(tmp_path / "there"), "tags-selected.csv")
     told: list[str] = []
+    tagger = open_tagger("z3d-e621-convnext", models_folder=tmp_path / "here", tell=told.append)
+    assert [label.name for label in tagger.labels] == ["blue_background", "green_background", "red_background"]
+    assert "licence not stated" in told[0] and any("sha256" in sentence for sentence in told)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    again = open_tagger("z3d-e621-convnext", models_folder=tmp_path / "here", tell=told.append)
+    assert again.id == tagger.id == f"{sha256_of(tmp_path / 'here/z3d-e621-convnext/model.onnx')}-{PREPARATION}"
 
-    def refused(*args: object, **kwargs: object) -> str:
-        raise ConnectionError("no route to the hub")
 
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", refused)
-    with pytest.raises(TaggerError, match="no route to the hub.*Put model.onnx"):
-        open_tagger("wd-swinv2-tagger-v3", models_folder=tmp_path, tell=told.append)
-    assert "467 MB" in told[0] and "Apache-2.0" in told[0]
+def test_a_failed_download_says_the_way_by_hand(hub: Hub, tmp_path: Path) -> None:
+    hub.status = 503
+    with pytest.raises(TaggerError, match=r"could not be fetched .* Put selected_tags\.csv .* Or name a folder"):
+        open_tagger("wd-swinv2-tagger-v3", models_folder=tmp_path)
 
 
 def test_an_unknown_name_gets_the_nearest_known_one(tmp_path: Path) -> None:
@@ -66,7 +80,8 @@ def test_a_folder_without_a_model_says_what_is_missing(tmp_path: Path) -> None:
 
 def test_the_rows_of_the_table_have_a_licence_a_size_and_a_threshold() -> None:
     for row in TAGGERS.values():
-        assert row.licence and row.megabytes > 50 and 0.2 < row.threshold < 0.6
+        assert row.licence and row.megabytes > 50 and 0.2 < row.threshold <= 0.6
+        assert row.label_file in LABEL_FILES and (row.pixels == WD or row.vocabulary == "e621")
 
 
 def test_category_five_is_species_on_e621_and_meta_on_danbooru(tmp_path: Path) -> None:
