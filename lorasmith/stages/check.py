@@ -9,7 +9,7 @@ from lorasmith.errors import CheckpointError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.settings.toml import FILE_NAME
-from lorasmith.stages.training_set import training_pictures
+from lorasmith.stages.training_set import training_set
 
 if TYPE_CHECKING:
     from lorasmith.training.dataset import TrainingPicture
@@ -43,7 +43,9 @@ def check(project: Project, settings: TrainSettings | None = None) -> Checked:
     errors: list[str] = []
     warnings: list[str] = []
     errors += checkpoint_faults(settings.checkpoint)
-    pictures = training_pictures(project, settings)
+    chosen = training_set(project, settings)
+    pictures = chosen.pictures
+    warnings += chosen.notes
     errors += picture_faults(project, pictures)
     if shutil.disk_usage(project.folder).free < _SPARE_BYTES:
         warnings.append(f"Less than {_SPARE_BYTES / 1e6:.0f} MB are free on the disk of {project.folder}.")

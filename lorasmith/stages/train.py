@@ -12,7 +12,7 @@ from lorasmith.project.project import Project
 from lorasmith.project.sidecars import folder_word
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.stages.check import check
-from lorasmith.stages.training_set import training_pictures
+from lorasmith.stages.training_set import training_set
 
 if TYPE_CHECKING:
     from lorasmith.training.dataset import TrainingPicture
@@ -41,7 +41,7 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
     found = check(project, settings)
     if found.errors:
         raise LorasmithError(" ".join(found.errors))
-    pictures = training_pictures(project, settings)
+    pictures = training_set(project, settings).pictures
     request = TrainRequest(
         run_folder=_run_folder(project, settings, pictures),
         lora_folder=project.loras,

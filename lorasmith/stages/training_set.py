@@ -1,8 +1,8 @@
 """What is trained on: the kept pictures with their captions, parted into subsets, and folders that are not the project's."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,15 @@ _COUNTED = re.compile(r"(\d{1,3})_(.+)")  # a folder as kohya's trainer wants it
 _CAPTIONS = (".txt", ".caption")
 
 
-def training_pictures(project: Project, settings: TrainSettings) -> "list[TrainingPicture]":
+@dataclass(frozen=True)
+class TrainingSet:
+    """What is trained on, and what a person should know of how it was parted."""
+
+    pictures: "list[TrainingPicture]"
+    notes: tuple[str, ...] = ()
+
+
+def training_set(project: Project, settings: TrainSettings) -> TrainingSet:
     """Gives what is trained on: the kept pictures that have a caption in the caption set, and the subsets' folders.
 
     Raises `UsageError` when a subset cannot be read, or its folder holds nothing.
@@ -33,7 +41,23 @@ def training_pictures(project: Project, settings: TrainSettings) -> "list[Traini
     for subset in subsets:
         if subset.folder:
             members[subset.name] = read_folder(subset.name, Path(subset.folder).expanduser(), settings.repeats)
-    return with_repeats(members, subsets, settings.repeats)
+    pictures = with_repeats(members, subsets, settings.repeats)
+    return TrainingSet(pictures, tuple(_notes(subsets, members, pictures)))
+
+
+def _notes(
+    subsets: "list[Subset]", members: "Mapping[str, list[TrainingPicture]]", pictures: "list[TrainingPicture]"
+) -> Iterator[str]:
+    """Says how often each subset is seen, and which have no picture."""
+    draws = {picture.name: picture.repeats for picture in pictures}
+    everything = sum(draws.values())
+    for subset in subsets:
+        own = members.get(subset.name, [])
+        if own:
+            seen = sum(draws[picture.name] for picture in own)
+            yield f"Subset {subset.name}: {len(own)} pictures, {seen / everything:.0%} of the draws."
+        elif subset.where:
+            yield f"Subset {subset.name}: no picture fits 'where {subset.where}'."
 
 
 def _own(project: Project, settings: TrainSettings) -> "dict[str, TrainingPicture]":
@@ -59,13 +83,11 @@ def _parted(
     filters = [each for each in subsets if each.where and not each.folder]
     rest = next((each.name for each in subsets if each.takes_the_rest), "")
     fitting = _fitting(project, filters) if filters else {}
-    members: dict[str, list[TrainingPicture]] = {each.name: [] for each in (*filters, *(s for s in subsets if s.takes_the_rest))}
+    members: dict[str, list[TrainingPicture]] = {}
     for name, picture in own.items():
         place = next((each.name for each in filters if name in fitting[each.name]), rest)
         folder = picture.folder if not place else f"{picture.repeats}_{_word(place)}"
         members.setdefault(place, []).append(replace(picture, folder=folder))
-    if empty := next((each for each in filters if not members[each.name]), None):
-        raise UsageError(f"No picture fits the subset {empty.name} (where {empty.where}); mend its filter or take it out.")
     return members
 
 

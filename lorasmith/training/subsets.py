@@ -5,7 +5,8 @@
     old    repeats=2 folder="D:/older pictures"
     others weight=1 regularisation prior=0.5 folder="D:/reg"
 
-A picture belongs to the first subset whose filter it fits; one without filter and folder takes what is left.
+A picture belongs to the first subset whose filter it fits; one without filter and folder takes what is left. A line that
+begins with # is a note.
 """
 
 import shlex
@@ -39,7 +40,7 @@ class Subset:
 
 def read_subsets(lines: Sequence[str]) -> list[Subset]:
     """Reads the lines of the setting `subsets`; raises `UsageError` saying what is wrong with which."""
-    found = [_read(line) for line in lines if line.strip()]
+    found = [_read(line) for line in lines if line.strip() and not line.lstrip().startswith("#")]
     names = [each.name for each in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"Two subsets are named {twice}; give one of them another name.")
