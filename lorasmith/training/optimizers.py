@@ -3,10 +3,8 @@
 AdamW and Adafactor come with torch. The others are packages that a person adds when wanted; a missing one is a sentence.
 """
 
-import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -14,33 +12,9 @@ import torch
 
 from lorasmith.errors import TrainingError, UsageError
 from lorasmith.settings.tables import TrainSettings
+from lorasmith.training.optimizer_table import OPTIMIZERS, Row, read_arguments
 
 Groups = Sequence[Mapping[str, Any]]  # each with `params` (a list) and `lr`
-
-
-@dataclass(frozen=True)
-class _Row:
-    """Where an optimizer is found, the arguments it gets unless told otherwise, and how it is named in metadata."""
-
-    module: str
-    kind: str
-    package: str = ""  # what pip calls it; empty where torch brings it
-    arguments: tuple[tuple[str, Any], ...] = ()
-    decays: bool = True
-
-
-# Prodigy's arguments: those its author and kohya's users give for LoRAs (reference: its README).
-_ROWS: dict[str, _Row] = {
-    "adamw": _Row("torch.optim", "AdamW"),
-    "adamw8bit": _Row("bitsandbytes.optim", "AdamW8bit", "bitsandbytes"),
-    "prodigy": _Row(
-        "prodigyopt", "Prodigy", "prodigyopt",
-        (("betas", (0.9, 0.99)), ("decouple", True), ("use_bias_correction", True), ("safeguard_warmup", True)),
-    ),
-    "adafactor": _Row("torch.optim", "Adafactor"),
-    "lion": _Row("lion_pytorch", "Lion", "lion-pytorch"),
-    "adamw_schedule_free": _Row("schedulefree", "AdamWScheduleFree", "schedulefree"),
-}  # fmt: skip
 
 
 def make_optimizer(groups: Groups, settings: TrainSettings, device: torch.device) -> torch.optim.Optimizer:
@@ -49,7 +23,7 @@ def make_optimizer(groups: Groups, settings: TrainSettings, device: torch.device
     Raises `TrainingError` when its package is missing or cannot run on the device, `UsageError` for an argument that it
     does not take.
     """
-    row = _ROWS[settings.optimizer]
+    row = OPTIMIZERS[settings.optimizer]
     arguments = {**dict(row.arguments), "weight_decay": settings.weight_decay}
     if settings.optimizer == "adamw":
         arguments["fused"] = device.type in ("cpu", "cuda")
@@ -66,7 +40,7 @@ def make_optimizer(groups: Groups, settings: TrainSettings, device: torch.device
     return optimizer
 
 
-def _class_of(name: str, row: _Row) -> Callable[..., Any]:
+def _class_of(name: str, row: Row) -> Callable[..., Any]:
     try:
         found: Callable[..., Any] = getattr(import_module(row.module), row.kind)
     except (ImportError, AttributeError, RuntimeError) as error:
@@ -75,28 +49,6 @@ def _class_of(name: str, row: _Row) -> Callable[..., Any]:
             f"Install it beside lorasmith (pip install {row.package}), or set optimizer = 'adamw'."
         ) from error
     return found
-
-
-def read_arguments(words: Sequence[str]) -> dict[str, Any]:
-    """Reads `name=value` words, values as Python writes them (`0.9, 0.99`, True, None); raises `UsageError`."""
-    found: dict[str, Any] = {}
-    for word in words:
-        name, sign, value = word.partition("=")
-        try:
-            if not sign or not name.strip().isidentifier():
-                raise ValueError
-            found[name.strip()] = ast.literal_eval(value.strip())
-        except (ValueError, SyntaxError) as error:
-            raise UsageError(f"optimizer_args has '{word}'; write name=value, such as betas=(0.9, 0.99).") from error
-    return found
-
-
-def in_words(settings: TrainSettings) -> str:
-    """Names the optimizer and its arguments as kohya's metadata does: module.Class(name=value,…)."""
-    row = _ROWS[settings.optimizer]
-    arguments = {**dict(row.arguments), "weight_decay": settings.weight_decay, **read_arguments(settings.optimizer_args)}
-    module = "torch.optim.adamw" if row.kind == "AdamW" else row.module
-    return f"{module}.{row.kind}({','.join(f'{name}={value}' for name, value in arguments.items())})"
 
 
 def held_by(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:

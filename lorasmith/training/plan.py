@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from lorasmith.checkpoints.topology import Base
 from lorasmith.errors import TrainingError
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.buckets import Draws, Fit, Size, draws_per_bucket, fits_of, steps_per_epoch
 from lorasmith.training.dataset import TrainingPicture
-from lorasmith.training.schedule import OWN_RATE
+from lorasmith.training.optimizer_table import OWN_RATE
 
 HEAVY_CUT = 0.2  # share of a picture's area from which a crop is worth a sentence
 ENLARGED = 1.25  # scale from which an enlargement is worth a sentence
@@ -26,6 +27,7 @@ class Plan:
     images_seen: int
     buckets: dict[Size, int]
     notes: list[str]
+    text_encoder_2_lr: float = 0.0
 
 
 def learning_rate(strength: float, repeats: float, epochs: int, images: int) -> float:
@@ -33,17 +35,23 @@ def learning_rate(strength: float, repeats: float, epochs: int, images: int) -> 
     return strength / (repeats * epochs * images)
 
 
-def learning_rates(settings: TrainSettings, pictures: Iterable[TrainingPicture]) -> tuple[float, float]:
+def learning_rates(
+    settings: TrainSettings, pictures: Iterable[TrainingPicture], base: Base = "sd1"
+) -> tuple[float, float]:
     """Gives the learning rates of U-Net and text encoder: as set, else by the rule and a share of the U-Net's.
 
-    I counts the pictures of the character alone. An optimizer that finds its own rate has 1 for both, unless set.
+    SDXL's text encoders are left alone unless a rate is set. I counts the pictures of the character alone. An optimizer
+    that finds its own rate has 1 for both, unless set.
     """
     if settings.optimizer in OWN_RATE:
-        rate = settings.unet_lr or 1.0
-        return rate, rate if settings.text_encoder_lr is None else settings.text_encoder_lr
-    weighted = sum(picture.repeats for picture in pictures if not picture.regularisation)
-    unet = settings.unet_lr or learning_rate(settings.strength, 1, settings.epochs, weighted)
-    return unet, unet * settings.text_encoder_share if settings.text_encoder_lr is None else settings.text_encoder_lr
+        unet = share = settings.unet_lr or 1.0
+    else:
+        weighted = sum(picture.repeats for picture in pictures if not picture.regularisation)
+        unet = settings.unet_lr or learning_rate(settings.strength, 1, settings.epochs, weighted)
+        share = unet * settings.text_encoder_share
+    if settings.text_encoder_lr is not None:
+        return unet, settings.text_encoder_lr
+    return unet, 0.0 if base == "sdxl" else share
 
 
 def draws_of(pictures: Iterable[TrainingPicture], fits: Mapping[str, Fit]) -> dict[str, Draws]:
@@ -57,8 +65,10 @@ def total_steps(settings: TrainSettings, each_epoch: int) -> int:
     return min(steps, settings.max_steps) if settings.max_steps else steps
 
 
-def plan(settings: TrainSettings, pictures: list[TrainingPicture], sizes: Mapping[str, Size]) -> Plan:
-    """Works out a run; `sizes` holds each picture's upright width and height by name.
+def plan(
+    settings: TrainSettings, pictures: list[TrainingPicture], sizes: Mapping[str, Size], base: Base = "sd1"
+) -> Plan:
+    """Works out a run; `sizes` holds each picture's upright width and height by name, `base` is the model's family.
 
     Raises `TrainingError` when there is nothing to train on or the size of a picture is not known.
     """
@@ -73,7 +83,7 @@ def plan(settings: TrainSettings, pictures: list[TrainingPicture], sizes: Mappin
     each_epoch = steps_per_epoch(draws, settings.batch_size)
     steps = total_steps(settings, each_epoch)
     weighted = sum(picture.repeats for picture in pictures)
-    unet_lr, text_encoder_lr = learning_rates(settings, pictures)
+    unet_lr, text_encoder_lr = learning_rates(settings, pictures, base)
     return Plan(
         unet_lr=unet_lr,
         text_encoder_lr=text_encoder_lr,
@@ -85,7 +95,9 @@ def plan(settings: TrainSettings, pictures: list[TrainingPicture], sizes: Mappin
             *_picture_notes(pictures, fits),
             *_run_notes(settings, each_epoch, steps),
             *_rate_notes(settings, unet_lr, text_encoder_lr),
+            *_base_notes(settings, base),
         ],
+        text_encoder_2_lr=(settings.text_encoder_2_lr or 0.0) if base == "sdxl" else 0.0,
     )
 
 
@@ -121,8 +133,21 @@ def _rate_notes(settings: TrainSettings, unet_lr: float, text_encoder_lr: float)
         notes.append(
             f"The U-Net learns at {unet_lr:.2g}, which is very high: use more repeats or epochs, or set unet_lr."
         )
-    if settings.alpha > 2 * settings.rank:
-        notes.append(f"alpha {settings.alpha:g} is more than twice the rank {settings.rank}: steps are large.")
+    if settings.network_alpha > 2 * settings.rank:
+        notes.append(f"alpha {settings.network_alpha:g} is more than twice the rank {settings.rank}: steps are large.")
+    return notes
+
+
+def _base_notes(settings: TrainSettings, base: Base) -> list[str]:
+    """Words what of the settings has no effect on this family of base model, or fits it badly."""
+    if base == "sd1":
+        unused = settings.text_encoder_2_lr
+        return ["text_encoder_2_lr has no effect: an SD1.x base model has one text encoder."] if unused else []
+    notes = []
+    if settings.clip_skip != 1:
+        notes.append("clip_skip has no effect: SDXL has one layer of its text encoders that counts.")
+    if settings.resolution < 768:
+        notes.append(f"SDXL was made for 1024 pixels; at {settings.resolution} it learns a character badly.")
     return notes
 
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lorasmith.settings.tables import TrainSettings
+from lorasmith.training.optimizer_table import NO_SCHEDULE
 
-OWN_RATE = frozenset(["prodigy"])  # optimizers that find the rate: the learning rate is a factor of it, 1 unless set
-NO_SCHEDULE = frozenset(["adamw_schedule_free"])  # optimizers whose averaging stands in the place of a falling rate
 _DECAY = 0.1  # share of the steps over which warmup_stable_decay falls
 
 

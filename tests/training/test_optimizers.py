@@ -7,7 +7,8 @@ import torch
 
 from lorasmith.errors import TrainingError, UsageError
 from lorasmith.settings.tables import TrainSettings
-from lorasmith.training.optimizers import give_back, held_by, in_words, make_optimizer, read_arguments, weights_to_use
+from lorasmith.training.optimizer_table import in_words, read_arguments
+from lorasmith.training.optimizers import give_back, held_by, make_optimizer, weights_to_use
 
 CPU = torch.device("cpu")
 HERE = ["adamw", "adafactor", "prodigy", "lion", "adamw_schedule_free"]
