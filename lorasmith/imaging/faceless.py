@@ -23,7 +23,7 @@ def face_of(mask: Mask, head: Box) -> Mask:
     inner = cv2.erode(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)), borderValue=0)
     oval = np.zeros_like(mask)
     middle = ((head.left + head.right) // 2, (head.top + head.bottom) // 2)
-    cv2.ellipse(oval, middle, (round(0.47 * head.width), round(0.47 * head.height)), 0, 0, 360, 255, -1)
+    cv2.ellipse(oval, middle, (round(0.44 * head.width), round(0.43 * head.height)), 0, 0, 360, 255, -1)
     return np.asarray(inner & oval, np.uint8)
 
 
@@ -50,10 +50,19 @@ def smooth_face(image: Image.Image, mask: Mask, head: Box) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def head_of(mask: Mask, head: Box) -> Mask:
+    """Gives the whole head as 0 and 255: what of the character, and of its outline, lies in the head's box."""
+    reach = _reach(head)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    inside = np.zeros_like(mask)
+    inside[head.top : head.bottom, head.left : head.right] = 255
+    return np.asarray(cv2.dilate(mask, kernel) & inside, np.uint8)
+
+
 def cover_head(image: Image.Image, mask: Mask, head: Box) -> Image.Image:
     """Gives the picture as RGB with the head painted over in the colour of what is round it."""
     pixels = np.asarray(image.convert("RGB")).copy()
-    reach = max(2, round(_AROUND * max(head.width, head.height)))
+    reach = _reach(head)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     grown = cv2.dilate(mask, kernel) > 0
     wide = Box(head.left - 4 * reach, head.top - 4 * reach, head.right + 4 * reach, head.bottom).inside(image.size)
@@ -61,10 +70,12 @@ def cover_head(image: Image.Image, mask: Mask, head: Box) -> Image.Image:
     around = pixels[near][~grown[near]]
     if not around.size:
         around = pixels[~grown] if not grown.all() else np.full((1, 3), 255, np.uint8)
-    area = np.zeros_like(grown)
-    area[head.top : head.bottom, head.left : head.right] = True
-    pixels[area & grown] = np.median(around, axis=0).astype(np.uint8)
+    pixels[head_of(mask, head) > 0] = np.median(around, axis=0).astype(np.uint8)
     return Image.fromarray(pixels)
+
+
+def _reach(head: Box) -> int:
+    return max(2, round(_AROUND * max(head.width, head.height)))
 
 
 def _of_main_colour(area: Pixels, inner: NDArray[np.bool_]) -> NDArray[np.bool_]:

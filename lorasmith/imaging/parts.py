@@ -21,8 +21,10 @@ _LOOK = 240  # pixels of the head's longer side while its parts are looked for
 _VIVID, _OTHER = 22.0, 24.0  # Lab: least chroma of an iris, and how far its hue lies from the head's main colour
 _HUES = 16
 _SMALLEST_EYE, _LARGEST_EYE = 0.0025, 0.09  # of the head's box
-_DARK = 32.0  # Lab lightness of a nose
-_SURE_PAIR = 0.55
+_DARK, _DULL = 32.0, 18.0  # Lab: the greatest lightness and chroma of a nose
+_LINE = 0.07  # of the distance between the eyes: ink lines are thinner, and are taken off a nose
+_SURE_PAIR = 0.6
+_PUPIL = 0.05  # share of what touches an iris that is dark: its pupil, or the lid's line
 
 
 class _Blob(NamedTuple):
@@ -45,14 +47,15 @@ def coloured(image: Image.Image, mask: Mask, colour: Rgb) -> Mask:
 def find_part(image: Image.Image, mask: Mask, head: Box | None, part: Part, old: Rgb | None = None) -> Mask | None:
     """Masks a part of the character, uint8 [height, width] with a soft edge; None where it is not found surely enough.
 
-    With the part's own colour `old` it is what has that colour where the part can be: fur anywhere, the others within the
-    head, hair also where it hangs on from there. `mask` is 255 on the character; all but fur need the `head`.
+    With the part's own colour `old` it is what has that colour where the part can be: fur anywhere, eyes within the head, hair
+    also where it hangs on from there, a nose under the eyes; without it a nose is dark.
+    `mask` is 255 on the character; all but fur need the `head`.
     """
     if part == "fur":
         return coloured(image, mask, old or main_colour(image, mask))
     if head is None or not head.area:
         return None
-    if old is not None:
+    if old is not None and part != "nose":
         return _within(coloured(image, mask, old), head, part)
     if part == "hair":
         return None
@@ -62,7 +65,8 @@ def find_part(image: Image.Image, mask: Mask, head: Box | None, part: Part, old:
     lab = _lab(np.asarray(crop.resize(size, Image.Resampling.BOX)))
     inner = cv2.resize(mask[head.top : head.bottom, head.left : head.right], size, interpolation=cv2.INTER_AREA) > 127
     eyes = _eyes(lab, inner)
-    found = eyes if part == "eyes" else _nose(lab, inner, eyes)
+    dark = (lab[..., 0] < _DARK) & (np.linalg.norm(lab[..., 1:], axis=2) < _DULL)
+    found = eyes if part == "eyes" else _nose(inner, dark if old is None else _apart(lab, old) < _NEAR, eyes)
     if not found:
         return None
     small = np.maximum.reduce([blob.mask for blob in found])
@@ -139,11 +143,13 @@ def _pair(one: _Blob, two: _Blob, lab: Field, inner: Flags) -> float:
     if alike < 0.4 or not 0.12 < apart < 0.7 or step > 0.6 * apart or step > 0.2:
         return 0.0
     lit, dark = (min(_beside(blob, flags) for blob in (one, two)) for flags in (lab[..., 0] > 85, lab[..., 0] < 30))
+    if dark < _PUPIL:
+        return 0.0
     columns = np.flatnonzero(inner.any(axis=0))
     centre = (columns[0] + columns[-1]) / 2
     middle = 1 - min(1.0, abs((one.x + two.x) / 2 - centre) / (0.3 * wide))
     size = min(1.0, (one.area + two.area) / (0.02 * inner.size))
-    return 0.3 * alike + 0.25 * min(1.0, 4 * lit) + 0.2 * min(1.0, 4 * dark) + 0.1 * middle + 0.15 * size
+    return 0.25 * alike + 0.2 * min(1.0, 4 * lit) + 0.35 * min(1.0, 4 * dark) + 0.1 * middle + 0.1 * size
 
 
 def _beside(blob: _Blob, flags: Flags) -> float:
@@ -153,14 +159,17 @@ def _beside(blob: _Blob, flags: Flags) -> float:
     return float(flags[ring].mean()) if ring.any() else 0.0
 
 
-def _nose(lab: Field, inner: Flags, eyes: list[_Blob]) -> list[_Blob]:
-    """Finds the dark patch under and between the eyes; without eyes there is nothing to go by."""
+def _nose(inner: Flags, like: Flags, eyes: list[_Blob]) -> list[_Blob]:
+    """Finds the patch under and between the eyes among what looks `like` a nose; without eyes there is nothing to go by."""
     if len(eyes) != 2:
         return []
     middle, height = (eyes[0].x + eyes[1].x) / 2, (eyes[0].y + eyes[1].y) / 2
     apart = abs(eyes[0].x - eyes[1].x)
+    thick = 2 * max(1, round(_LINE * apart / 2)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (thick, thick))
+    patches = cv2.morphologyEx((inner & like).astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
     best, found = 0.0, list[_Blob]()
-    for blob in _blobs(inner & (lab[..., 0] < _DARK), 0.0006, 0.03):
+    for blob in _blobs(patches, 0.0006, 0.03):
         down, aside = (blob.y - height) / apart, abs(blob.x - middle) / apart
         if 0.1 < down < 1.0 and aside < 0.25 and blob.area > 0.45 * blob.wide * blob.high:
             score = 1 - abs(down - 0.42) - aside

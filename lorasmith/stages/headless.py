@@ -1,9 +1,11 @@
 """touch-up's faceless and head-out: for pictures that are to teach the body and its clothes, and no face."""
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import UsageError
+from lorasmith.stages.erase import How, without
 from lorasmith.stages.work import BOX, Done, Work, numbers_of, sides_of
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 _MOST_HEAD = 0.5  # of the picture: a portrait without its face shows nothing
 _LEAST_LEFT = 0.35  # of the picture under a head that is cut off
 _NO_HEAD = "no head was found surely enough; give its box"
-_PROMPT = "faceless, no face, no eyes, no mouth, blank face"
+_BLANK = How(prompt="faceless, no face, no eyes, no mouth, blank face", negative="eyes, mouth, nose, face", denoise=0.5)
 
 
 def check_faceless(arguments: str) -> None:
@@ -39,8 +41,7 @@ def faceless(work: Work, arguments: str) -> Done | str:
     """Smooths the face over, or with `cover` paints the whole head over with the colour round it."""
     from PIL import Image
 
-    from lorasmith.imaging.faceless import cover_head, face_of, smooth_face
-    from lorasmith.stages.erase import How, without
+    from lorasmith.imaging.faceless import cover_head, face_of, head_of, smooth_face
     from lorasmith.tags.touched import after_faceless
 
     covered = arguments.startswith("cover")
@@ -49,14 +50,12 @@ def faceless(work: Work, arguments: str) -> Done | str:
         return _NO_HEAD
     if head.share_of(work.image.size) > _MOST_HEAD:
         return "it shows hardly more than the head"
-    if covered:
-        work.image = cover_head(work.image, mask, head)
-    else:
-        work.image = smooth_face(work.image, mask, head)
-        if work.renderer is not None:
-            how = How(prompt=_PROMPT, negative="eyes, mouth, nose, face", denoise=0.5, seed=work.choice.how.seed)
-            hole = Image.fromarray(face_of(mask, head))
-            work.image = without(work.image, hole, how, work.renderer, lambda progress: None)
+    hole = head_of(mask, head) if covered else face_of(mask, head)
+    work.image = cover_head(work.image, mask, head) if covered else smooth_face(work.image, mask, head)
+    if work.renderer is not None and hole.any():
+        how = replace(_BLANK, prompt="no humans, background") if covered else _BLANK
+        how = replace(how, seed=work.choice.how.seed)
+        work.image = without(work.image, Image.fromarray(hole), how, work.renderer, lambda progress: None)
     return Done({"head": sides_of(head)}, work.end(after_faceless(work.tags, covered, work.danbooru)))
 
 
