@@ -16,7 +16,7 @@ Where = Annotated[
 def tags_app(sort_key: int) -> App:
     """Builds the sub-commands."""
     app = App(name="tags", help="Edit, count and look over tags and captions.", sort_key=sort_key)
-    commands: tuple[Callable[..., Any], ...] = (count, edit)
+    commands: tuple[Callable[..., Any], ...] = (count, edit, fetch, show, translate, tokens)
     for place, command in enumerate(commands):
         app.command(command, sort_key=place)
     return app
@@ -46,3 +46,41 @@ def edit(  # noqa: PLR0913 - one parameter per flag
 
     with Project.open(folder, writing=not preview) as project:
         return edit_tags(project, TagEdit(action, words, where, set), preview=preview, shown=show)
+
+
+def fetch(
+    site: Annotated[str, Parameter(help="e621 or danbooru")],
+    *,
+    site_url: Annotated[str, Parameter(help="another address for the site")] = "",
+) -> Any:
+    """Fetch a site's own tables of aliases and implications, for all projects; a few requests, a few megabytes."""
+    from lorasmith.stages.tag_tables import fetch_tables
+    from lorasmith.terminal import shown
+
+    with shown() as bar:
+        return fetch_tables(site, site_url, bar)
+
+
+def show(tag: Annotated[str, Parameter(help="one tag, in quotes where it has spaces")]) -> Any:
+    """Show what is known of a tag: its group, what it is used as, its name on both boards, what it implies."""
+    from lorasmith.stages.tag_words import show_tag
+
+    return show_tag(tag)
+
+
+def translate(
+    caption: Annotated[str, Parameter(help="tags with commas between them, in quotes")],
+    *,
+    to: Annotated[str, Parameter(help="danbooru or e621")],
+) -> Any:
+    """Say a caption in the words of Danbooru or e621, with a note for what is lost."""
+    from lorasmith.stages.tag_words import say_in_words_of
+
+    return say_in_words_of(caption, to)
+
+
+def tokens(caption: Annotated[str, Parameter(help="a caption or a trigger, in quotes")]) -> Any:
+    """Count the CLIP tokens of a caption tag by tag, show where its windows of 75 end, and how the trigger splits."""
+    from lorasmith.stages.tag_words import count_words
+
+    return count_words(caption)

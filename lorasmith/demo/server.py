@@ -214,12 +214,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The demo's booru: e621's API over the drawn world, on this machine.")
     parser.add_argument("--port", type=int, default=8021)
     parser.add_argument("--cache", type=Path, default=None, help="folder that keeps the drawn files")
+    parser.add_argument("--export-posts", action="store_true", help="offer the export of the posts too, for which all are drawn")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     drawn = posts.posts()
     booru = DemoBooru(
         drawn, aliases=world.ALIASES, implications=world.IMPLICATIONS, cache=options.cache, port=options.port
     )
+    booru.site.exports_posts = options.export_posts
     with booru:
         _log.info("%d posts at %s; Ctrl-C ends it.", len(drawn), booru.url)
         try:
