@@ -76,6 +76,7 @@ def build_app(wanted: str = "") -> App:
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
     from lorasmith.tags_commands import tags_app
+    from lorasmith.trainer_commands import import_, inspect
     from lorasmith.webui_commands import erase, publish, test_grid, touch_up
 
     first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run)
@@ -215,18 +216,6 @@ def credits(
         return write_credits(project, file)
 
 
-def import_(
-    settings: Annotated[Path, Parameter(help="the settings.json of the e621 downloader")],
-    folder: Annotated[Path, Parameter(help="the project folder; with several batches the folder of their projects")],
-    *,
-    trigger: Annotated[str, Parameter(help="the word that calls the character; left out: the first required tag")] = "",
-) -> Any:
-    """Make projects out of an e621 downloader's settings file, one per batch, and say what differs here."""
-    from lorasmith.stages.import_settings import import_settings
-
-    return import_settings(settings, folder, trigger)
-
-
 def run(  # noqa: PLR0913 - one parameter per flag
     folder: Folder,
     *,
@@ -326,13 +315,6 @@ def check(folder: Folder) -> Any:
 
     with Project.open(folder, writing=False) as project:
         return look(project)
-
-
-def inspect(file: Annotated[Path, Parameter(help="a .safetensors file: a LoRA or a checkpoint")]) -> Any:
-    """Show what a model file is and holds."""
-    from lorasmith.checkpoints.inspection import inspect as look
-
-    return look(file)
 
 
 def doctor() -> Any:

@@ -138,7 +138,7 @@ def as_lines(result: Any, indent: str = "") -> str:
     lines = []
     for key, item in value.items():
         word = str(key).replace("_", " ")
-        if isinstance(item, dict) and any(isinstance(part, dict | list) for part in item.values()):
+        if isinstance(item, dict) and (any(isinstance(part, dict | list) for part in item.values()) or len(in_short(item)) > _LONG):
             lines += [f"{indent}{word}:", as_lines(item, indent + "  ")]
         elif isinstance(item, list) and item and (isinstance(item[0], dict) or len(in_short(item)) > _LONG):
             lines += [f"{indent}{word}:", _table(item, indent + "  ")]

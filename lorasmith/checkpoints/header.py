@@ -98,7 +98,7 @@ def _header_length(path: Path, start: bytes, size: int) -> int:
 def _parsed(path: Path, raw: bytes) -> dict[str, Any]:
     try:
         entries = json.loads(raw.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a .safetensors file: its header is not JSON. Fetch it again.") from error
     if not isinstance(entries, dict) or not isinstance(entries.get("__metadata__", {}), dict | None):
         raise CheckpointError(f"{path} is not a .safetensors file: its header is not a table. Fetch it again.")
@@ -109,7 +109,7 @@ def _tensor_info(path: Path, name: str, entry: Any) -> TensorInfo:
     try:
         begin, end = entry["data_offsets"]
         info = TensorInfo(str(entry["dtype"]), tuple(int(side) for side in entry["shape"]), int(begin), int(end))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(
             f"{path} is damaged: the entry of tensor '{name}' cannot be read. Fetch it again."
         ) from error

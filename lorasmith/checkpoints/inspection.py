@@ -1,86 +1,179 @@
-"""What a model file is, told from its header alone: for the command `inspect` and for check lists."""
+"""What a model file is, told from its header alone: for the command `inspect` and for check lists. No tensor is loaded."""
 
+import hashlib
 import json
-import struct
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lorasmith.checkpoints import lora_history as history
 from lorasmith.checkpoints.family import identify
-from lorasmith.checkpoints.header import Header, TensorInfo, read_header
+from lorasmith.checkpoints.header import Header, read_header
+from lorasmith.checkpoints.lora_modules import base_of, groups_of, modules_of, network_of
+from lorasmith.errors import CheckpointError
+from lorasmith.safety import text_is_refused
+from lorasmith.settings.lora_metadata import settings_in
+from lorasmith.settings.tables import TrainSettings
+from lorasmith.settings.trainer_plan import TrainerPlan, plan_of
 
-_SUMMARY = (
-    "ss_output_name", "ss_sd_model_name", "ss_base_model_version", "ss_learning_rate", "ss_unet_lr",
-    "ss_text_encoder_lr", "ss_epoch", "ss_num_epochs", "ss_steps", "ss_num_train_images", "ss_resolution",
-    "ss_clip_skip", "ss_seed", "ss_optimizer", "ss_lr_scheduler", "ss_training_comment", "sshs_model_hash",
-    "modelspec.title",
-    "modelspec.architecture", "modelspec.prediction_type", "modelspec.trigger_phrase", "modelspec.date",
-)  # fmt: skip
-_TAGS = 40
-_FORMS = {"F16": "<e", "F32": "<f", "F64": "<d"}
+TAGS = 40  # tags shown unless all are asked for
+_BLOCK = 1 << 20
+_TOLD_ELSEWHERE = ("ss_tag_frequency", "ss_dataset_dirs", "ss_reg_dataset_dirs", "ss_bucket_info", "ss_datasets",
+                   "modelspec.thumbnail", "ssmd_cover_images")  # fmt: skip
+_PEFT = ("adapter_model.safetensors", "adapter_config.json")
 
 
-def inspect(path: Path | str) -> dict[str, Any]:
-    """Describes a LoRA or a base model; raises `CheckpointError` for a file that is neither whole nor safetensors."""
-    header = read_header(path)
+def inspect(path: Path | str, *, everything: bool = False, hashed: bool = False) -> dict[str, Any]:
+    """Describes a LoRA or a base model; raises `CheckpointError` for a file that is neither whole nor safetensors.
+
+    `everything` gives all tags and the metadata as it stands; `hashed` reads the file's data to compute its hash.
+    """
+    header = with_config_beside(read_header(_file_in(Path(path))))
     family = identify(header)
     told: dict[str, Any] = {
-        "path": str(header.path),
-        "bytes": header.path.stat().st_size,
+        "file": str(header.path),
+        "megabytes": round(header.path.stat().st_size / 1e6, 1),
         "kind": family.kind,
-        "tensors": len(header.tensors),
-        "dtypes": dict(Counter(info.dtype for info in header.tensors.values())),
     }
-    if family.kind == "lora":
-        told.update(_lora(header))
-    else:
+    modules = modules_of(header) if family.kind in ("lora", "unknown") else {}
+    if modules:
+        told |= {"kind": "lora"} | _lora(header, everything)
+    elif family.kind not in ("lora", "unknown", "part"):
         told["prediction_type"] = family.prediction_type
         told["prediction_type_stated"] = family.stated
         told["zero_terminal_snr"] = family.zero_terminal_snr
-    told["metadata"] = {key: header.metadata[key] for key in _SUMMARY if header.metadata.get(key, "None") != "None"}
-    told["tag_frequency"] = tag_frequency(header)
+    told["tensors"] = len(header.tensors)
+    told["dtypes"] = dict(Counter(info.dtype for info in header.tensors.values()))
+    if hashed:
+        told["hash"] = (told.get("hash") or {}) | _computed(header)
+    if everything:
+        told["metadata"] = metadata_of(header)
     return told
 
 
-def _lora(header: Header) -> dict[str, Any]:
-    modules = {name.partition(".")[0] for name in header.tensors}
-    downs = {name: info for name, info in header.tensors.items() if name.endswith(".lora_down.weight")}
+def _file_in(path: Path) -> Path:
+    """Gives the file that a PEFT adapter's folder holds; any other path as it is."""
+    if path.is_dir():
+        inside = path / _PEFT[0]
+        if not inside.is_file():
+            raise CheckpointError(f"{path} is a folder and holds no {_PEFT[0]}; name one .safetensors file.")
+        return inside
+    return path
+
+
+def with_config_beside(header: Header) -> Header:
+    """Adds what PEFT keeps in a file of its own (rank, alpha, base model) to the metadata."""
+    config = header.path.with_name(_PEFT[1])
+    if not any(name.startswith("base_model.model.") for name in header.tensors) or not config.is_file():
+        return header
+    try:
+        found = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return header
+    if not isinstance(found, dict):
+        return header
+    more = {
+        "ss_network_dim": found.get("r"),
+        "ss_network_alpha": found.get("lora_alpha"),
+        "base_model": found.get("base_model_name_or_path"),
+    }
+    words = {key: str(value) for key, value in more.items() if value is not None}
+    return Header(header.path, header.tensors, words | dict(header.metadata), header.data_start)
+
+
+def _lora(header: Header, everything: bool) -> dict[str, Any]:
+    metadata, modules = header.metadata, modules_of(header)
+    tags, refused = history.tags_told(metadata)
+    told: dict[str, Any] = {
+        "network": network_of(modules),
+        "made_by": history.maker_of(metadata, list(header.tensors)),
+        "name": history.value(metadata, "ss_output_name", "modelspec.title", "name"),
+        "trigger": history.value(metadata, "modelspec.trigger_phrase", "lorasmith_trigger", "ssmd_keywords"),
+        "base": history.base_told(metadata, base_of(modules)),
+        "modules": groups_of(modules),
+        "training": history.length_told(metadata),
+        "settings": plan_in(header).settings,
+        "other_settings": _untaken(plan_in(header)),
+        "folders": history.folders_told(metadata),
+        "buckets": history.buckets_told(metadata),
+        "hash": {"webui": metadata["sshs_model_hash"][:12]} if metadata.get("sshs_model_hash") else {},
+        "tags": [{"tag": tag, "pictures": count} for tag, count in list(tags.items())[: None if everything else TAGS]],
+    }
+    if len(tags) > len(told["tags"]):
+        told["more_tags"] = f"{len(tags) - TAGS}; --all shows them"
+    if refused:
+        told["refused_tags"] = refused
+    return {name: value for name, value in told.items() if value not in ("", {}, [])}
+
+
+def plan_in(header: Header) -> TrainerPlan:
+    """Gives the training settings of a file under the names of [train]: those of its metadata, else what its shapes say."""
+    plan = plan_of(settings_in(header.metadata))
+    told = [name for name in TrainSettings.model_fields if name in plan.settings]
+    settings = {name: plan.settings[name] for name in told if name not in ("checkpoint", "bucket_rule")}
+    modules = modules_of(header)
+    linear = [module for module in modules.values() if module.kernel == 1]
+    for name in ("rank", "alpha"):
+        found = {getattr(module, name) for module in linear}
+        if name not in settings and len(found) == 1 and None not in found:
+            settings[name] = found.pop()
+    return TrainerPlan(settings, plan.keys, ())
+
+
+def _untaken(plan: TrainerPlan) -> dict[str, str]:
+    """Lists what the file sets and [train] has no setting for."""
+    return {row.key.removeprefix("ss_"): row.there for row in plan.keys if row.fate == "not there yet"}
+
+
+def _computed(header: Header) -> dict[str, str]:
+    digest = hashlib.sha256()
+    with header.path.open("rb") as stream:
+        stream.seek(header.data_start)
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    stored = header.metadata.get("sshs_model_hash", "")
+    words = "as stored" if stored == digest.hexdigest() else "NOT as stored: the data was changed"
+    words = words if stored else "no hash is stored"
+    return {"data_sha256": digest.hexdigest(), "stored": words}
+
+
+def metadata_of(header: Header) -> dict[str, str]:
+    """Gives the metadata as it stands, but for what is told in tables; values that mark minors are not shown."""
     return {
-        "base_version": header.metadata.get("ss_base_model_version", "unknown"),
-        "modules": {
-            "unet": sum(name.startswith("lora_unet") for name in modules),
-            "text_encoder": sum(name.startswith("lora_te") for name in modules),
-            "other": sum(not name.startswith(("lora_unet", "lora_te")) for name in modules),
-        },
-        "ranks": sorted({info.shape[0] for info in downs.values() if info.shape}),
-        "alphas": _alphas(header),
+        key: "(refused)" if text_is_refused(text) else text
+        for key, text in sorted(header.metadata.items())
+        if key not in _TOLD_ELSEWHERE
     }
 
 
-def _alphas(header: Header) -> list[float]:
-    """Reads the alpha scalars, a few bytes each, out of the data."""
-    with header.path.open("rb") as stream:
-        found = set()
-        for name, info in header.tensors.items():
-            if name.endswith(".alpha"):
-                stream.seek(header.data_start + info.begin)
-                found.add(_scalar(info, stream.read(info.end - info.begin)))
-    return sorted(found)
+def difference(one: Path, two: Path) -> list[dict[str, str]]:
+    """Lists what differs between two files, the settings by name; raises `CheckpointError` as `inspect` does."""
+    a, b = (_flat(inspect(path, everything=True)) for path in (one, two))
+    names = [name for name in dict.fromkeys((*a, *b)) if a.get(name) != b.get(name)]
+    rows = [{"what": name, "a": a.get(name, "-"), "b": b.get(name, "-")} for name in names]
+    if not rows:
+        headers = [read_header(_file_in(path)) for path in (one, two)]
+        same = _computed(headers[0])["data_sha256"] == _computed(headers[1])["data_sha256"]
+        rows.append({"what": "weights", "a": "the same" if same else "differ", "b": "the same" if same else "differ"})
+    return rows
 
 
-def _scalar(info: TensorInfo, raw: bytes) -> float:
-    if info.dtype == "BF16":  # the upper half of a float32
-        return float(struct.unpack("<f", b"\x00\x00" + raw)[0])
-    return float(struct.unpack(_FORMS[info.dtype], raw)[0]) if info.dtype in _FORMS else float("nan")
+def _flat(told: Mapping[str, Any]) -> dict[str, str]:
+    """Writes what is told of a file as one name and one text each."""
+    flat: dict[str, str] = {}
+    for name, value in told.items():
+        if name in ("metadata", "hash") or name == "file":
+            continue
+        if name == "modules":
+            flat |= {f"{each.part}, {each.layers}": each.in_words for each in value}
+        elif name == "tags":
+            flat |= {f"tag {row['tag']}": f"{row['pictures']} pictures" for row in value}
+        elif isinstance(value, Mapping):
+            flat |= {f"{name} {key}" if name == "base" else str(key): str(each) for key, each in value.items()}
+        elif isinstance(value, list):
+            flat[name] = ", ".join(" ".join(map(str, row.values())) for row in value)
+        else:
+            flat[name] = str(value)
+    return flat
 
-
-def tag_frequency(header: Header) -> dict[str, int]:
-    """Gives the most frequent training tags over all folders (`ss_tag_frequency`), the most frequent first."""
-    try:
-        folders = json.loads(header.metadata.get("ss_tag_frequency", "{}"))
-        counts: Counter[str] = Counter()
-        for tags in folders.values():
-            counts.update({str(tag).strip(): int(count) for tag, count in tags.items()})
-    except (ValueError, AttributeError, TypeError):
-        return {}
-    return dict(counts.most_common(_TAGS))

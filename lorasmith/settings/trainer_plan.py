@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -13,6 +14,12 @@ from lorasmith.settings.tables import TrainSettings
 
 Fate = Literal["taken", "changed", "not applicable", "not there yet", "unknown"]
 FATES: tuple[Fate, ...] = ("taken", "changed", "not there yet", "not applicable", "unknown")
+# Options that rules count with; anything else in them is told and left out.
+_NUMBERS = frozenset(
+    "network_dim network_alpha learning_rate unet_lr text_encoder_lr lr_warmup_steps max_train_epochs max_train_steps num_repeats "
+    "min_bucket_reso max_bucket_reso seed clip_skip save_n_epoch_ratio token_warmup_step multires_noise_discount "
+    "multires_noise_iterations lr_scheduler_num_cycles lr_scheduler_power lr_scheduler_min_lr_ratio".split()
+)
 _LONGEST = 60  # letters of a value that is shown
 
 
@@ -123,14 +130,37 @@ def plan_of(file: TrainerFile) -> TrainerPlan:
     """Works out what a file means here."""
     from lorasmith.settings.trainer_rules import RULES
 
-    given = {key: entry.value for key, entry in file.values.items()}
+    given = {key: _counted(key, entry.value) for key, entry in file.values.items()}
+    no_numbers = [key for key, value in given.items() if value is _NO_NUMBER]
+    given = {key: value for key, value in given.items() if value is not _NO_NUMBER}
     draft = Draft(given, LEFT_OUT if file.whole else {})
+    for key in no_numbers:
+        draft.leave(key, "it must be a number; left out", "changed")
     for key in (*given, *(LEFT_OUT if file.whole else ())):
         if key not in draft.told:
             _by_table(draft, key, draft.get(key))
     for rule in RULES:
         rule(draft)
     return TrainerPlan(draft.settings, tuple(_keys(file, draft)), _folders(given))
+
+
+_NO_NUMBER = object()
+
+
+def _counted(key: str, value: Any) -> Any:
+    """Gives a value as a rule can count with it: numbers in text are numbers, and what is none is marked."""
+    if key not in _NUMBERS or value in (None, ""):
+        return value
+    if isinstance(value, list):
+        found = [_counted(key, each) for each in value]
+        return found if all(each is not _NO_NUMBER for each in found) else _NO_NUMBER
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return _NO_NUMBER
+    if isinstance(value, bool) or not math.isfinite(number):
+        return _NO_NUMBER
+    return int(number) if number.is_integer() and "lr" not in key and "rate" not in key else number
 
 
 def _by_table(draft: Draft, key: str, value: Any) -> None:

@@ -200,7 +200,7 @@ def _bucket(draft: Draft, key: str, name: str, there: Any, here: int) -> None:
 
 
 def _sides(value: Any) -> tuple[int, int] | None:
-    numbers = [int(each) for each in re.findall(r"\d+", str(value or ""))]
+    numbers = [int(each) for each in re.findall(r"\d{1,6}", str(value or ""))]
     return None if not numbers or not all(numbers[:2]) else (numbers[0], numbers[1] if len(numbers) > 1 else numbers[0])
 
 
