@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SHARPNESS_SIDE = 1024
+_BAND = 128  # rows
 _TILES = 8
 _TILE_SIDE = 48  # pixels, at least
 _TILE_EDGES = 8  # fewer edge pixels say nothing about a tile
@@ -51,7 +52,7 @@ def _steepness(grey: Grey) -> float:
     step[:-1] = cv2.max(step[:-1], cv2.absdiff(grey[1:], grey[:-1]))
     steepest = cv2.compare(step, cv2.dilate(step, window), cv2.CMP_EQ)
     on_edge = cv2.bitwise_and(steepest, cv2.compare(contrast, _EDGE_CONTRAST, cv2.CMP_GE))  # type: ignore[call-overload]
-    places = np.flatnonzero((np.asarray(on_edge) > 0) & (step > 0))
+    places = np.flatnonzero(np.asarray(cv2.bitwise_and(on_edge, step)) > 0)
     ratio = step.ravel()[places] / contrast.ravel()[places].astype(np.float64)
     # Tiles of a small picture hold too few edges to judge by: it gets fewer, larger ones.
     tiles = max(1, min(_TILES, min(grey.shape) // _TILE_SIDE))
@@ -98,14 +99,27 @@ def blockiness_of_jpeg(grey: Grey | None, reduced: int, steps: tuple[int, ...]) 
 def _excess_of_both(grey: Grey, period: int) -> float:
     if min(grey.shape) < 4 * period:
         return 0.0
-    across, down = cv2.absdiff(grey[:, 1:], grey[:, :-1]), cv2.absdiff(grey[1:], grey[:-1])
-    return (_grid_excess(_mean_step(across, 0), period) + _grid_excess(_mean_step(down, 1), period)) / 2
+    columns, rows = _mean_steps(grey)
+    return (_grid_excess(columns, period) + _grid_excess(rows, period)) / 2
 
 
-def _mean_step(steps: NDArray[Any], along: int) -> NDArray[np.float64]:
-    """Gives the mean step at each place across; steps over 12 are drawn edges and count as 12."""
+def _mean_steps(grey: Grey) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gives the mean step between neighbours at each place across and down; steps over 12 are drawn edges and count as 12.
+
+    Band by band, which stays in the processor's cache, and in whole sums, which are exact and much faster than means.
+    """
+    height, width = grey.shape
+    columns, rows = np.zeros(width - 1, np.int64), np.zeros(height - 1, np.int64)
+    for top in range(0, height, _BAND):
+        here, next_ones = grey[top : top + _BAND], grey[top + 1 : top + _BAND + 1]
+        columns += _sums(cv2.absdiff(here[:, 1:], here[:, :-1]), 0)
+        rows[top : top + _BAND] = _sums(cv2.absdiff(next_ones, here[: len(next_ones)]), 1) if len(next_ones) else 0
+    return columns / height, rows / width
+
+
+def _sums(steps: NDArray[Any], along: int) -> NDArray[Any]:
     clipped = cv2.min(steps, 12)  # type: ignore[call-overload]
-    return np.asarray(cv2.reduce(clipped, along, cv2.REDUCE_AVG, dtype=cv2.CV_64F), np.float64).ravel()
+    return np.asarray(cv2.reduce(clipped, along, cv2.REDUCE_SUM, dtype=cv2.CV_32S)).ravel()
 
 
 def _grid_excess(steps: NDArray[np.float64], period: int) -> float:
