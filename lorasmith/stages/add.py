@@ -10,6 +10,7 @@ from lorasmith.errors import PictureError, UsageError
 from lorasmith.files import demand_space, sha256_of, write_atomic
 from lorasmith.folders import cache_folder
 from lorasmith.progress import Progress, Report, silent
+from lorasmith.project import encodings
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.safety import any_refused, demand_safe_text, text_is_refused
@@ -167,15 +168,8 @@ def sidecars_of(path: Path) -> list[Path]:
 
 
 def decode(data: bytes) -> str:
-    """Decodes a sidecar in any of the usual encodings: utf-8 and utf-16 with or without mark, else Windows-1252."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", errors="replace")
-    if len(data) > 3 and 0 in data[:4]:  # utf-16 without a mark: every other byte of Latin text is zero
-        return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+    """Decodes a sidecar in any of the usual encodings."""
+    return encodings.decode(data).text
 
 
 def _from_text(text: str) -> dict[str, str]:
