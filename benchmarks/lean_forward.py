@@ -15,17 +15,17 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from lorasmith.checkpoints.load import Sd1, load_sd1
-from lorasmith.training.adapters import Adapters, put_in
+from lorasmith.checkpoints.load import BaseModel, load_base
+from lorasmith.training.adapters import AdapterRecipe, Adapters, put_in
 from tests.checkpoints.tiny import write_tiny
 
 RANK = 16
 
 
-def build(path: Path, lean: bool) -> tuple[Sd1, Adapters]:
+def build(path: Path, lean: bool) -> tuple[BaseModel, Adapters]:
     """Makes the model with adapters; without `lean` peft's own forwards are put back."""
-    model = load_sd1(path, parts=("unet",))
-    adapters = put_in(model, RANK, RANK, ("unet",), seed=1)
+    model = load_base(path, parts=("unet",))
+    adapters = put_in(model, AdapterRecipe(RANK, RANK), ("unet",), seed=1)
     for layer in adapters.layers.values():
         with torch.no_grad():
             layer.lora_B["default"].weight.normal_(0.0, 0.01, generator=torch.Generator().manual_seed(2))
@@ -34,7 +34,7 @@ def build(path: Path, lean: bool) -> tuple[Sd1, Adapters]:
     return model, adapters
 
 
-def step(model: Sd1, latents: torch.Tensor, states: torch.Tensor) -> tuple[float, torch.Tensor]:
+def step(model: BaseModel, latents: torch.Tensor, states: torch.Tensor) -> tuple[float, torch.Tensor]:
     """Runs forward and backward; gives CPU seconds and the prediction."""
     began = time.process_time()
     guess = model.unet(latents, torch.full((len(latents),), 500), states).sample

@@ -11,7 +11,21 @@ _BLOCK = 1 << 20
 
 
 def model_sha(path: Path) -> str:
-    """Gives the sha256 of a model file, read once per file state; WebUIs show its first ten digits."""
+    """Gives the sha256 of a model file, read once per file state; WebUIs show its first ten digits.
+
+    For a diffusers folder it is that of its files' names and hashes, which no other program shows.
+    """
+    if not path.is_dir():
+        return _file_sha(path)
+    from lorasmith.checkpoints.folder import files_of
+
+    digest = hashlib.sha256()
+    for file in files_of(path):
+        digest.update(f"{file.relative_to(path).as_posix()}:{_file_sha(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _file_sha(path: Path) -> str:
     state = path.stat()
     return _model_sha(path, state.st_size, state.st_mtime_ns)
 

@@ -1,9 +1,9 @@
-"""Loads a base model from one .safetensors file into diffusers and transformers modules, with no network and no hub."""
+"""Loads a base model into diffusers and transformers modules, with no network and no hub."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, cast
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -11,29 +11,30 @@ from safetensors import safe_open
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from lorasmith.checkpoints import layout_sd1 as layout
+from lorasmith.checkpoints.checkpoint import Checkpoint, PartName, Stored, open_checkpoint
 from lorasmith.checkpoints.clip.tokenizer import load_tokenizer
-from lorasmith.checkpoints.family import Family, PredictionType, detect, sd1_configs
+from lorasmith.checkpoints.configs import SCALING_FACTORS
+from lorasmith.checkpoints.family import Family, PredictionType
 from lorasmith.checkpoints.hashes import model_sha
-from lorasmith.checkpoints.header import Header, read_header
+from lorasmith.checkpoints.topology import Topology
 from lorasmith.errors import CheckpointError, UsageError
 
-PartName = Literal["unet", "vae", "text_encoder"]
-ALL_PARTS: tuple[PartName, ...] = ("unet", "vae", "text_encoder")
-SCALING_FACTOR = 0.18215  # latents of SD1.x are the VAE's times this
+TEXT_ENCODERS: tuple[PartName, ...] = ("text_encoder", "text_encoder_2")
+ALL_PARTS: tuple[PartName, ...] = ("unet", "vae", *TEXT_ENCODERS)
+__all__ = ["ALL_PARTS", "TEXT_ENCODERS", "BaseModel", "PartName", "device_of", "dtype_of", "load_base"]
 
 
 @dataclass
-class Sd1:
-    """A loaded SD1.x base model: modules in eval mode with gradients off, and what the file says about itself."""
+class BaseModel:
+    """A loaded base model: modules in eval mode with gradients off, and what the file says about itself."""
 
     path: Path
     modules: dict[PartName, nn.Module]
     tokenizer: CLIPTokenizer
     family: Family
+    topology: Topology
     device: torch.device
     dtype: torch.dtype
-    scaling_factor: float = SCALING_FACTOR
 
     @property
     def unet(self) -> UNet2DConditionModel:
@@ -51,9 +52,24 @@ class Sd1:
         return cast(CLIPTextModel, self.modules["text_encoder"])
 
     @property
+    def text_encoder_2(self) -> CLIPTextModel:
+        """SDXL's second text encoder, with its `text_projection`; KeyError when it was not loaded or there is none."""
+        return cast(CLIPTextModel, self.modules["text_encoder_2"])
+
+    @property
+    def is_sdxl(self) -> bool:
+        """Whether it has two text encoders and is told the picture's size."""
+        return self.topology.base == "sdxl"
+
+    @property
     def prediction_type(self) -> PredictionType:
         """What the U-Net predicts: the noise (`epsilon`) or the velocity (`v_prediction`)."""
         return self.family.prediction_type
+
+    @property
+    def scaling_factor(self) -> float:
+        """The U-Net's latents are the VAE's times this."""
+        return SCALING_FACTORS[self.topology.base]
 
     @property
     def sha(self) -> str:
@@ -61,32 +77,38 @@ class Sd1:
         return model_sha(self.path)
 
 
-def load_sd1(
+def load_base(
     path: Path | str,
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
     parts: Sequence[PartName] = ALL_PARTS,
-) -> Sd1:
-    """Loads the wanted parts of an SD1.x checkpoint, tensor by tensor, so that the file is never in memory twice.
+) -> BaseModel:
+    """Loads the wanted parts of a base model, tensor by tensor, so that the file is never in memory twice.
 
-    The VAE is loaded in fp32 where `dtype` is fp16, in which it overflows. Raises `CheckpointError` for a file that
-    cannot be used: a pickle, cut off, of another family, or with missing, unknown or wrongly shaped tensors.
+    Parts that its family does not have are passed over. The VAE is loaded in fp32 where `dtype` is fp16, in which it
+    overflows. Raises `CheckpointError` for a file that cannot be used: a pickle, cut off, of another family, or with
+    missing, unknown or wrongly shaped tensors.
     """
-    header = read_header(path)
-    family = detect(header)
-    configs = sd1_configs(header)
+    checkpoint = open_checkpoint(path)
     target = device_of(str(device))
     modules: dict[PartName, nn.Module] = {}
     for part in parts:
-        module = _empty(part, configs[part])
-        part_dtype = torch.float32 if part == "vae" and dtype == torch.float16 else dtype
-        _fill(module, header, _names(header, part), target, part_dtype)
-        modules[part] = module.eval().requires_grad_(False)
-    return Sd1(header.path, modules, load_tokenizer(), family, target, dtype)
+        if part in checkpoint.part_names:
+            modules[part] = _load_part(checkpoint, part, target, dtype)
+    return BaseModel(
+        checkpoint.path, modules, load_tokenizer(), checkpoint.family, checkpoint.topology, target, dtype
+    )  # fmt: skip
 
 
-def _empty(part: PartName, config: Mapping[str, object]) -> nn.Module:
+def _load_part(checkpoint: Checkpoint, part: PartName, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    module = empty_part(part, checkpoint.config(part))
+    part_dtype = torch.float32 if part == "vae" and dtype == torch.float16 else dtype
+    _fill(module, checkpoint.part(part), device, part_dtype)
+    return module.eval().requires_grad_(False)
+
+
+def empty_part(part: PartName, config: Mapping[str, Any]) -> nn.Module:
     """Makes a module whose parameters have shapes and no memory."""
     with torch.device("meta"):
         if part == "unet":
@@ -94,54 +116,47 @@ def _empty(part: PartName, config: Mapping[str, object]) -> nn.Module:
         if part == "vae":
             return cast(nn.Module, AutoencoderKL(**config))
         text_encoder = CLIPTextModel(CLIPTextConfig(**config))
+        if part == "text_encoder_2":  # not CLIPTextModelWithProjection: so both encoders have the same names
+            text_encoder.text_projection = nn.Linear(config["hidden_size"], config["projection_dim"], bias=False)
     embeddings = text_encoder.embeddings
     positions = embeddings.position_embedding.weight.shape[0]
     embeddings.register_buffer("position_ids", torch.arange(positions)[None], persistent=False)
     return cast(nn.Module, text_encoder)
 
 
-def _names(header: Header, part: PartName) -> dict[str, str]:
-    """Maps our names to the names in the file; raises `CheckpointError` naming a few of what is missing or unknown."""
-    present = {layout.canonical(name): name for name in header.tensors}
-    tables = {
-        "unet": (layout.unet_names(), layout.UNET),
-        "vae": (layout.vae_names(), layout.VAE),
-        "text_encoder": (layout.text_encoder_names(layout.text_layers_in(present)), layout.TEXT),
-    }
-    table, prefix = tables[part]
-    missing = [name for name in table if name not in present]
-    strange = (
-        [] if part == "text_encoder" else [name for name in present if name.startswith(prefix) and name not in table]
-    )
-    strange = [name for name in strange if not name.startswith((layout.VAE + "loss.", layout.VAE + "model_ema."))]
-    for names, fault in ((missing, "lacks"), (strange, "has unknown")):
-        if names:
-            raise CheckpointError(
-                f"{header.path} {fault} {len(names)} tensors of an SD1.x {part.replace('_', ' ')}, such as "
-                f"{', '.join(names[:3])}; the file is damaged or of another kind of model. Choose another file."
-            )
-    return {ours: present[theirs] for theirs, ours in table.items()}
-
-
-def _fill(
-    module: nn.Module, header: Header, names: Mapping[str, str], device: torch.device, dtype: torch.dtype
-) -> None:
+def _fill(module: nn.Module, stored: Mapping[str, Stored], device: torch.device, dtype: torch.dtype) -> None:
     """Puts the file's tensors into a module on the meta device, one at a time."""
     shapes = {name: tensor.shape for name, tensor in module.state_dict().items()}
     loaded: dict[str, torch.Tensor] = {}
-    with safe_open(header.path, framework="pt", device="cpu") as file:
-        for ours, theirs in names.items():
-            tensor = file.get_tensor(theirs)
-            if ours not in shapes or tensor.numel() != shapes[ours].numel():
-                raise CheckpointError(
-                    f"{header.path}: tensor '{theirs}' has the shape {tuple(tensor.shape)} and should have "
-                    f"{tuple(shapes.get(ours, ()))}; the file is damaged or of another kind of model."
-                )
-            loaded[ours] = tensor.reshape(shapes[ours]).to(device=device, dtype=dtype, copy=True)
+    for path in dict.fromkeys(place.header.path for place in stored.values()):
+        with safe_open(path, framework="pt", device="cpu") as file:
+            for name, place in stored.items():
+                if place.header.path == path:
+                    _demand_shape(place, shapes.get(name, torch.Size()))
+                    loaded[name] = _read(file, place).reshape(shapes[name]).to(device=device, dtype=dtype, copy=True)
     module.load_state_dict(loaded, strict=True, assign=True)
     for buffer_name, buffer in module.named_buffers():
         owner = module.get_submodule(buffer_name.rpartition(".")[0])
         setattr(owner, buffer_name.rpartition(".")[2], buffer.to(device))
+
+
+def _demand_shape(place: Stored, wanted: torch.Size) -> None:
+    if torch.Size(place.shape).numel() != wanted.numel():
+        raise CheckpointError(
+            f"{place.header.path}: tensor '{place.name}' has the shape {tuple(place.shape)} and should have "
+            f"{tuple(wanted)}; the file is damaged or of another kind of model."
+        )
+
+
+def _read(file: Any, place: Stored) -> torch.Tensor:
+    """Reads a tensor, or the wanted part of it, out of an open file."""
+    if place.cut in ("q", "k", "v"):
+        rows = place.shape[0]
+        start = rows * ("q", "k", "v").index(place.cut)
+        part: torch.Tensor = file.get_slice(place.name)[start : start + rows]
+        return part
+    tensor: torch.Tensor = file.get_tensor(place.name)
+    return tensor.T if place.cut == "turned" else tensor
 
 
 def device_of(name: str = "auto") -> torch.device:

@@ -16,7 +16,6 @@ import torch
 from safetensors import safe_open
 
 from lorasmith.checkpoints.header import read_header
-from lorasmith.checkpoints.lora_keys import canonical_module
 from lorasmith.errors import CheckpointError
 from lorasmith.files import write_atomic
 
@@ -110,7 +109,7 @@ def _file_bytes(table: Mapping[str, object], data: bytes, metadata: Mapping[str,
 
 
 def read_lora(path: Path | str) -> LoraFile:
-    """Reads a kohya LoRA file; a missing alpha means the rank, as every loader takes it.
+    """Reads a kohya LoRA file, names as they are in it; a missing alpha means the rank, as every loader takes it.
 
     Raises `CheckpointError` for files that are no plain LoRA (LoHa, LoKr, DoRA, diffusers or PEFT names).
     """
@@ -124,7 +123,7 @@ def read_lora(path: Path | str) -> LoraFile:
                     f"{header.path} is not a plain kohya LoRA: it has the tensor '{name}'. "
                     "LoHa, LoKr, DoRA and files with diffusers or PEFT names cannot be used here."
                 )
-            found.setdefault(canonical_module(module), {})[_PARTS[part]] = file.get_tensor(name).clone()
+            found.setdefault(module, {})[_PARTS[part]] = file.get_tensor(name).clone()
     if not found:
         raise CheckpointError(f"{header.path} has no LoRA weights.")
     return LoraFile(

@@ -1,7 +1,8 @@
 """Captions and prompts as token chunks and text encoder states, cut exactly as the WebUIs cut them.
 
 A chunk is 75 tokens between the start mark and the end mark, padded with end marks to 77; a cut goes back to the last
-comma when that is at most 20 tokens away. As many chunks as needed are made, nothing is cut off.
+comma when that is at most 20 tokens away. As many chunks as needed are made, nothing is cut off. SDXL's second text
+encoder takes the same chunks with zeros in place of the padding.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ from transformers import CLIPTokenizer
 
 from lorasmith.checkpoints import emphasis
 from lorasmith.checkpoints.clip.tokenizer import BOS, EOS
+from lorasmith.checkpoints.conditioning import Conditioning
 from lorasmith.checkpoints.emphasis import Segment
-from lorasmith.checkpoints.load import Sd1
+from lorasmith.checkpoints.load import BaseModel
 
 CHUNK = 75  # tokens of text in a chunk
 BACKTRACK = 20  # tokens a cut may go back to reach a comma
@@ -90,25 +92,38 @@ def count_tokens(tokenizer: CLIPTokenizer, text: str) -> int:
     return sum(len(_tokens(tokenizer, segment.text)) for segment in emphasis.plain(text))
 
 
-def encode(sd1: Sd1, texts: Sequence[str], clip_skip: int = 1, grad: bool = False) -> torch.Tensor:
+def encode(model: BaseModel, texts: Sequence[str], clip_skip: int = 1, grad: bool = False) -> Conditioning:
     """Encodes captions to [b, 77 n, d], n being the most chunks any of them needs; shorter ones get empty chunks."""
-    cuts = [cut(sd1.tokenizer, emphasis.plain(text)) for text in texts]
-    return encode_chunks(sd1, cuts, clip_skip, grad)
+    cuts = [cut(model.tokenizer, emphasis.plain(text)) for text in texts]
+    return encode_chunks(model, cuts, clip_skip, grad)
 
 
 def encode_chunks(
-    sd1: Sd1, cuts: Sequence[Sequence[WeightedChunk]], clip_skip: int = 1, grad: bool = False
-) -> torch.Tensor:
-    """Encodes chunks made by `cut` to [b, 77 n, d]; weights scale the states and leave each chunk's mean as it was."""
+    model: BaseModel, cuts: Sequence[Sequence[WeightedChunk]], clip_skip: int = 1, grad: bool = False
+) -> Conditioning:
+    """Encodes chunks made by `cut` to [b, 77 n, d]; weights scale the states and leave each chunk's mean as it was.
+
+    SDXL has one layer of each text encoder that counts, whatever `clip_skip` is.
+    """
     longest = max(len(chunks) for chunks in cuts)
     rows = [row for chunks in cuts for row in (*chunks, *(EMPTY,) * (longest - len(chunks)))]
-    ids = torch.tensor([row.ids for row in rows], device=sd1.device)
+    ids = torch.tensor([row.ids for row in rows], device=model.device)
+    pooled = None
     with nullcontext() if grad else torch.no_grad():
-        states = hidden_states(sd1, ids, clip_skip)
+        if model.is_sdxl:
+            first = _sdxl_states(model, ids)
+            second, each = _sdxl_states_2(model, ids)
+            encoded, pooled = [first, second], each.reshape(len(cuts), longest, -1)[:, 0]
+        else:
+            encoded = [hidden_states(model, ids, clip_skip)]
         if any(weight != 1.0 for row in rows for weight in row.weights):
-            weights = torch.tensor([row.weights for row in rows], device=states.device, dtype=states.dtype)
-            states = _weighted(states, weights)
-    return states.reshape(len(cuts), longest * states.shape[1], states.shape[2])
+            encoded = [_weighted(states, _weights(rows, states)) for states in encoded]
+    states = encoded[0] if len(encoded) == 1 else torch.cat(encoded, -1)
+    return Conditioning(states.reshape(len(cuts), longest * states.shape[1], states.shape[2]), pooled)
+
+
+def _weights(rows: Sequence[WeightedChunk], states: torch.Tensor) -> torch.Tensor:
+    return torch.tensor([row.weights for row in rows], device=states.device, dtype=states.dtype)
 
 
 def _weighted(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -121,15 +136,35 @@ def _weighted(states: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     return scaled * torch.where((factor > 0.5) & (factor < 2), factor, torch.ones_like(factor))
 
 
-def hidden_states(sd1: Sd1, ids: torch.Tensor, clip_skip: int = 1) -> torch.Tensor:
-    """Runs the text encoder over ids [m, 77] to states [m, 77, d].
+def hidden_states(model: BaseModel, ids: torch.Tensor, clip_skip: int = 1) -> torch.Tensor:
+    """Runs SD1.x's text encoder over ids [m, 77] to states [m, 77, d].
 
     `clip_skip` counts layers from the end, 1 being the last; the final layer norm is applied to whichever is taken.
     """
-    encoder = sd1.text_encoder
+    encoder = model.text_encoder
     if clip_skip == 1:
         last: torch.Tensor = encoder(ids).last_hidden_state
         return last
     layers = encoder(ids, output_hidden_states=True).hidden_states
     normed: torch.Tensor = encoder.final_layer_norm(layers[-clip_skip])
     return normed
+
+
+def _sdxl_states(model: BaseModel, ids: torch.Tensor) -> torch.Tensor:
+    """Gives CLIP-L's last layer but one (11 of 12), without the final norm, as SDXL was trained on."""
+    states: torch.Tensor = model.text_encoder(ids, output_hidden_states=True).hidden_states[-2]
+    return states
+
+
+def _sdxl_states_2(model: BaseModel, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gives bigG's last layer but one, without the final norm, and its projected state at the end mark [m, p]."""
+    encoder = model.text_encoder_2
+    said = encoder(padded_with_zeros(ids), output_hidden_states=True)
+    pooled: torch.Tensor = encoder.text_projection(said.pooler_output)
+    return said.hidden_states[-2], pooled
+
+
+def padded_with_zeros(ids: torch.Tensor) -> torch.Tensor:
+    """Puts 0 in the place of all that follows the first end mark of each row [m, 77]."""
+    ends = (ids == EOS).long()
+    return ids.masked_fill(ends.cumsum(1) - ends > 0, 0)

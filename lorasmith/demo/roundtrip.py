@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lorasmith.checkpoints.load import load_sd1
+from lorasmith.checkpoints.load import load_base
 from lorasmith.demo.drawing import Pixels
 
 _BATCH = 16
@@ -17,7 +17,7 @@ class Roundtrip:
     """Encodes pictures, disturbs their latents as an imperfect denoiser does, and decodes them."""
 
     def __init__(self, checkpoint: Path, most_noise: float = 0.7) -> None:
-        self._vae = load_sd1(checkpoint, parts=("vae",)).vae
+        self._vae = load_base(checkpoint, parts=("vae",)).vae
         self._most_noise = most_noise
 
     @torch.no_grad()

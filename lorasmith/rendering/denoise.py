@@ -7,7 +7,8 @@ from typing import Any, Literal
 import torch
 from diffusers import DDIMScheduler, EulerDiscreteScheduler
 
-from lorasmith.checkpoints.load import Sd1
+from lorasmith.checkpoints.conditioning import Conditioning, joined, predict
+from lorasmith.checkpoints.load import BaseModel
 
 Sampler = Literal["ddim", "euler"]
 NAMES: dict[Sampler, str] = {"ddim": "DDIM", "euler": "Euler"}  # as WebUIs spell them
@@ -16,22 +17,22 @@ RESCALE = 0.7  # of guidance, for zero terminal SNR only (Lin et al. 2023, arXiv
 
 @dataclass(frozen=True)
 class Conditions:
-    """The states of prompts and of negative prompts, [b, 77 n, d] each (n may differ), and the guidance scale."""
+    """What prompts and negative prompts say (their lengths may differ), and the guidance scale."""
 
-    positive: torch.Tensor
-    negative: torch.Tensor
+    positive: Conditioning
+    negative: Conditioning
     guidance: float
 
 
-def scheduler_for(sd1: Sd1, sampler: Sampler) -> Any:
-    """Makes the scheduler with the training betas of SD1.x; zero terminal SNR needs trailing steps."""
-    ztsnr = sd1.family.zero_terminal_snr
+def scheduler_for(model: BaseModel, sampler: Sampler) -> Any:
+    """Makes the scheduler with the training betas of SD1.x and SDXL; zero terminal SNR needs trailing steps."""
+    ztsnr = model.family.zero_terminal_snr
     common: dict[str, Any] = {
         "num_train_timesteps": 1000,
         "beta_start": 0.00085,
         "beta_end": 0.012,
         "beta_schedule": "scaled_linear",
-        "prediction_type": sd1.prediction_type,
+        "prediction_type": model.prediction_type,
         "timestep_spacing": "trailing" if ztsnr else "leading",
         "steps_offset": 1,
         "rescale_betas_zero_snr": ztsnr,
@@ -47,24 +48,21 @@ def noise_for(seed: int, height: int, width: int) -> torch.Tensor:
     return torch.randn((1, 4, height // 8, width // 8), generator=generator)
 
 
-def guided(sd1: Sd1, latents: torch.Tensor, timestep: torch.Tensor, conditions: Conditions) -> torch.Tensor:
+def guided(model: BaseModel, latents: torch.Tensor, timestep: torch.Tensor, conditions: Conditions) -> torch.Tensor:
     """Runs the U-Net once and gives its guided prediction in fp32; one pass when both prompts are equally long."""
 
-    def predict(inputs: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        sample: torch.Tensor = sd1.unet(
-            inputs.to(sd1.dtype), timestep, encoder_hidden_states=states.to(sd1.dtype)
-        ).sample
-        return sample.float()
+    def said(inputs: torch.Tensor, conditioning: Conditioning) -> torch.Tensor:
+        return predict(model, inputs.to(model.dtype), timestep, conditioning.to(model.device, model.dtype)).float()
 
     positive, negative = conditions.positive, conditions.negative
     if conditions.guidance == 1:
-        return predict(latents, positive)
-    if positive.shape[1] == negative.shape[1]:
-        without, wanted = predict(torch.cat([latents] * 2), torch.cat([negative, positive])).chunk(2)
+        return said(latents, positive)
+    if positive.context.shape[1] == negative.context.shape[1]:
+        without, wanted = said(torch.cat([latents] * 2), joined([negative, positive])).chunk(2)
     else:
-        without, wanted = predict(latents, negative), predict(latents, positive)
+        without, wanted = said(latents, negative), said(latents, positive)
     result = without + conditions.guidance * (wanted - without)
-    return _rescaled(result, wanted) if sd1.family.zero_terminal_snr else result
+    return _rescaled(result, wanted) if model.family.zero_terminal_snr else result
 
 
 def _rescaled(result: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
@@ -75,7 +73,7 @@ def _rescaled(result: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def denoise(
-    sd1: Sd1,
+    model: BaseModel,
     scheduler: Any,
     start: torch.Tensor,
     conditions: Conditions,
@@ -86,7 +84,7 @@ def denoise(
     latents = start
     for index, timestep in enumerate(scheduler.timesteps[first:], start=first):
         inputs = scheduler.scale_model_input(latents, timestep)
-        latents = scheduler.step(guided(sd1, inputs, timestep, conditions), timestep, latents).prev_sample
+        latents = scheduler.step(guided(model, inputs, timestep, conditions), timestep, latents).prev_sample
         if keep is not None:
             latents = keep(latents, index)
     return latents

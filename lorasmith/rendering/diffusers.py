@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from lorasmith.checkpoints import emphasis
-from lorasmith.checkpoints.load import Sd1, device_of, dtype_of, load_sd1
+from lorasmith.checkpoints.load import BaseModel, device_of, dtype_of, load_base
 from lorasmith.checkpoints.prompts import WeightedChunk, cut, encode_chunks
 from lorasmith.progress import Progress, Report
 from lorasmith.rendering.denoise import NAMES, Conditions, Sampler, denoise, noise_for, scheduler_for
@@ -34,22 +34,22 @@ class DiffusersRenderer:
 
     def __init__(
         self,
-        checkpoint: Path | Sd1,
+        checkpoint: Path | BaseModel,
         device: str = "auto",
         precision: str = "auto",
         sampler: Sampler = "ddim",
         batch_size: int = 4,
     ) -> None:
         """Loads the checkpoint, or borrows a loaded one, which is as before after each call."""
-        self._borrowed = isinstance(checkpoint, Sd1)
-        if isinstance(checkpoint, Sd1):
-            self.sd1 = checkpoint
+        self._borrowed = isinstance(checkpoint, BaseModel)
+        if isinstance(checkpoint, BaseModel):
+            self.model = checkpoint
         else:
             place = device_of(device)
-            self.sd1 = load_sd1(checkpoint, device=place, dtype=dtype_of(precision, place))
+            self.model = load_base(checkpoint, device=place, dtype=dtype_of(precision, place))
         self.sampler = sampler
         self.batch_size = batch_size
-        self._switch = LoraSwitch(self.sd1)
+        self._switch = LoraSwitch(self.model)
 
     def render(self, prompts: Sequence[Prompt], report: Report | None = None) -> list[Image.Image]:
         """Renders one picture per prompt, in their order; equal sizes, steps and LoRAs are rendered together."""
@@ -93,7 +93,7 @@ class DiffusersRenderer:
 
     def infotext(self, prompt: Prompt) -> str:
         """Writes the `parameters` text for a render of this renderer."""
-        return infotext(prompt, self.sd1.path, NAMES[self.sampler])
+        return infotext(prompt, self.model.path, NAMES[self.sampler])
 
     def _give_back(self) -> None:
         """Takes the LoRAs out of a borrowed model; in one of our own they wait for the next call."""
@@ -112,7 +112,7 @@ class DiffusersRenderer:
                 yield group[start : start + self.batch_size]
 
     def _cut(self, text: str) -> _Chunks:
-        return tuple(cut(self.sd1.tokenizer, emphasis.parse(text)))
+        return tuple(cut(self.model.tokenizer, emphasis.parse(text)))
 
     @torch.no_grad()
     def _render_batch(self, prompts: Sequence[Prompt]) -> list[Image.Image]:
@@ -120,8 +120,8 @@ class DiffusersRenderer:
         self._switch.use(first.loras)
         scheduler = self._scheduler(first.steps)
         noise = torch.cat([noise_for(prompt.seed, prompt.height, prompt.width) for prompt in prompts])
-        start = noise.to(self.sd1.device) * scheduler.init_noise_sigma
-        latents = denoise(self.sd1, scheduler, start, self._conditions(prompts))
+        start = noise.to(self.model.device) * scheduler.init_noise_sigma
+        latents = denoise(self.model, scheduler, start, self._conditions(prompts))
         return [self._decoded(row) for row in latents]
 
     @torch.no_grad()
@@ -134,8 +134,8 @@ class DiffusersRenderer:
         if self.sampler == "euler":  # it counts its own steps
             scheduler.set_begin_index(first)
         original = self._encoded(part)
-        noise = noise_for(prompt.seed, prompt.height, prompt.width).to(self.sd1.device)
-        drawn = torch.from_numpy(mask).to(self.sd1.device)[None, None]
+        noise = noise_for(prompt.seed, prompt.height, prompt.width).to(self.model.device)
+        drawn = torch.from_numpy(mask).to(self.model.device)[None, None]
 
         def keep(latents: torch.Tensor, index: int) -> torch.Tensor:
             known = (
@@ -146,31 +146,33 @@ class DiffusersRenderer:
             return drawn * latents + (1 - drawn) * known
 
         start = scheduler.add_noise(original, noise, steps[first : first + 1])
-        latents = denoise(self.sd1, scheduler, start, self._conditions([prompt]), keep, first)
+        latents = denoise(self.model, scheduler, start, self._conditions([prompt]), keep, first)
         return self._decoded(latents[0])
 
     def _scheduler(self, steps: int) -> Any:
-        scheduler = scheduler_for(self.sd1, self.sampler)
-        scheduler.set_timesteps(steps, device=self.sd1.device)
+        scheduler = scheduler_for(self.model, self.sampler)
+        scheduler.set_timesteps(steps, device=self.model.device)
         return scheduler
 
     def _conditions(self, prompts: Sequence[Prompt]) -> Conditions:
         first = prompts[0]
-        positive = encode_chunks(self.sd1, [self._cut(prompt.text) for prompt in prompts], first.clip_skip)
-        negative = encode_chunks(self.sd1, [self._cut(prompt.negative) for prompt in prompts], first.clip_skip)
+        positive = encode_chunks(self.model, [self._cut(prompt.text) for prompt in prompts], first.clip_skip)
+        negative = encode_chunks(self.model, [self._cut(prompt.negative) for prompt in prompts], first.clip_skip)
+        if self.model.is_sdxl:  # an empty negative prompt is zeros there, as in the WebUIs
+            negative = negative.zeroed([not prompt.negative.strip() for prompt in prompts])
         return Conditions(positive, negative, first.guidance)
 
     def _encoded(self, picture: Image.Image) -> torch.Tensor:
         """Encodes a picture to latents [1, 4, h/8, w/8], the mean of the VAE's distribution."""
-        vae = self.sd1.vae
+        vae = self.model.vae
         pixels = torch.from_numpy(np.array(picture, dtype=np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
-        mean: torch.Tensor = vae.encode(pixels.to(self.sd1.device, vae.dtype)).latent_dist.mean
-        return mean.float() * self.sd1.scaling_factor
+        mean: torch.Tensor = vae.encode(pixels.to(self.model.device, vae.dtype)).latent_dist.mean
+        return mean.float() * self.model.scaling_factor
 
     def _decoded(self, latents: torch.Tensor) -> Image.Image:
         """Decodes latents [4, h, w] to a picture; alone, so that memory does not grow with the batch."""
-        vae = self.sd1.vae
-        pixels = vae.decode((latents[None] / self.sd1.scaling_factor).to(vae.dtype)).sample[0].float()
+        vae = self.model.vae
+        pixels = vae.decode((latents[None] / self.model.scaling_factor).to(vae.dtype)).sample[0].float()
         if not torch.isfinite(pixels).all():
             raise RenderingError(
                 "The render is not finite (it would be black): use precision fp32, another base model or LoRA weight."

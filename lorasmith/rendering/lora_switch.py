@@ -7,22 +7,23 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lorasmith.checkpoints.load import Sd1
+from lorasmith.checkpoints.layout_unet import UNET, unet_names
+from lorasmith.checkpoints.load import BaseModel, PartName
 from lorasmith.checkpoints.lora_file import LoraFile, LoraWeights, read_lora
-from lorasmith.checkpoints.lora_keys import UNET_PREFIX, Part, sd1_lora_modules
+from lorasmith.checkpoints.lora_keys import UNET_PREFIX, lora_modules
 from lorasmith.errors import CheckpointError
 from lorasmith.rendering.prompt import LoraUse
 
-_Place = tuple[Part, str]  # part of the model, dotted path of the module
+_Place = tuple[PartName, str]  # part of the model, dotted path of the module
 _State = tuple[tuple[LoraUse, int, int], ...]
 
 
 class LoraSwitch:
     """Keeps a model at one set of LoRAs at a time; asking for the set that is in costs nothing."""
 
-    def __init__(self, sd1: Sd1) -> None:
-        self._sd1 = sd1
-        self._places = _places(sd1)
+    def __init__(self, model: BaseModel) -> None:
+        self._model = model
+        self._places = _places(model)
         self._originals: dict[_Place, torch.Tensor] = {}
         self._state: _State = ()
 
@@ -53,7 +54,7 @@ class LoraSwitch:
             if place is None:
                 raise CheckpointError(f"{lora.path} changes a module that the base model does not have: '{name}'.")
             shape = self._module(place).weight.shape
-            device = self._sd1.device
+            device = self._model.device
             moved = LoraWeights(weights.down.to(device), weights.up.to(device), weights.alpha)
             delta = moved.delta(lora.weight if place[0] == "unet" else text_weight)
             if delta.numel() != shape.numel() or delta.shape[0] != shape[0]:
@@ -72,21 +73,28 @@ class LoraSwitch:
 
     def _module(self, place: _Place) -> nn.Linear | nn.Conv2d:
         part, path = place
-        module = self._sd1.modules[part].get_submodule(path)
+        module = self._model.modules[part].get_submodule(path)
         if not isinstance(module, nn.Linear | nn.Conv2d):
             raise CheckpointError(f"A LoRA cannot change '{path}', which is a {type(module).__name__}.")
         return module
 
 
-def _places(sd1: Sd1) -> Mapping[str, _Place]:
-    """Maps kohya names to modules: our table, and the convs and projections of the U-Net's resnets (LoCon files)."""
-    places: dict[str, _Place] = {
-        UNET_PREFIX + path.replace(".", "_"): ("unet", path)
-        for path, module in sd1.unet.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv2d)
-    }
-    places.update(sd1_lora_modules(len(sd1.text_encoder.encoder.layers)))
+def _places(model: BaseModel) -> Mapping[str, _Place]:
+    """Maps kohya names to modules: all of the U-Net under diffusers' paths and the original ones, and our table."""
+    changeable = {path for path, module in model.unet.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)}
+    places: dict[str, _Place] = {_unet_name(path): ("unet", path) for path in changeable}
+    for file_name, name in unet_names(model.topology).items():
+        path = name.rpartition(".")[0]
+        if path in changeable:
+            places[_unet_name(file_name.removeprefix(UNET).rpartition(".")[0])] = ("unet", path)
+    for name, module in lora_modules(model.topology).items():
+        if module.part != "unet":
+            places[name] = places[name.replace("lora_te_", "lora_te1_")] = (module.part, module.path)
     return places
+
+
+def _unet_name(path: str) -> str:
+    return UNET_PREFIX + path.replace(".", "_")
 
 
 def _file_state(path: Path) -> tuple[int, int]:

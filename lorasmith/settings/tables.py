@@ -147,6 +147,7 @@ class TagSettings(StageSettings):
     prepend_tags: list[str] = setting(list, "tags written first in every caption, after the trigger", advanced=True)
     append_tags: list[str] = setting(list, "tags written last in every caption", advanced=True)
     category_order: list[str] = setting(list, "categories in the order in which captions have them, such as species, general; those not listed are left out; empty keeps lorasmith's own order", advanced=True)
+    prune_implied: bool = setting(True, "leave out tags that others of the picture imply, by the site's own tables where `lorasmith tags fetch` brought them", advanced=True)
     rating_tags: list[Rating] = setting(list, "the ratings whose word captions carry: safe, questionable, explicit", advanced=True)
     caption_set: str = setting("default", "name of the caption set written: letters, digits, '_' and '-'", advanced=True, pattern=r"^[A-Za-z0-9_-]{1,60}$")
     underscores: bool = setting(False, "write tags with underscores", advanced=True)
@@ -198,7 +199,29 @@ class TrainSettings(StageSettings):
         False, "small pictures are never enlarged, they get buckets of their own size", advanced=True
     )
     rank: int = setting(16, "LoRA rank (network dim)", ge=1, le=256)
-    alpha: float = setting(16.0, "LoRA alpha; the effective scale is alpha / rank", gt=0)
+    alpha: float | None = setting(None, "LoRA alpha; the effective scale is alpha / rank; unset is the rank", gt=0)
+    conv_rank: int = setting(
+        0, "rank of 3x3 convolutions, for a LoCon file; 0 leaves the residual blocks and samplers alone", ge=0, le=256,
+        advanced=True,
+    )  # fmt: skip
+    conv_alpha: float | None = setting(None, "alpha of 3x3 convolutions; unset is conv_rank", gt=0, advanced=True)
+    block_weights: list[float] = setting(
+        list, "factors of the U-Net's rate, block by block: 12 down, 1 middle, 12 up for SD1.x, 9, 3, 9 for SDXL; a block "
+        "at 0 gets no LoRA; empty is 1 for all", advanced=True,
+    )  # fmt: skip
+    dropout: float = setting(
+        0.0, "share of each LoRA layer's rank that is left out at random at a step", unit="share", ge=0, lt=1, advanced=True
+    )
+    scale_weight_norms: float = setting(
+        0.0, "longest change of a module's weight; longer ones are shrunk after each step; 0 never, usual is 1", ge=0,
+        advanced=True,
+    )  # fmt: skip
+    prediction_type: Literal["auto", "epsilon", "v_prediction"] = setting(
+        "auto", "what the base model predicts; auto reads it from the file", advanced=True
+    )
+    zero_terminal_snr: Literal["auto", "on", "off"] = setting(
+        "auto", "whether the base model's noise ends in pure noise; auto reads it from the file", advanced=True
+    )
     epochs: int = setting(10, "passes over the set", ge=1, le=1000)
     repeats: int = setting(5, "times each picture is seen in an epoch", ge=1, le=1000)
     batch_size: int = setting(2, "pictures per step", ge=1, le=64)
@@ -215,7 +238,11 @@ class TrainSettings(StageSettings):
     )
     unet_lr: float | None = setting(None, "learning rate of the U-Net; unset follows the rule", gt=0)
     text_encoder_lr: float | None = setting(
-        None, "learning rate of the text encoder; unset is a share of the U-Net's, 0 leaves it untrained", ge=0
+        None, "learning rate of the text encoder; unset is a share of the U-Net's, and none for SDXL; 0 leaves it untrained",
+        ge=0,
+    )
+    text_encoder_2_lr: float | None = setting(
+        None, "learning rate of SDXL's second text encoder; unset leaves it untrained", ge=0, advanced=True
     )
     text_encoder_share: float = setting(
         0.5, "the text encoder's rate as a share of the U-Net's, where its own is unset", unit="share", gt=0, le=1, advanced=True
@@ -262,6 +289,9 @@ class TrainSettings(StageSettings):
     tag_dropout: float = setting(
         0.05, "share of the other tags left out at each draw", unit="share", ge=0, le=0.9, advanced=True
     )
+    caption_variants: int = setting(
+        8, "draws of each caption that are encoded once, when no text encoder is trained", ge=1, le=64, advanced=True
+    )
     wildcards: bool = setting(False, "{a|b} in a caption is one of them each time, and of several lines one", advanced=True)
     token_warmup: float = setting(
         0.0, "share of the steps over which the free tags come in one by one", unit="share", ge=0, le=1, advanced=True
@@ -289,6 +319,22 @@ class TrainSettings(StageSettings):
         if (self.min_bucket or 0) > self.resolution or self.resolution > (self.max_bucket or self.resolution):
             raise ValueError("resolution must lie between min_bucket and max_bucket")
         return self
+
+    @model_validator(mode="after")
+    def _block_weights_are_factors(self) -> "TrainSettings":
+        if any(weight < 0 for weight in self.block_weights):
+            raise ValueError("block_weights has a number below 0; each must be 0 or more")
+        return self
+
+    @property
+    def network_alpha(self) -> float:
+        """Gives alpha as it is used: the rank where it is unset."""
+        return float(self.rank) if self.alpha is None else self.alpha
+
+    @property
+    def network_conv_alpha(self) -> float:
+        """Gives the alpha of 3x3 convolutions as it is used: conv_rank where it is unset."""
+        return float(self.conv_rank or 1) if self.conv_alpha is None else self.conv_alpha
 
 
 class EvaluateSettings(StageSettings):

@@ -71,8 +71,7 @@ def _checked(errors: list[str], warnings: list[str], pictures: "list[TrainingPic
 
 def checkpoint_faults(checkpoint: str) -> list[str]:
     """Says what is wrong with the base model; nothing when it can be trained on."""
-    from lorasmith.checkpoints.family import detect
-    from lorasmith.checkpoints.header import read_header
+    from lorasmith.checkpoints.checkpoint import detect_at
 
     if not checkpoint:
         return [
@@ -80,7 +79,7 @@ def checkpoint_faults(checkpoint: str) -> list[str]:
             "or give --checkpoint."
         ]
     try:
-        detect(read_header(Path(checkpoint).expanduser()))
+        detect_at(checkpoint)
     except CheckpointError as error:
         return [str(error)]
     return []
@@ -109,6 +108,7 @@ def picture_faults(project: Project, pictures: "list[TrainingPicture]") -> list[
 
 def plan_of(project: Project, settings: TrainSettings, pictures: "list[TrainingPicture]") -> "Plan":
     """Works out learning rates, steps and buckets."""
+    from lorasmith.checkpoints.checkpoint import detect_at
     from lorasmith.training.plan import plan
 
     known = {picture.name: (picture.width, picture.height) for picture in project.pictures.all()}
@@ -117,4 +117,5 @@ def plan_of(project: Project, settings: TrainSettings, pictures: "list[TrainingP
         from lorasmith.training.pictures import size_of  # torch comes along: only where a subset has a folder
 
         known |= {each.name: size_of(each.path) for each in strange}
-    return plan(settings, pictures, {each.name: known[each.name] for each in pictures})
+    base = detect_at(settings.checkpoint).base
+    return plan(settings, pictures, {each.name: known[each.name] for each in pictures}, base)

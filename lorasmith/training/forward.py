@@ -14,32 +14,45 @@ from torch import nn
 BRANCH_COST = 3  # passes over the branch in a step: forward, and backward for the activations and for the weights
 
 
-def make_lean(layer: Any, adapter: str, exact: bool) -> None:
-    """Replaces the forward of a peft layer (linear or 1x1 convolution, no dropout); `exact` says it computes in fp32.
+def make_lean(layer: Any, adapter: str, exact: bool, dropout: float = 0.0) -> None:
+    """Replaces the forward of a peft layer (linear or convolution); `exact` says it computes in fp32.
 
     Merging rounds the sum of weights once, so in bf16 or fp16, where that would swallow small changes, it is never used.
+    `dropout` is the share of the rank vector's entries that are 0 each time, while gradients are wanted.
     """
     down, up = layer.lora_A[adapter].weight, layer.lora_B[adapter].weight
-    rank, inputs, outputs = down.shape[0], down.shape[1], up.shape[0]
-    merge = exact and inputs * outputs <= BRANCH_COST * rank * (inputs + outputs)
+    rank, inputs, outputs = down.shape[0], down[0].numel(), up.shape[0]
+    merge = exact and not dropout and inputs * outputs <= BRANCH_COST * rank * (inputs + outputs)
     scale = float(layer.scaling[adapter])
-    forward = _merged if merge else _branched
 
-    def run(self: Any, x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        return forward(self.base_layer, x, down, up, scale)
+    def merged(self: Any, x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return _merged(self.base_layer, x, down, up, scale)
 
-    layer.forward = MethodType(run, layer)
+    def branched(self: Any, x: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return _branched(self.base_layer, x, (down, up), scale, dropout)
+
+    layer.forward = MethodType(merged if merge else branched, layer)
 
 
 def _apply(base: nn.Module, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     """Applies a weight as the base layer applies its own."""
-    return F.linear(x, weight, bias) if isinstance(base, nn.Linear) else F.conv2d(x, weight, bias)
+    if isinstance(base, nn.Conv2d):
+        return F.conv2d(x, weight, bias, base.stride, base.padding, base.dilation)  # type: ignore[arg-type]
+    return F.linear(x, weight, bias)
 
 
-def _branched(base: Any, x: torch.Tensor, down: torch.Tensor, up: torch.Tensor, scale: float) -> torch.Tensor:
+def _branched(
+    base: Any, x: torch.Tensor, weights: tuple[torch.Tensor, torch.Tensor], scale: float, dropout: float
+) -> torch.Tensor:
     """Gives W x + scale * up (down x)."""
+    down, up = weights
     inner = _apply(base, x, down)
-    return _apply(base, x, base.weight, base.bias) + _apply(base, inner if scale == 1 else inner * scale, up)
+    if dropout and torch.is_grad_enabled():
+        inner = F.dropout(inner, dropout)
+    if scale != 1:
+        inner = inner * scale
+    outer = F.conv2d(inner, up) if isinstance(base, nn.Conv2d) else F.linear(inner, up)
+    return _apply(base, x, base.weight, base.bias) + outer
 
 
 def _merged(base: Any, x: torch.Tensor, down: torch.Tensor, up: torch.Tensor, scale: float) -> torch.Tensor:

@@ -186,10 +186,9 @@ class Loop:
             self.report(Progress("train", self.book.step, self.outline.steps, f"samples of epoch {epoch}"))
             pictures = draw_samples(
                 self.learner.model,
-                prompts,
+                self.learner.of_samples(prompts),
                 settings.resolution,
                 settings.sample_steps,
-                settings.clip_skip,
                 settings.seed,
             )
             for path, picture, prompt in zip(paths, pictures, prompts, strict=True):

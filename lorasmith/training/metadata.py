@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from lorasmith.checkpoints.lora_keys import BLOCKS
+from lorasmith.checkpoints.topology import Base
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.buckets import Fit, Size
 from lorasmith.training.captions import split_tags
@@ -29,6 +31,7 @@ class BaseFacts:
     old_hash: str
     prediction_type: str
     zero_terminal_snr: bool
+    base: Base = "sd1"
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,9 @@ def _training_keys(run: RunFacts) -> dict[str, Any]:
     return {
         "ss_learning_rate": plan.unet_lr,
         "ss_unet_lr": plan.unet_lr,
-        "ss_text_encoder_lr": plan.text_encoder_lr,
+        "ss_text_encoder_lr": (
+            [plan.text_encoder_lr, plan.text_encoder_2_lr] if run.base.base == "sdxl" else plan.text_encoder_lr
+        ),
         "ss_lr_scheduler": settings.lr_scheduler,
         "ss_lr_warmup_steps": round(settings.warmup * plan.steps),
         "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={settings.weight_decay})",
@@ -109,7 +114,10 @@ def _training_keys(run: RunFacts) -> dict[str, Any]:
         "ss_gradient_accumulation_steps": 1,
         "ss_network_module": "networks.lora",
         "ss_network_dim": settings.rank,
-        "ss_network_alpha": settings.alpha,
+        "ss_network_alpha": settings.network_alpha,
+        "ss_network_dropout": settings.dropout or None,
+        "ss_network_args": _network_args(settings, run.base.base),
+        "ss_scale_weight_norms": settings.scale_weight_norms or None,
         "ss_mixed_precision": "no" if run.precision == "fp32" else run.precision,
         "ss_full_fp16": False,
         "ss_fp8_base": False,
@@ -119,7 +127,7 @@ def _training_keys(run: RunFacts) -> dict[str, Any]:
 
 def _text_and_noise_keys(settings: TrainSettings, base: BaseFacts) -> dict[str, Any]:
     return {
-        "ss_clip_skip": settings.clip_skip,
+        "ss_clip_skip": settings.clip_skip if base.base == "sd1" else None,
         "ss_caption_dropout_rate": settings.caption_dropout,
         "ss_caption_dropout_every_n_epochs": 0,
         "ss_caption_tag_dropout_rate": settings.tag_dropout,
@@ -134,13 +142,31 @@ def _text_and_noise_keys(settings: TrainSettings, base: BaseFacts) -> dict[str, 
     }
 
 
+def _network_args(settings: TrainSettings, base: Base) -> dict[str, str] | None:
+    """Gives kohya's further arguments of the network, values as text; None where there are none."""
+    found = {}
+    if settings.conv_rank:
+        found = {"conv_dim": str(settings.conv_rank), "conv_alpha": str(settings.network_conv_alpha)}
+    if weights := settings.block_weights:
+        down, middle, _ = BLOCKS[base]
+        parts = {"down": weights[:down], "mid": weights[down : down + middle], "up": weights[down + middle :]}
+        found |= {f"{name}_lr_weight": ",".join(f"{each:g}" for each in part) for name, part in parts.items()}
+    return found or None
+
+
+def _version(base: BaseFacts) -> str:
+    """Gives the version by which WebUIs decide whether a LoRA fits the loaded model."""
+    if base.base == "sdxl":
+        return "sdxl_base_v1-0"
+    return "sd_v1_v" if base.prediction_type == "v_prediction" else "sd_v1"
+
+
 def _model_keys(run: RunFacts) -> dict[str, Any]:
-    velocity = run.base.prediction_type == "v_prediction"
     return {
         "ss_v2": False,
-        "ss_base_model_version": "sd_v1_v" if velocity else "sd_v1",
+        "ss_base_model_version": _version(run.base),
         "ss_sd_model_name": run.base.file,
-        "ss_sd_model_hash": run.base.old_hash,
+        "ss_sd_model_hash": run.base.old_hash or None,
         "ss_new_sd_model_hash": run.base.sha256,
     }
 
@@ -201,17 +227,17 @@ def _ratio(size: Size) -> float:
 
 
 def _modelspec(run: RunFacts, save: SaveFacts) -> dict[str, Any]:
-    side = run.settings.resolution
+    side, xl = run.settings.resolution, run.base.base == "sdxl"
     return {
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": "stable-diffusion-v1/lora",
-        "modelspec.implementation": "diffusers",
+        "modelspec.architecture": "stable-diffusion-xl-v1-base/lora" if xl else "stable-diffusion-v1/lora",
+        "modelspec.implementation": "https://github.com/Stability-AI/generative-models" if xl else "diffusers",
         "modelspec.title": save.stem,
         "modelspec.resolution": f"{side}x{side}",
         "modelspec.date": datetime.fromtimestamp(int(save.finished_at), UTC).isoformat(),
         "modelspec.trigger_phrase": run.trigger or None,
         "modelspec.prediction_type": "v" if run.base.prediction_type == "v_prediction" else "epsilon",
-        "modelspec.encoder_layer": run.settings.clip_skip,
+        "modelspec.encoder_layer": None if xl else run.settings.clip_skip,
     }
 
 

@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from lorasmith.checkpoints.load import Sd1, load_sd1
-from lorasmith.checkpoints.prompts import encode
+from lorasmith.checkpoints.conditioning import Conditioning, predict
+from lorasmith.checkpoints.load import BaseModel, load_base
 from lorasmith.training.noise import STEPS, alphas_cumprod, generator_for
 
 GUIDANCE = 7.0
@@ -22,14 +22,14 @@ def sample_timesteps(steps: int, zero_terminal_snr: bool) -> list[int]:
 
 
 @torch.no_grad()
-def sample_latents(model: Sd1, context: torch.Tensor, noise: torch.Tensor, steps: int) -> torch.Tensor:
-    """Denoises [b, 4, h, w]; `context` [2 b, n, d] holds the empty prompt's states first, then the prompts'."""
+def sample_latents(model: BaseModel, conditioning: Conditioning, noise: torch.Tensor, steps: int) -> torch.Tensor:
+    """Denoises [b, 4, h, w]; `conditioning` [2 b] holds the empty prompt's states first, then the prompts'."""
     alphas = alphas_cumprod(model.family.zero_terminal_snr)
     timesteps = sample_timesteps(steps, model.family.zero_terminal_snr)
     latents = noise
     for timestep, following in zip(timesteps, [*timesteps[1:], 0], strict=True):
         now, then = float(alphas[timestep]), float(alphas[following])
-        said = model.unet(latents.repeat(2, 1, 1, 1).to(model.dtype), timestep, context).sample.float()
+        said = predict(model, latents.repeat(2, 1, 1, 1).to(model.dtype), timestep, conditioning).float()
         without, with_prompt = said.chunk(2)
         said = without + GUIDANCE * (with_prompt - without)
         clean, noisy = _split(latents, said, now, model.prediction_type)
@@ -49,18 +49,20 @@ def _split(
 
 @torch.no_grad()
 def draw_samples(
-    model: Sd1, prompts: Sequence[str], size: int, steps: int, clip_skip: int, seed: int
+    model: BaseModel, conditionings: Sequence[Conditioning], size: int, steps: int, seed: int
 ) -> list[Image.Image]:
-    """Draws one square picture per prompt, one at a time, from noise that is the same in every epoch of a run."""
+    """Draws one square picture per prompt, one at a time, from noise that is the same in every epoch of a run.
+
+    Each conditioning holds two rows: what guidance leads away from, and the prompt.
+    """
     latents = []
     side = max(64, size // 64 * 64)
-    for index, prompt in enumerate(prompts):
+    for index, conditioning in enumerate(conditionings):
         generator = generator_for(seed, "sample", index)
         noise = torch.randn((1, 4, side // 8, side // 8), generator=generator).to(model.device)
         with torch.autocast(model.device.type, model.dtype, enabled=model.dtype != torch.float32):
-            context = encode(model, ["", prompt], clip_skip)
-            latents.append(sample_latents(model, context, noise, steps))
-    vae = load_sd1(model.path, device=model.device, parts=("vae",)).vae  # only for these moments: it is large
+            latents.append(sample_latents(model, conditioning, noise, steps))
+    vae = load_base(model.path, device=model.device, parts=("vae",)).vae  # only for these moments: it is large
     return [_picture(vae.decode(each / model.scaling_factor).sample[0]) for each in latents]
 
 

@@ -4,13 +4,16 @@ import gc
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
-from lorasmith.checkpoints.family import detect
-from lorasmith.checkpoints.header import read_header
-from lorasmith.checkpoints.load import device_of, dtype_of, load_sd1
+from lorasmith.checkpoints.checkpoint import detect_at
+from lorasmith.checkpoints.family import Family, chosen
+from lorasmith.checkpoints.hashes import model_sha
+from lorasmith.checkpoints.load import TEXT_ENCODERS, BaseModel, PartName, device_of, dtype_of, load_base
 from lorasmith.errors import TrainingError
 from lorasmith.files import sha256_of
 from lorasmith.progress import Report, silent
@@ -24,10 +27,11 @@ from lorasmith.training.learner import Learner, Lessons
 from lorasmith.training.loop import EVENTS, Course, Loop
 from lorasmith.training.metadata import BaseFacts, RunFacts
 from lorasmith.training.pictures import size_of
-from lorasmith.training.plan import draws_of, plan
+from lorasmith.training.plan import Plan, draws_of, plan
 from lorasmith.training.request import SavedLora, Trained, TrainRequest
 from lorasmith.training.run_file import begin, read_end, write_end
 from lorasmith.training.state import drop_states
+from lorasmith.training.texts import hold_texts
 
 __all__ = ["SavedLora", "Trained", "TrainRequest", "train"]
 
@@ -45,8 +49,9 @@ def train(request: TrainRequest, report: Report = silent) -> Trained:
     settings, pictures = request.settings, request.pictures
     sizes = {picture.name: size_of(picture.path) for picture in pictures}
     shas = {picture.name: sha256_of(picture.path) for picture in pictures}
-    outline = plan(settings, pictures, sizes)
-    base = _base_facts(request.checkpoint)
+    family = chosen(detect_at(request.checkpoint), settings.prediction_type, settings.zero_terminal_snr)
+    outline = plan(settings, pictures, sizes, family.base)
+    base = _base_facts(request.checkpoint, family)
     fingerprint = fingerprint_of(settings, pictures, shas, base.sha256)
     run = begin(request, fingerprint, outline)
     ended = read_end(request.run_folder, run, request.lora_folder)
@@ -61,16 +66,45 @@ def train(request: TrainRequest, report: Report = silent) -> Trained:
     )
     with _steady(), _memory_is_a_sentence():
         latents = _latents(request, shas, fits, device, report)
-        model = load_sd1(request.checkpoint, device=device, dtype=dtype, parts=("unet", "text_encoder"))
-        captions = {picture.name: picture.caption for picture in pictures}
-        learner = Learner(model, Lessons(captions, latents), settings, outline)
+        learner = _learner(request, outline, family, latents, Place(device, dtype))
         trained = Loop(Course(request, facts, draws_of(pictures, fits)), learner, report).run()
-        del learner, model, latents
+        del learner, latents
     _give_back(device)
     write_end(request.run_folder, run, trained)
     _note_end(request.run_folder / EVENTS, trained)
     drop_states(request.run_folder / "checkpoints")
     return trained
+
+
+class Place(NamedTuple):
+    """Where and how precisely the model computes."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+def _learner(
+    request: TrainRequest,
+    outline: Plan,
+    family: Family,
+    latents: dict[tuple[str, bool], Latent],
+    place: Place,
+) -> Learner:
+    """Loads what learns; text encoders that do not learn say what they have to and are gone before the U-Net comes."""
+    captions = {picture.name: picture.caption for picture in request.pictures}
+    settings, frozen = request.settings, not (outline.text_encoder_lr or outline.text_encoder_2_lr)
+
+    def load(*parts: PartName) -> BaseModel:
+        model = load_base(request.checkpoint, device=place.device, dtype=place.dtype, parts=parts)
+        model.family = family
+        return model
+
+    lessons = Lessons(captions, latents)
+    if frozen:
+        prompts = settings.sample_prompts or [request.trigger]
+        lessons = replace(lessons, texts=hold_texts(load(*TEXT_ENCODERS), captions, settings, prompts))
+        _give_back(place.device)
+    return Learner(load("unet") if frozen else load("unet", *TEXT_ENCODERS), lessons, settings, outline)
 
 
 def _give_back(device: torch.device) -> None:
@@ -88,20 +122,23 @@ def _demand_safe(request: TrainRequest) -> None:
         demand_safe_text(prompt, "sample prompt")
 
 
-def _base_facts(path: Path) -> BaseFacts:
-    """Reads what the metadata says of the base model; raises `CheckpointError` when it cannot be trained on."""
-    family = detect(read_header(path))
-    with path.open("rb") as stream:
-        stream.seek(_OLD_START)
-        old = hashlib.sha256(stream.read(_OLD_BYTES)).hexdigest()[:8]
-    return BaseFacts(path.name, sha256_of(path), old, family.prediction_type, family.zero_terminal_snr)
+def _base_facts(path: Path, family: Family) -> BaseFacts:
+    """Reads what the metadata says of the base model; a folder has no hash of the old kind."""
+    old = ""
+    if path.is_file():
+        with path.open("rb") as stream:
+            stream.seek(_OLD_START)
+            old = hashlib.sha256(stream.read(_OLD_BYTES)).hexdigest()[:8]
+    return BaseFacts(
+        path.name, model_sha(path), old, family.prediction_type, family.zero_terminal_snr, family.base
+    )  # fmt: skip
 
 
 def _latents(
     request: TrainRequest, shas: dict[str, str], fits: dict[str, Fit], device: torch.device, report: Report
 ) -> dict[tuple[str, bool], Latent]:
     """Encodes the pictures; the VAE is gone from memory afterwards."""
-    vae = load_sd1(request.checkpoint, device=device, parts=("vae",)).vae
+    vae = load_base(request.checkpoint, device=device, parts=("vae",)).vae
     cache = LatentCache(request.cache_folder, vae, weights_hash(vae))
     kept = all_latents(cache, request.pictures, shas, fits, request.settings.flip, report)
     return {key: latent.to(device) for key, latent in kept.items()}

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from diffusers import UNet2DConditionModel
 
-from lorasmith.checkpoints.family import detect, identify, sd1_configs
+from lorasmith.checkpoints.checkpoint import open_file
+from lorasmith.checkpoints.family import chosen, detect, identify
 from lorasmith.checkpoints.header import Header, TensorInfo
 from lorasmith.errors import CheckpointError
 from tests.checkpoints.test_layout_sd1 import full_size
@@ -28,7 +29,8 @@ def full_header(metadata: dict[str, str] | None = None, **more: tuple[int, ...])
 def test_the_true_model_is_sd1_and_gives_the_true_configs() -> None:
     header = full_header()
     assert detect(header).kind == "sd1"
-    configs = sd1_configs(header)
+    checkpoint = open_file(header)
+    configs = {part: checkpoint.config(part) for part in checkpoint.part_names}
     unet = configs["unet"]
     assert unet["block_out_channels"] == [320, 640, 1280, 1280]
     assert unet["cross_attention_dim"] == 768
@@ -46,7 +48,7 @@ def test_configs_hold_only_what_the_model_class_knows() -> None:
     import inspect
 
     known = inspect.signature(UNet2DConditionModel.__init__).parameters
-    assert set(sd1_configs(full_header())["unet"]) <= set(known)
+    assert set(open_file(full_header()).config("unet")) <= set(known)
 
 
 def test_the_marker_tensors_say_v_prediction_and_zero_terminal_snr() -> None:
@@ -70,11 +72,9 @@ def test_a_silent_file_is_taken_as_epsilon_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("shapes", "kind", "words"),
     [
-        (
-            {"conditioner.embedders.0.transformer.text_model.final_layer_norm.bias": (768,)},
-            "sdxl",
-            "SDXL.*not yet supported",
-        ),
+        ({"conditioner.embedders.0.transformer.text_model.final_layer_norm.bias": (768,)}, "part", "only a part"),
+        ({"conditioner.embedders.0.model.ln_final.bias": (1280,)}, "sdxl_refiner", "an SDXL refiner"),
+        ({"edm_mean": (4,), CONV_IN: (320, 4, 3, 3)}, "edm", "EDM noise levels"),
         ({"cond_stage_model.model.ln_final.bias": (1024,), CONTEXT: (320, 1024)}, "sd2", "SD2"),
         (
             {"lora_unet_mid_block_attentions_0_proj_in.lora_down.weight": (4, 32)},
@@ -91,7 +91,7 @@ def test_other_files_are_refused_with_what_is_supported(
     shapes: dict[str, tuple[int, ...]], kind: str, words: str
 ) -> None:
     assert identify(header_of(shapes)).kind == kind
-    with pytest.raises(CheckpointError, match=f"{words}.*SD1.x checkpoints in one .safetensors file are supported"):
+    with pytest.raises(CheckpointError, match=f"{words}.*SD1.x and SDXL checkpoints in one .safetensors file, or .* are supported"):
         detect(header_of(shapes))
 
 
@@ -99,3 +99,17 @@ def test_an_inpainting_model_is_refused() -> None:
     shapes = {name: tuple(t.shape) for name, t in full_size().items()} | {CONV_IN: (320, 9, 3, 3)}
     with pytest.raises(CheckpointError, match="inpainting"):
         detect(header_of(shapes))
+
+
+def test_comfyuis_field_and_kohyas_are_read_too() -> None:
+    family = detect(full_header({"modelspec.predict_key": "v", "ss_zero_terminal_snr": "True"}))
+    assert (family.prediction_type, family.zero_terminal_snr, family.stated) == ("v_prediction", True, True)
+
+
+def test_what_is_set_by_hand_wins_over_the_file() -> None:
+    family = detect(full_header(v_pred=(0,), ztsnr=(0,)))
+    assert chosen(family) == family
+    by_hand = chosen(family, "epsilon", "off")
+    assert (by_hand.prediction_type, by_hand.zero_terminal_snr) == ("epsilon", False)
+    assert chosen(by_hand, "v_prediction", "on") == family
+    assert family.words == "SD1.x, v-prediction, zero terminal SNR"

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lorasmith.checkpoints import layout_sd1 as layout
-from lorasmith.checkpoints.load import device_of, dtype_of, load_sd1
+from lorasmith.checkpoints.load import device_of, dtype_of, load_base
 from lorasmith.errors import CheckpointError, UsageError
 from lorasmith.files import sha256_of
 from tests.checkpoints.tiny import write_tiny
@@ -21,7 +21,7 @@ def rewritten(source: Path, target: Path, changes: dict[str, torch.Tensor | None
 
 
 def test_every_tensor_arrives_and_nothing_is_left_on_the_meta_device(tiny: Path) -> None:
-    model = load_sd1(tiny)
+    model = load_base(tiny)
     again = layout.to_single_file(model.unet.state_dict(), model.vae.state_dict(), model.text_encoder.state_dict())
     for name, tensor in load_file(tiny).items():
         assert torch.equal(again[name], tensor), name
@@ -35,7 +35,7 @@ def test_every_tensor_arrives_and_nothing_is_left_on_the_meta_device(tiny: Path)
 def test_the_loaded_model_computes_what_a_built_one_computes(tiny: Path) -> None:
     from tests.checkpoints.tiny import build_text_encoder
 
-    model = load_sd1(tiny, parts=("text_encoder",))
+    model = load_base(tiny, parts=("text_encoder",))
     _, _, weights = layout.from_single_file(load_file(tiny))
     built = build_text_encoder().eval()
     built.load_state_dict(weights)
@@ -47,7 +47,7 @@ def test_the_loaded_model_computes_what_a_built_one_computes(tiny: Path) -> None
 def test_the_loaded_unet_and_vae_compute_what_built_ones_compute(tiny: Path) -> None:
     from tests.checkpoints.tiny import build_unet, build_vae
 
-    model = load_sd1(tiny, parts=("unet", "vae"))
+    model = load_base(tiny, parts=("unet", "vae"))
     unet_weights, vae_weights, _ = layout.from_single_file(load_file(tiny))
     unet, vae = build_unet().eval(), build_vae().eval()
     unet.load_state_dict(unet_weights)
@@ -59,23 +59,23 @@ def test_the_loaded_unet_and_vae_compute_what_built_ones_compute(tiny: Path) -> 
 
 
 def test_only_the_wanted_parts_are_loaded(tiny: Path) -> None:
-    model = load_sd1(tiny, parts=("vae",))
+    model = load_base(tiny, parts=("vae",))
     assert set(model.modules) == {"vae"}
     with pytest.raises(KeyError):
         _ = model.unet
 
 
 def test_the_vae_stays_in_fp32_where_the_rest_is_fp16(tiny: Path) -> None:
-    model = load_sd1(tiny, dtype=torch.float16)
+    model = load_base(tiny, dtype=torch.float16)
     assert model.unet.dtype == torch.float16
     assert model.vae.dtype == torch.float32
-    assert load_sd1(tiny, dtype=torch.bfloat16, parts=("vae",)).vae.dtype == torch.bfloat16
+    assert load_base(tiny, dtype=torch.bfloat16, parts=("vae",)).vae.dtype == torch.bfloat16
 
 
 def test_the_weights_do_not_hang_on_the_file(tiny: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(tiny.read_bytes())
-    model = load_sd1(copy, parts=("vae",))
+    model = load_base(copy, parts=("vae",))
     before = model.vae.state_dict()["quant_conv.weight"].clone()
     copy.write_bytes(bytes(copy.stat().st_size))
     assert torch.equal(model.vae.state_dict()["quant_conv.weight"], before)
@@ -83,7 +83,7 @@ def test_the_weights_do_not_hang_on_the_file(tiny: Path, tmp_path: Path) -> None
 
 def test_markers_in_the_file_reach_the_model(tmp_path: Path) -> None:
     extra = {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}
-    model = load_sd1(write_tiny(tmp_path / "v.safetensors", extra=extra), parts=("vae",))
+    model = load_base(write_tiny(tmp_path / "v.safetensors", extra=extra), parts=("vae",))
     assert model.prediction_type == "v_prediction"
     assert model.family.zero_terminal_snr
 
@@ -101,7 +101,7 @@ def test_names_of_older_tools_and_unneeded_tensors_load(tiny: Path, tmp_path: Pa
     renamed["cond_stage_model.logit_scale"] = torch.zeros(1)
     path = tmp_path / "older.safetensors"
     save_file(renamed, path)
-    model = load_sd1(path)
+    model = load_base(path)
     assert torch.equal(model.text_encoder.final_layer_norm.weight, tensors[layout.TEXT + "final_layer_norm.weight"])
 
 
@@ -120,14 +120,14 @@ def test_a_wrong_set_of_tensors_is_refused_by_name(
     tiny: Path, tmp_path: Path, changes: dict[str, torch.Tensor | None], words: str
 ) -> None:
     with pytest.raises(CheckpointError, match=words):
-        load_sd1(rewritten(tiny, tmp_path / "wrong.safetensors", changes))
+        load_base(rewritten(tiny, tmp_path / "wrong.safetensors", changes))
 
 
 def test_a_truncated_checkpoint_is_refused(tiny: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(tiny.read_bytes()[:-1000])
     with pytest.raises(CheckpointError, match="cut off"):
-        load_sd1(cut)
+        load_base(cut)
 
 
 def test_devices_and_precisions_are_chosen_or_refused() -> None:

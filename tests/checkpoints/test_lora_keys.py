@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from lorasmith.checkpoints.lora_keys import canonical_module, sd1_lora_modules
+from lorasmith.checkpoints.lora_keys import lora_modules
+from lorasmith.checkpoints.topology import SD1
 from tests.checkpoints import tiny
 from tests.checkpoints.test_layout_sd1 import full_size
 
@@ -25,7 +26,7 @@ def as_automatic1111_reads(name: str) -> str:
 
 
 def test_there_are_192_unet_modules_and_72_text_encoder_modules() -> None:
-    parts = [part for part, _ in sd1_lora_modules().values()]
+    parts = [module.part for module in lora_modules(SD1).values()]
     assert parts.count("unet") == 192
     assert parts.count("text_encoder") == 72
 
@@ -33,7 +34,7 @@ def test_there_are_192_unet_modules_and_72_text_encoder_modules() -> None:
 def test_every_name_leads_to_a_real_module_and_none_is_forgotten() -> None:
     with torch.device("meta"):
         models = {"unet": tiny.build_unet(), "text_encoder": tiny.build_text_encoder()}
-    places = set(sd1_lora_modules().values())
+    places = {(module.part, module.path) for module in lora_modules(SD1).values()}
     for part, path in places:
         assert isinstance(models[part].get_submodule(path), nn.Linear | nn.Conv2d)
     wanted = {
@@ -51,7 +52,7 @@ def test_every_name_is_one_that_automatic1111_finds() -> None:
         path = name.rpartition(".")[0]
         path = path.replace("model.diffusion_model.", "diffusion_model.").replace("cond_stage_model.", "")
         known.add(path.replace(".", "_"))
-    for name in sd1_lora_modules():
+    for name in lora_modules(SD1):
         assert as_automatic1111_reads(name) in known, name
 
 
@@ -67,13 +68,9 @@ def test_every_name_is_one_that_automatic1111_finds() -> None:
     ],
 )
 def test_known_names_are_among_them(name: str) -> None:
-    assert name in sd1_lora_modules()
+    assert name in lora_modules(SD1)
 
 
 def test_no_name_has_a_dot_because_loaders_split_there() -> None:
-    assert not any("." in name for name in sd1_lora_modules())
+    assert not any("." in name for name in lora_modules(SD1))
 
-
-def test_the_sdxl_spelling_of_a_text_encoder_is_understood() -> None:
-    assert canonical_module("lora_te1_text_model_x") == "lora_te_text_model_x"
-    assert canonical_module("lora_te_text_model_x") == "lora_te_text_model_x"

@@ -1,6 +1,7 @@
 """Tests of tokens, chunks and text encoder states."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,16 +11,24 @@ from hypothesis import strategies as st
 from lorasmith.checkpoints import emphasis
 from lorasmith.checkpoints.clip.tokenizer import BOS, EOS, load_tokenizer
 from lorasmith.checkpoints.emphasis import Segment, parse
-from lorasmith.checkpoints.load import Sd1, load_sd1
-from lorasmith.checkpoints.prompts import BACKTRACK, CHUNK, COMMA, chunk, count_tokens, cut, encode, encode_chunks
+from lorasmith.checkpoints.load import BaseModel, load_base
+from lorasmith.checkpoints.prompts import BACKTRACK, CHUNK, COMMA, chunk, count_tokens, cut, encode_chunks
+from lorasmith.checkpoints.prompts import encode as encode_texts
 
 WORDS = ["red", "fox", "blue_eyes", "1girl", ":3", "(solo)", "looking at viewer", "ünï"]
 
 
 @pytest.fixture(scope="module")
-def model(tiny: Path) -> Sd1:
+def model(tiny: Path) -> BaseModel:
     """The text encoder of the tiny model."""
-    return load_sd1(tiny, parts=("text_encoder",))
+    return load_base(tiny, parts=("text_encoder",))
+
+
+def encode(model: BaseModel, texts: list[str], **choices: Any) -> torch.Tensor:
+    """The states alone, which is all that SD1.x has."""
+    found = encode_texts(model, texts, **choices)
+    assert found.pooled is None
+    return found.context
 
 
 def inner(chunks: list[list[int]]) -> list[int]:
@@ -113,14 +122,14 @@ def test_break_starts_a_new_chunk() -> None:
     assert [chunk.ids[1] for chunk in chunks] == [2368, 1929]
 
 
-def test_shapes_follow_the_longest_caption_and_short_ones_get_empty_chunks(model: Sd1) -> None:
+def test_shapes_follow_the_longest_caption_and_short_ones_get_empty_chunks(model: BaseModel) -> None:
     states = encode(model, ["a cat", "red cat, " * 60])
     assert states.shape == (2, 231, 64)
     assert torch.allclose(states[0, :77], encode(model, ["a cat"])[0], atol=1e-5)
     assert torch.allclose(states[0, 77:154], encode(model, [""])[0], atol=1e-5)
 
 
-def test_clip_skip_takes_an_earlier_layer_and_norms_it(model: Sd1) -> None:
+def test_clip_skip_takes_an_earlier_layer_and_norms_it(model: BaseModel) -> None:
     caught: list[torch.Tensor] = []
     hook = model.text_encoder.encoder.layers[10].register_forward_hook(
         lambda module, inputs, output: caught.append(output[0] if isinstance(output, tuple) else output)
@@ -131,7 +140,7 @@ def test_clip_skip_takes_an_earlier_layer_and_norms_it(model: Sd1) -> None:
     assert not torch.allclose(skipped, encode(model, ["a cat"]), atol=1e-3)
 
 
-def test_gradients_flow_only_when_asked_for(model: Sd1) -> None:
+def test_gradients_flow_only_when_asked_for(model: BaseModel) -> None:
     weight = model.text_encoder.encoder.layers[0].mlp.fc1.weight
     weight.requires_grad_(True)
     try:
@@ -142,21 +151,21 @@ def test_gradients_flow_only_when_asked_for(model: Sd1) -> None:
         weight.requires_grad_(False)
 
 
-def test_a_weight_scales_its_tokens_and_leaves_the_mean(model: Sd1) -> None:
+def test_a_weight_scales_its_tokens_and_leaves_the_mean(model: BaseModel) -> None:
     cuts = [cut(model.tokenizer, parse("a (cat:1.5)"))]
     model.text_encoder.final_layer_norm.bias.fill_(0.5)  # real models have a mean that is not zero
     try:
-        plain, weighted = encode(model, ["a cat"]), encode_chunks(model, cuts)
+        plain, weighted = encode(model, ["a cat"]), encode_chunks(model, cuts).context
     finally:
         model.text_encoder.final_layer_norm.bias.zero_()
     factors = (weighted / plain)[0]
     assert torch.allclose(factors[2] / factors[1], torch.full((64,), 1.5), atol=1e-3)
     assert torch.allclose(weighted.mean(), plain.mean(), atol=1e-5)
-    assert torch.equal(encode_chunks(model, [cut(model.tokenizer, emphasis.plain("a cat"))]), encode(model, ["a cat"]))
+    assert torch.equal(encode_chunks(model, [cut(model.tokenizer, emphasis.plain("a cat"))]).context, encode(model, ["a cat"]))
 
 
-def test_a_weight_works_where_the_mean_is_zero(model: Sd1) -> None:
+def test_a_weight_works_where_the_mean_is_zero(model: BaseModel) -> None:
     plain = encode(model, ["a cat"])
-    weighted = encode_chunks(model, [cut(model.tokenizer, parse("a (cat:1.5)"))])
+    weighted = encode_chunks(model, [cut(model.tokenizer, parse("a (cat:1.5)"))]).context
     assert torch.allclose(weighted[0, 2], plain[0, 2] * 1.5, atol=1e-5)
     assert torch.equal(weighted[0, 3:], plain[0, 3:])

@@ -7,10 +7,11 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from lorasmith.checkpoints.family import norm_groups
+from lorasmith.checkpoints.configs import norm_groups
 from lorasmith.checkpoints.layout_sd1 import to_single_file
 from lorasmith.checkpoints.lora_file import LoraWeights, write_lora
-from lorasmith.checkpoints.lora_keys import sd1_lora_modules
+from lorasmith.checkpoints.lora_keys import lora_modules
+from lorasmith.checkpoints.topology import SD1
 
 UNET_WIDTHS = (32, 64, 128, 128)
 VAE_WIDTHS = (32, 64, 96, 96)
@@ -91,7 +92,7 @@ def shapes_of_modules() -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         parts = {"unet": build_unet(), "text_encoder": build_text_encoder()}
     return {
-        name: tuple(parts[part].get_submodule(path).weight.shape) for name, (part, path) in sd1_lora_modules().items()
+        name: tuple(parts[part].get_submodule(path).weight.shape) for name, (part, path, *_) in lora_modules(SD1).items()
     }
 
 

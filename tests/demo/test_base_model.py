@@ -12,7 +12,7 @@ from diffusers import StableDiffusionPipeline
 from safetensors import safe_open
 
 from lorasmith.checkpoints.clip.tokenizer import load_tokenizer
-from lorasmith.checkpoints.load import load_sd1
+from lorasmith.checkpoints.load import load_base
 from lorasmith.demo import tiny_sd
 from lorasmith.demo.abstract import abstract_picture
 from lorasmith.demo.captions import LENGTH, NAMED, tokens
@@ -137,7 +137,7 @@ def test_diffusers_loads_the_file_with_our_configs_alone(tmp_path: Path) -> None
     tiny_sd.write_config_folder(tmp_path)
     load_tokenizer().save_pretrained(tmp_path / "tokenizer")
     pipeline = StableDiffusionPipeline.from_single_file(MODEL_FILE, config=str(tmp_path), local_files_only=True)
-    ours = load_sd1(MODEL_FILE)
+    ours = load_base(MODEL_FILE)
     for theirs, part in (
         (pipeline.unet, ours.unet),
         (pipeline.vae, ours.vae),
@@ -152,7 +152,7 @@ def test_a_written_model_is_read_back(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = tiny_sd.build()
     write_base(tmp_path / "new.safetensors", model)
-    read = load_sd1(tmp_path / "new.safetensors")
+    read = load_base(tmp_path / "new.safetensors")
     states = torch.randn(1, 77, 64)
     noise, time = torch.randn(1, 4, 16, 16), torch.tensor([500])
     with torch.no_grad():
@@ -187,7 +187,7 @@ def test_a_fresh_vae_already_gives_back_block_colours() -> None:
 def test_the_shipped_vae_passes_pictures_on() -> None:
     rng = random.Random("shipped")
     pictures = to_tensor([training_scene(rng, held_out=True).draw_array(128, 128) for _ in range(6)])
-    vae = load_sd1(MODEL_FILE, parts=("vae",)).vae
+    vae = load_base(MODEL_FILE, parts=("vae",)).vae
     with torch.no_grad():
         latents = vae.encode(pictures).latent_dist.mean
         drawn = vae.decode(latents).sample
@@ -202,7 +202,7 @@ def test_abstract_pictures_are_the_same_for_the_same_seed() -> None:
 
 
 def test_a_stopped_training_goes_on_where_it_was(tmp_path: Path) -> None:
-    vae = load_sd1(MODEL_FILE, parts=("vae",)).vae
+    vae = load_base(MODEL_FILE, parts=("vae",)).vae
     cache = LatentCache(vae, {(64, 64): 4}, random.Random(0))
     cache.fill()
     training = UnetTraining(tmp_path, vae, minutes=1.0)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lorasmith.checkpoints.load import load_sd1
+from lorasmith.checkpoints.load import load_base
 from lorasmith.errors import PictureError
 from lorasmith.files import sha256_of
 from lorasmith.training.buckets import fit
@@ -49,7 +49,7 @@ def test_a_broken_picture_is_a_sentence_with_its_name(tmp_path: Path, content: b
 
 @pytest.fixture(scope="module")
 def cache(base: Path, tmp_path_factory: pytest.TempPathFactory) -> LatentCache:
-    vae = load_sd1(base, parts=("vae",)).vae
+    vae = load_base(base, parts=("vae",)).vae
     return LatentCache(tmp_path_factory.mktemp("cache"), vae, weights_hash(vae))
 
 

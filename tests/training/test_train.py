@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lorasmith.checkpoints.load import load_sd1
+from lorasmith.checkpoints.load import load_base
 from lorasmith.checkpoints.lora_file import read_lora
 from lorasmith.errors import RefusedError, TrainingError
 from lorasmith.progress import Progress
@@ -116,7 +116,7 @@ def a_learner(base: Path, pictures: list[TrainingPicture], value: float, **setti
         {picture.name: picture.caption for picture in pictures}, {(picture.name, False): latent for picture in pictures}
     )
     outline = plan(chosen, pictures, {picture.name: (64, 64) for picture in pictures})
-    return Learner(load_sd1(base, parts=("unet", "text_encoder")), lessons, chosen, outline)
+    return Learner(load_base(base, parts=("unet", "text_encoder")), lessons, chosen, outline)
 
 
 def test_a_loss_that_is_not_finite_names_the_pictures_of_its_batch(
@@ -134,5 +134,5 @@ def test_checkpointed_gradients_are_the_same_gradients(base: Path, pictures: lis
     for saving in (False, True):
         learner = a_learner(base, pictures, 0.5, gradient_checkpointing=saving)
         learner.gradients(0, names)
-        found.append(learner.adapters.flat["unet"].values.grad)
+        found.append(learner.adapters.groups["unet"].flat.values.grad)
     torch.testing.assert_close(found[0], found[1], atol=1e-7, rtol=1e-4)
