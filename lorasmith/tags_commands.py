@@ -16,7 +16,7 @@ Where = Annotated[
 def tags_app(sort_key: int) -> App:
     """Builds the sub-commands."""
     app = App(name="tags", help="Edit, count and look over tags and captions.", sort_key=sort_key)
-    commands: tuple[Callable[..., Any], ...] = (count, edit, fetch, show, translate, tokens)
+    commands: tuple[Callable[..., Any], ...] = (count, edit, audit, fetch, show, translate, tokens)
     for place, command in enumerate(commands):
         app.command(command, sort_key=place)
     return app
@@ -29,6 +29,19 @@ def count(folder: Folder, *, where: Where = "") -> Any:
 
     with Project.open(folder, writing=False) as project:
         return count_tags(project, where)
+
+
+def audit(
+    folder: Folder,
+    *,
+    set: Annotated[str, Parameter(help="the caption set; left out: the one under [tag]")] = "",
+) -> Any:
+    """Look over tags and captions: questions without answer, contradictions, toggles, duplicates, orphans, empty and long ones."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.audit import audit_tags
+
+    with Project.open(folder, writing=False) as project:
+        return audit_tags(project, set)
 
 
 def edit(  # noqa: PLR0913 - one parameter per flag

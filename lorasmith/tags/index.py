@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import cached_property
 
+from lorasmith.tags.answers import unset
 from lorasmith.tags.filter import bits_of, places_of
 from lorasmith.tags.groups import group_of
 from lorasmith.tags.spelling import with_underscores, without_parentheses
@@ -81,6 +82,8 @@ class TagIndex:
             return self._any(self.fitting(pattern))
         if field == "group":
             return self._any(tag for tag in self.bits if group_of(tag) == pattern.lower())
+        if field == "unset":
+            return bits_of([place for place, missing in enumerate(self._unset) if pattern.lower() in missing])
         if field in self.texts:
             return self._by_text(field, pattern)
         return self._any(tag for tag in self.fitting(pattern) if self.categories.get(tag) == field)
@@ -98,6 +101,19 @@ class TagIndex:
             for place in places_of(bits):
                 lengths[place] += 1
         return lengths
+
+    @cached_property
+    def _unset(self) -> list[list[str]]:
+        """Gives the questions that each picture leaves unanswered."""
+        return [unset(tags) for tags in self.tags_by_place()]
+
+    def tags_by_place(self) -> list[list[str]]:
+        """Lists the tags of every picture."""
+        found: list[list[str]] = [[] for _ in self.names]
+        for tag, bits in self.bits.items():
+            for place in places_of(bits):
+                found[place].append(tag)
+        return found
 
     def tags_of(self, place: int) -> list[str]:
         """Lists the tags of one picture."""
