@@ -5,6 +5,7 @@ A graph that takes N x 3 x H x W is of the other families: normalised, with what
 """
 
 import json
+import math
 import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,12 +138,37 @@ def prepare(picture: Image.Image, contract: Contract) -> np.ndarray:
 
 
 def fitted(picture: Image.Image, contract: Contract) -> np.ndarray:
-    """Gives a picture at the graph's sides as RGB, uint8 of shape [height, width, 3]; a hundredth of a large picture."""
-    sides, kernel = (contract.width, contract.height), _KERNELS[contract.pixels.kernel]
-    shaped = squared(picture) if contract.pixels.fit == "pad" else on_white(picture)
-    if shaped.size != sides:
-        shaped = shaped.resize(sides, kernel)
-    return np.asarray(shaped)
+    """Gives a picture at the graph's sides as RGB, uint8 of shape [height, width, 3]: far smaller than a picture."""
+    rgb, sides, kernel = on_white(picture), (contract.width, contract.height), _KERNELS[contract.pixels.kernel]
+    if contract.pixels.fit == "squash" or rgb.width == rgb.height:
+        return np.asarray(rgb if rgb.size == sides else rgb.resize(sides, kernel))
+    if max(rgb.size) == contract.width == contract.height:
+        return np.asarray(squared(rgb))
+    return _padded_and_resized(rgb, sides, kernel)
+
+
+def _padded_and_resized(rgb: Image.Image, sides: tuple[int, int], kernel: Image.Resampling) -> np.ndarray:
+    """Resizes a picture's white square without working out what stays white: the same numbers for less."""
+    side = max(rgb.size)
+    along = 0 if rgb.width < rgb.height else 1  # the axis that is padded
+    scale = side / sides[along]
+    reach = math.ceil(2 * max(1.0, scale)) + 1  # how far a target pixel of the bicubic kernel looks, and one to be sure
+    start = (side - rgb.size[along]) // 2
+    first = max(0, math.floor((start - reach) / scale))
+    last = min(sides[along], math.ceil((start + rgb.size[along] + reach) / scale))
+    low, high = max(0, math.floor(first * scale) - reach), min(side, math.ceil(last * scale) + reach)
+    canvas = Image.new("RGB", _with(rgb.size, along, high - low), "white")
+    canvas.paste(rgb, (start - low, 0) if along == 0 else (0, start - low))
+    ends = max(0.0, first * scale - low), min(float(high - low), last * scale - low)
+    box = (ends[0], 0.0, ends[1], float(side)) if along == 0 else (0.0, ends[0], float(side), ends[1])
+    part = np.asarray(canvas.resize(_with(sides, along, last - first), kernel, box))
+    whole = np.full((sides[1], sides[0], 3), 255, dtype=np.uint8)
+    whole[(slice(None), slice(first, last)) if along == 0 else slice(first, last)] = part
+    return whole
+
+
+def _with(size: tuple[int, int], axis: int, length: int) -> tuple[int, int]:
+    return (length, size[1]) if axis == 0 else (size[0], length)
 
 
 def as_input(rgb: np.ndarray, contract: Contract) -> np.ndarray:

@@ -26,7 +26,7 @@ from lorasmith.taggers.sessions import (
 )
 
 # Part of a tagger's id: raised when pictures are prepared in another way, so that stored scores are made again.
-PREPARATION = 1
+PREPARATION = 2
 UNKNOWN_THRESHOLD = 0.35  # for a local model of which nothing is known: what most tools use for everything
 _POINTER = b"version https://git-lfs"
 _SAME = 1e-3
