@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,8 @@ PERSON = "person"  # the maker of decisions and the source of tags that a person
 ERASE, TOUCH_UP = "erase", "touch-up"
 VERSIONS = (ERASE, TOUCH_UP)  # kinds of edits that take the place of the picture they were made from, crops and all
 REFUSED = "safety"  # the maker of decisions that no person's word overrules
+_COLUMNS = "name, file, origin, width, height, bytes, sha256, md5, parent, operation, post, trashed"
+_WORDS = "picture, maker, verdict, reason, detail"
 _SCORE_DIGITS = 6  # the journal keeps 15 digits of a number: what is stored must come back from it as it was
 
 
@@ -111,9 +113,10 @@ class Pictures:
 
     def all(self, *, origins: Iterable[Origin] | None = None) -> list[Picture]:
         """Lists the pictures that are not in the trash, by name."""
-        wanted = None if origins is None else set(origins)
-        rows = self._db.execute("SELECT * FROM pictures WHERE trashed = 0 ORDER BY name")
-        return [_picture(row) for row in rows if wanted is None or row["origin"] in wanted]
+        wanted = None if origins is None else sorted(set(origins))
+        among = "" if wanted is None else f"AND origin IN ({', '.join('?' * len(wanted))})"
+        query = f"SELECT {_COLUMNS} FROM pictures WHERE trashed = 0 {among} ORDER BY name"
+        return [_picture(row) for row in _tuples(self._db, query, wanted or ())]
 
     def every_name(self) -> set[str]:
         """Names all pictures, those in the trash included."""
@@ -125,13 +128,13 @@ class Pictures:
 
     def edits_of(self, name: str) -> list[Picture]:
         """Lists the edits made from a picture, by name."""
-        rows = self._db.execute("SELECT * FROM pictures WHERE parent = ? AND trashed = 0 ORDER BY name", (name,))
-        return [_picture(row) for row in rows]
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM pictures WHERE parent = ? AND trashed = 0 ORDER BY name", (name,))
+        return [_picture(tuple(row)) for row in rows]
 
     def find(self, name: str) -> Picture | None:
         """Gives the picture of that name, in the trash or not."""
-        row = self._db.execute("SELECT * FROM pictures WHERE name = ?", (name,)).fetchone()
-        return None if row is None else _picture(row)
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM pictures WHERE name = ?", (name,)).fetchone()
+        return None if row is None else _picture(tuple(row))
 
     def get(self, name: str) -> Picture:
         """Gives the picture of that name; raises `ProjectError` when there is none."""
@@ -143,9 +146,9 @@ class Pictures:
     def by_md5(self, md5: str) -> Picture | None:
         """Gives an original with that md5."""
         row = self._db.execute(
-            "SELECT * FROM pictures WHERE md5 = ? AND parent IS NULL ORDER BY name", (md5,)
+            f"SELECT {_COLUMNS} FROM pictures WHERE md5 = ? AND parent IS NULL ORDER BY name", (md5,)
         ).fetchone()
-        return None if row is None else _picture(row)
+        return None if row is None else _picture(tuple(row))
 
     def next_edit_name(self, name: str) -> str:
         """Gives the name of the next edit of an original: `e621_123456.2`, then `.3`."""
@@ -195,16 +198,12 @@ class Pictures:
 
     def said_of_all(self) -> dict[str, dict[str, str]]:
         """Gives what is said of every picture that has tags, in one look."""
-        said: dict[str, dict[str, str]] = {}
-        gone: list[tuple[str, str]] = []
-        cursor = self._db.cursor()
-        cursor.row_factory = None  # plain tuples: a large project has half a million of them
-        wanted = "SELECT picture, tag, category, source, score FROM tags WHERE source NOT LIKE ? ORDER BY picture, source, tag"
-        for picture, tag, category, source, score in cursor.execute(wanted, (f"{TAGGER}%",)):
-            if source == PERSON and score == NOT_THERE:
-                gone.append((picture, tag))
-            said.setdefault(picture, {})[tag] = category
-        for picture, tag in gone:
+        # SQLite puts each picture's tags together, in the key's order: a large project has half a million rows of them.
+        wanted = "SELECT picture, json_group_object(tag, category) FROM tags WHERE source NOT LIKE ? GROUP BY picture"
+        rows = _tuples(self._db, wanted, (f"{TAGGER}%",))
+        said: dict[str, dict[str, str]] = {picture: json.loads(tags) for picture, tags in rows}
+        gone = "SELECT picture, tag FROM tags WHERE source = ? AND score = ?"
+        for picture, tag in _tuples(self._db, gone, (PERSON, NOT_THERE)):
             said[picture].pop(tag, None)
         return said
 
@@ -225,11 +224,13 @@ class Pictures:
 
     def decisions(self) -> dict[str, Decision]:
         """Gives the decision that holds for each picture that has one: a person's word wins over the program's."""
-        holds: dict[str, Decision] = {}
-        order = "ORDER BY picture, maker = ?, maker = ?"  # a person's word wins, and safety over that
-        for row in self._db.execute(f"SELECT * FROM decisions {order}", (REFUSED, PERSON)):
-            holds[row["picture"]] = Decision(row["verdict"], row["maker"], row["reason"], json.loads(row["detail"]))
-        return holds
+        # In this order a person's word comes after the program's, and safety's after that.
+        wanted = f"SELECT {_WORDS} FROM decisions ORDER BY picture, maker = ?, maker = ?"
+        return _decisions(_tuples(self._db, wanted, (REFUSED, PERSON)))
+
+    def words_of(self, maker: str) -> dict[str, Decision]:
+        """Gives what one maker thinks of each picture, whether or not another's word holds."""
+        return _decisions(_tuples(self._db, f"SELECT {_WORDS} FROM decisions WHERE maker = ?", (maker,)))
 
     def kept(self) -> list[Picture]:
         """Lists the originals that nobody dropped, by name."""
@@ -315,6 +316,12 @@ class Caches:
         row = self._db.execute("SELECT facts FROM measures WHERE sha256 = ?", (sha256,)).fetchone()
         return None if row is None else json.loads(row["facts"])
 
+    def measures_of_all(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yields sha256 and measures of every file of the record that has them."""
+        wanted = "SELECT sha256, facts FROM measures WHERE sha256 IN (SELECT sha256 FROM pictures)"
+        for sha256, facts in _tuples(self._db, wanted):
+            yield sha256, json.loads(facts)
+
     def keep_measures(self, sha256: str, facts: Mapping[str, Any]) -> None:
         """Stores the measures of a file."""
         self._db.execute("INSERT OR REPLACE INTO measures VALUES (?, ?)", (sha256, _json(facts)))
@@ -334,12 +341,26 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _picture(row: sqlite3.Row) -> Picture:
-    values = dict(row)
-    values["operation"] = None if values["operation"] is None else json.loads(values["operation"])
-    values["post"] = json.loads(values["post"])
-    values["trashed"] = bool(values["trashed"])
-    return Picture(**values)
+def _tuples(connection: sqlite3.Connection, query: str, values: Iterable[Any] = ()) -> sqlite3.Cursor:
+    """Gives plain tuples: a named row takes twice as long to be made and to be read, and large projects have many."""
+    cursor = connection.execute(query, tuple(values))
+    cursor.row_factory = None
+    return cursor
+
+
+def _picture(row: tuple[Any, ...]) -> Picture:
+    name, file, origin, width, height, size, sha256, md5, parent, operation, post, trashed = row
+    done = None if operation is None else json.loads(operation)
+    return Picture(
+        name, file, origin, width, height, size, sha256, md5, parent, done, json.loads(post), bool(trashed)
+    )
+
+
+def _decisions(rows: Iterable[tuple[Any, ...]]) -> dict[str, Decision]:
+    """Makes decisions of rows; of several on one picture the last holds."""
+    return {
+        picture: Decision(verdict, maker, reason, json.loads(detail)) for picture, maker, verdict, reason, detail in rows
+    }
 
 
 def facts_of(folder: Path, file: Path, size: tuple[int, int]) -> dict[str, Any]:

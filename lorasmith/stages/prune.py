@@ -3,23 +3,27 @@
 import os
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import PictureError, RefusedError
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import PERSON, REFUSED, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings, TagSettings
-from lorasmith.stages.balance import Balance, balance_of, picked_set
+from lorasmith.stages.balance import balance_of, picked_set
 from lorasmith.stages.reasons import MAKER, Candidate, judge, judge_twins, judge_variants, sureness
 from lorasmith.stages.wall import read_wall
 
 if TYPE_CHECKING:
     from lorasmith.imaging.measure import Measures
     from lorasmith.tags.coverage import Share
+
+_STORE_SECONDS = 0.5  # so much work is lost to a kill
 
 
 @dataclass(frozen=True)
@@ -51,34 +55,36 @@ def prune(project: Project, settings: PruneSettings, report: Report = silent) ->
     if settings.to:
         reasons |= picked_set(project, fit, settings.to, kept_by_hand)
     with project.change("prune", "prune"), project.transaction():
-        for picture in project.pictures.originals():
-            if picture.origin == "render":
-                continue  # a candidate that came back waits for a person's word
-            decision = reasons.get(picture.name)
-            project.pictures.decide(picture.name, decision, maker=MAKER)
-    kept = {picture.name for picture in project.pictures.kept()}
-    spread = balance_of(project, [one for one in candidates if one.picture.name in kept])
-    return _summary(project, reasons, spread)
+        _write_down(project, [*(one.picture.name for one in candidates), *broken], reasons)
+    return _summary(project, candidates, reasons)
+
+
+def _write_down(project: Project, names: Sequence[str], reasons: Mapping[str, Decision]) -> None:
+    """Brings the record's suggestions up to date; what it says already is not written again."""
+    before = project.pictures.words_of(MAKER)
+    for name in names:
+        if before.get(name) != reasons.get(name):
+            project.pictures.decide(name, reasons.get(name), maker=MAKER)
 
 
 def _drops(decision: Decision | None) -> bool:
     return decision is not None and decision.verdict == "drop"
 
 
-def _summary(project: Project, reasons: Mapping[str, Decision], spread: Balance) -> Pruned:
+def _summary(project: Project, candidates: Sequence[Candidate], reasons: Mapping[str, Decision]) -> Pruned:
     from lorasmith.stages.prune_sheets import draw_sheets
 
-    kept = {picture.name for picture in project.pictures.kept()}
+    originals, decisions = project.pictures.originals(), project.pictures.decisions()
+    kept = {one.name for one in originals if not _drops(decisions.get(one.name))}
     dropped = Counter(decision.reason for name, decision in reasons.items() if name not in kept)
     told = Counter(word.reason for word in reasons.values() if word.verdict == "keep" and "sure" in word.detail)
-    originals = project.pictures.originals()
-    decisions = project.pictures.decisions()
     by_person = [word for one in originals if (word := decisions.get(one.name)) and word.maker == PERSON]
     overruled = sum(_drops(word) and name in kept for name, word in reasons.items())
+    spread = balance_of(project, [one for one in candidates if one.picture.name in kept])
     return Pruned(
         len(originals), len(kept), len(originals) - len(kept), dict(sorted(dropped.items())), dict(sorted(told.items())),
         overruled + sum(_drops(word) for word in by_person), tuple(row for row in spread.rows if row.advice),
-        str(draw_sheets(project)),
+        str(draw_sheets(project, originals, decisions)),
     )  # fmt: skip
 
 
@@ -87,22 +93,22 @@ def measure_all(project: Project, report: Report = silent) -> tuple[list[Candida
     from lorasmith.imaging.measure import Measures
 
     pictures = [picture for picture in project.pictures.originals() if picture.origin != "render"]
-    measured = {one.name: Measures.from_dict(project.caches.measures(one.sha256)) for one in pictures}
-    missing = [one for one in pictures if measured[one.name] is None]
+    known = {sha: found for sha, facts in project.caches.measures_of_all() if (found := Measures.from_dict(facts))}
+    missing = [one for one in pictures if one.sha256 not in known]
     broken: dict[str, Decision] = {}
-    known = len(pictures) - len(missing)
-    for done, (picture, result) in enumerate(_measure_many(project, missing), known):
-        report(Progress("prune", done, len(pictures), picture.name))
-        if isinstance(result, PictureError):
-            broken[picture.name] = Decision("drop", MAKER, "cannot be read", {"error": str(result)})
-            continue
-        project.caches.keep_measures(picture.sha256, result.to_dict())
-        measured[picture.name] = result
+    with _keeping(project) as keep:
+        for done, (picture, result) in enumerate(_measure_many(project, missing), len(pictures) - len(missing)):
+            report(Progress("prune", done, len(pictures), picture.name))
+            if isinstance(result, PictureError):
+                broken[picture.name] = Decision("drop", MAKER, "cannot be read", {"error": str(result)})
+                continue
+            keep(picture.sha256, result)
+            known[picture.sha256] = result
     said = project.pictures.said_of_all()
     candidates = [
-        _candidate(picture, measures, said.get(picture.name, {}))
+        _candidate(picture, known[picture.sha256], said.get(picture.name, {}))
         for picture in pictures
-        if (measures := measured[picture.name]) is not None
+        if picture.name not in broken
     ]
     report(Progress("prune", len(pictures), len(pictures), "measured"))
     return candidates, broken
@@ -110,7 +116,33 @@ def measure_all(project: Project, report: Report = silent) -> tuple[list[Candida
 
 def _candidate(picture: Picture, measures: "Measures", said: Mapping[str, str]) -> Candidate:
     names = frozenset(tag for tag, category in said.items() if category == "character")
-    return Candidate(picture, measures, frozenset(said), names)
+    artists = tuple(tag for tag, category in said.items() if category == "artist")
+    return Candidate(picture, measures, frozenset(said), names, artists)
+
+
+@contextmanager
+def _keeping(project: Project) -> "Iterator[Callable[[str, Measures], None]]":
+    """Stores measures twice a second, and at the end however it comes: the disk is not waited for at each picture."""
+    waiting: dict[str, dict[str, Any]] = {}
+    began = monotonic()
+
+    def store() -> None:
+        with project.transaction():
+            for sha256, facts in waiting.items():
+                project.caches.keep_measures(sha256, facts)
+        waiting.clear()
+
+    def keep(sha256: str, measures: "Measures") -> None:
+        nonlocal began
+        waiting[sha256] = measures.to_dict()
+        if monotonic() - began >= _STORE_SECONDS:
+            store()
+            began = monotonic()
+
+    try:
+        yield keep
+    finally:
+        store()
 
 
 def _measure_many(project: Project, pictures: Sequence[Picture]) -> "Iterator[tuple[Picture, Measures | PictureError]]":

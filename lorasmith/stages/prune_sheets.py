@@ -20,12 +20,11 @@ _MOST = 120  # tiles on a sheet
 _TWIN_ROWS = 60
 
 
-def draw_sheets(project: Project) -> Path:
+def draw_sheets(project: Project, originals: Sequence[Picture], decisions: Mapping[str, Decision]) -> Path:
     """Draws `kept.png`, `dropped-<reason>.png` and `twins.png` into the project's sheets folder, and removes older ones."""
     folder = project.sheets
     folder.mkdir(exist_ok=True)
-    decisions = project.pictures.decisions()
-    shown = [one for one in project.pictures.originals() if not is_out(decisions.get(one.name))]
+    shown = [one for one in originals if not is_out(decisions.get(one.name))]
     kept = [one for one in shown if not _drops(decisions.get(one.name))]
     dropped: dict[str, list[Picture]] = {}
     for one in shown:

@@ -40,6 +40,7 @@ class Candidate:
     measures: "Measures"
     tags: frozenset[str]
     characters: frozenset[str] = frozenset()  # the tags among them that name characters
+    artists: tuple[str, ...] = ()  # those that name artists
     agreement: float | None = None  # mean tagger score of the character's core tags, where it was looked at
 
     @property
