@@ -37,6 +37,7 @@ def start(words: Sequence[str], log: Path, surroundings: Mapping[str, str] | Non
             # safe path: a torch.py in the folder where somebody started the page is none of ours
             env=kept | {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1", "PYTHONSAFEPATH": "1"} | dict(surroundings or {}),
             creationflags=_NO_WINDOW,
+            start_new_session=os.name == "posix",  # a Ctrl-C in the terminal is for whoever started it, not for the child too
         )
 
 

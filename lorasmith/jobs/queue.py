@@ -2,7 +2,7 @@
 
 One job at a time works on a project (the project's lock says so), and one at a time has the GPU. What was running when
 this process was killed goes back into the line at the next start; what a person stopped, or closed with the program,
-stays stopped until that person says go on.
+stays stopped until that person says go on. A job whose process was killed gets one more turn; one that failed does not.
 """
 
 import threading
@@ -17,12 +17,15 @@ from filelock import FileLock, Timeout
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.jobs import processes
 from lorasmith.jobs.place import INTERRUPTED, Place, Work
-from lorasmith.jobs.store import OPEN, Job, Lane, State, Store, now
+from lorasmith.jobs.store import Job, Lane, State, Store, now
 from lorasmith.progress import Progress
 
 ROOM: dict[Lane, int] = {"gpu": 1, "light": 2}  # jobs of each kind at once
 _LOOK_EVERY = 0.25  # seconds
 _AFTER_TROUBLE = 2.0  # seconds
+_TELL_EVERY = 1.0  # seconds between two notes of how far a job is
+_TURNS = 2  # of a job whose process is killed
+_UNKNOWN_CHILD = 3.0  # seconds until a job begins again whose last process may live and left no number
 _PATIENCE = 20.0  # seconds that a job asked to stop has for what must not be broken off
 
 
@@ -36,13 +39,16 @@ class Queue:
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise LorasmithError(
-                "Another lorasmith page is already running on this machine for you; use that one, or stop it first."
+                "The queue is already running in another lorasmith of yours on this machine (its page, or `lorasmith queue run`): "
+                "what is added is started there. Use that one, or stop it first."
             ) from error
         self.folder = folder
         self.store = Store(folder / "jobs.db")
         self._place = place
         self._working: dict[int, Work] = {}
         self._asked: dict[int, float] = {}  # job -> when it was asked to stop
+        self._told: dict[int, float] = {}  # job -> when its progress was last noted
+        self._not_before: dict[int, float] = {}
         self._changed = threading.Lock()
         self._closing = threading.Event()
         self._bring_back()
@@ -53,24 +59,17 @@ class Queue:
 
     def add(self, folder: Path, words: Iterable[str], lane: Lane) -> Job:
         """Puts a job in the line; raises when the very same one is in it already."""
-        words = tuple(words)
-        with self._changed:
-            for job in self.store.open():
-                if job.folder == folder and job.words == words:
-                    raise UsageError(f"'{job.stage}' of this project is already {_word(job.state)}.")
-            return self.store.add(folder, words, lane)
+        job, is_new = self.store.add_once(folder, tuple(words), lane)
+        if not is_new:
+            raise UsageError(f"'{job.stage}' of this project is already {_word(job.state)}.")
+        return job
 
     def stop(self, number: int) -> None:
         """Stops a job: at once when it waits, softly when it works, for good when it does not listen."""
         with self._changed:
-            job = self.store.get(number)
-            if job is None or job.state not in OPEN:
-                return
-            if number in self._working:
-                self._asked.setdefault(number, time.monotonic())
-                self._working[number].ask_to_stop()
-            else:
-                self.store.change(number, state="stopped", ended=now())
+            job = self.store.cancel(number)
+            if job is not None and number in self._working:
+                self._ask_to_stop(number)
 
     def progress(self, number: int) -> Progress | None:
         """Gives how far a job is."""
@@ -85,8 +84,8 @@ class Queue:
         """The file of what a job said."""
         return self.folder / "logs" / f"{number:06d}.txt"
 
-    def close(self) -> None:
-        """Stops everything that works, softly first; what waits is there again at the next start."""
+    def close(self, *, back: bool = False) -> None:
+        """Stops everything that works, softly first; what waits is there again at the next start, with `back` that too."""
         self._closing.set()
         self._thread.join()
         with self._changed:
@@ -98,7 +97,7 @@ class Queue:
             for number, work in list(self._working.items()):
                 if work.state() is None:
                     work.kill()
-                self._end(number, work, stopped=True)
+                self._end(number, work, stopped=True, back=back)
         self.store.close()
         self._lock.release()
 
@@ -110,8 +109,14 @@ class Queue:
         Its process may still live: its input has ended with that queue, so it is about to go, and its turn comes after.
         """
         for job in self.store.open():
-            if job.state == "running":
-                self.store.change(job.id, state="waiting")
+            if job.state != "running":
+                continue
+            if job.wish == "stop":
+                self.store.change(job.id, state="stopped", ended=now())
+                continue
+            self.store.change(job.id, state="waiting", wish="", progress=None)
+            if job.pid is None:
+                self._not_before[job.id] = time.monotonic() + _UNKNOWN_CHILD
 
     def _go(self) -> None:
         while not self._closing.wait(_LOOK_EVERY):
@@ -124,24 +129,47 @@ class Queue:
                     self._closing.wait(_AFTER_TROUBLE)
 
     def _look_after(self) -> None:
+        wishes = {job.id: job.wish for job in self.store.open()}
         for number, work in list(self._working.items()):
+            if wishes.get(number):
+                self._ask_to_stop(number)
             if work.state() is not None:
-                self._end(number, work, stopped=number in self._asked)
+                self._end(number, work, stopped=number in self._asked, back=wishes.get(number) == "back")
             elif time.monotonic() - self._asked.get(number, time.monotonic()) > _PATIENCE:
                 work.kill()
-            elif work.pid is not None and (job := self.store.get(number)) is not None:
+            elif (job := self.store.get(number)) is not None:
                 self._name_process(job, work)
+                self._note_progress(job, work)
+
+    def _ask_to_stop(self, number: int) -> None:
+        if number not in self._asked:
+            self._asked[number] = time.monotonic()
+            self._working[number].ask_to_stop()
+
+    def _note_progress(self, job: Job, work: Work) -> None:
+        """Writes down how far a job is, for whoever looks from another process."""
+        told = work.progress()
+        if told is not None and told != job.progress and time.monotonic() - self._told.get(job.id, 0.0) > _TELL_EVERY:
+            self._told[job.id] = time.monotonic()
+            self.store.change(job.id, progress=told)
 
     def _start_what_fits(self) -> None:
         jobs = self.store.open()
+        if self.store.paused:
+            return
         running = [job for job in jobs if job.id in self._working]
         for job in jobs:
-            if job.state != "waiting" or processes.is_the_same(job.pid, job.born):
+            if job.state != "waiting" or job.held or not self._has_gone(job):
                 continue
             busy = any(other.folder == job.folder for other in running)
             if busy or sum(other.lane == job.lane for other in running) >= ROOM[job.lane]:
                 continue
-            running.append(self._start(job))
+            if (claimed := self.store.claim(job.id)) is not None:
+                running.append(self._start(claimed))
+
+    def _has_gone(self, job: Job) -> bool:
+        """Says whether the process that worked on it for a runner that was killed has gone."""
+        return not processes.is_the_same(job.pid, job.born) and time.monotonic() >= self._not_before.get(job.id, 0.0)
 
     def _start(self, job: Job) -> Job:
         try:
@@ -149,7 +177,7 @@ class Queue:
         except Exception as error:  # noqa: BLE001 - one job that cannot be started must not keep the others
             return self.store.change(job.id, state="failed", ended=now(), error=f"It could not be started: {error}.")
         self._working[job.id] = work
-        return self._name_process(self.store.change(job.id, state="running", started=now(), pid=None, born=None), work)
+        return self._name_process(job, work)
 
     def _name_process(self, job: Job, work: Work) -> Job:
         """Writes down which process works on a job: after a crash of this one, it must have gone before the next begins."""
@@ -157,16 +185,27 @@ class Queue:
             return job
         return self.store.change(job.id, pid=work.pid, born=processes.birth_of(work.pid))
 
-    def _end(self, number: int, work: Work, *, stopped: bool) -> None:
+    def _end(self, number: int, work: Work, *, stopped: bool, back: bool = False) -> None:
         code, answer = work.state(), work.answer()
         state: State = "done" if code == 0 else "stopped" if stopped or code == INTERRUPTED else "failed"
         error = str(answer.get("error", "")) if state == "failed" else ""
         if state == "failed" and not error:  # the command did its work and its verdict is no (`check`, `demo`)
             state = "done"
+        if (back and state == "stopped") or (state == "failed" and self._may_try_again(number, code)):
+            state = "waiting"
         result: dict[str, Any] = answer if state == "done" else {}
-        self.store.change(number, state=state, ended=now(), result=result, error=error, pid=None, born=None)
-        self._working.pop(number, None)
-        self._asked.pop(number, None)
+        ended = None if state == "waiting" else now()
+        self.store.change(
+            number, state=state, ended=ended, result=result, error=error, pid=None, born=None, wish="", progress=None
+        )
+        for known in (self._working, self._asked, self._told):
+            known.pop(number, None)  # type: ignore[attr-defined]
+
+    def _may_try_again(self, number: int, code: int | None) -> bool:
+        """Says whether a process died of something outside it (killed, out of memory) and not too often."""
+        job = self.store.get(number)
+        from_outside = code is not None and (code < 0 or code > 128) and code != INTERRUPTED
+        return from_outside and job is not None and job.tries < _TURNS
 
 
 def _word(state: State) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import UsageError
 from lorasmith.jobs.queue import Queue
-from lorasmith.jobs.store import Job, Lane
+from lorasmith.jobs.store import Job, lane_of
 from lorasmith.project.project import Project
 from lorasmith.stages.status import Status, status
 from lorasmith.ui.projects import Projects
@@ -16,8 +16,6 @@ from lorasmith.ui.thumbs import Thumbs
 
 if TYPE_CHECKING:
     from lorasmith.ui.host import Host
-
-LIGHT = {"research", "download", "prune", "prepare", "refine", "add", "erase"}  # jobs that want no GPU of their own
 
 
 @dataclass
@@ -35,8 +33,7 @@ class Context:
 
     def start(self, folder: Path, words: list[str]) -> Job:
         """Puts a command for a project in the line."""
-        lane: Lane = "light" if words[0] in LIGHT else "gpu"
-        return self.queue.add(folder, words, lane)
+        return self.queue.add(folder, words, lane_of(words[0]))
 
     def open_folder(self, project: str) -> Path:
         """Gives the folder of the project that a page shows; raises when it shows none."""
