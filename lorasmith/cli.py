@@ -17,6 +17,7 @@ _HELP = "From a character's name to a tested character LoRA. Add --json to any c
 _AGAIN = "Stopped. Nothing finished was lost: run the same command again to go on where it was."
 
 Folder = Annotated[Path, Parameter(help="the project folder")]
+Once = Annotated[bool, Parameter(help="use the settings of this call alone, and leave lorasmith.toml as it is", negative="")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -75,6 +76,7 @@ def build_app(wanted: str = "") -> App:
     app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
+    from lorasmith.queue_commands import queue_app
     from lorasmith.tags_commands import tags_app
     from lorasmith.trainer_commands import import_, inspect
     from lorasmith.webui_commands import erase, publish, test_grid, touch_up
@@ -90,17 +92,18 @@ def build_app(wanted: str = "") -> App:
             _stage_command(stage.name, wanted == stage.name), name=stage.name, help=stage.help, sort_key=next(place)
         )
     app.command(tags_app(next(place)))
+    app.command(queue_app(next(place)))
     for command in last:
         app.command(command, sort_key=next(place))
     return app
 
 
 def _stage_command(name: str, full: bool) -> Callable[..., Any]:
-    def command(folder: Folder, **flags: Any) -> Any:
-        return _run_stage(folder, name, flags)
+    def command(folder: Folder, *, once: Once = False, **flags: Any) -> Any:
+        return _run_stage(folder, name, flags, keep=not once)
 
-    def listed_or_pruned(folder: Folder, *, list: bool = False, **flags: Any) -> Any:
-        return _listing(folder) if list else _run_stage(folder, name, flags)
+    def listed_or_pruned(folder: Folder, *, list: bool = False, once: Once = False, **flags: Any) -> Any:
+        return _listing(folder) if list else _run_stage(folder, name, flags, keep=not once)
 
     if not full:
         return lambda: None
@@ -115,13 +118,13 @@ def _stage_command(name: str, full: bool) -> Callable[..., Any]:
     return with_flags(command, TABLES[name])
 
 
-def _run_stage(folder: Path, name: str, flags: dict[str, Any]) -> Any:
+def _run_stage(folder: Path, name: str, flags: dict[str, Any], *, keep: bool = True) -> Any:
     from lorasmith.project.project import Project
     from lorasmith.stages.run import run_stage
     from lorasmith.terminal import shown
 
     with Project.open(folder) as project, shown() as bar:
-        return run_stage(project, name, bar, _absolute(flags))
+        return run_stage(project, name, bar, _absolute(flags), keep=keep)
 
 
 def _listing(folder: Path) -> Any:

@@ -39,7 +39,7 @@ def import_(
     file: Annotated[Path, Parameter(help=_SETTINGS)],
     folder: Annotated[
         Path | None,
-        Parameter(name=["--project", "--folder"], help="the project; with several batches of the downloader the folder of their projects"),
+        Parameter(name=["--project", "--folder"], help="the project; of several batches of the downloader their folder"),
     ] = None,
     *,
     trigger: Annotated[str, Parameter(help="make the project, with this word that calls the character")] = "",

@@ -21,7 +21,8 @@ from lorasmith.settings.tables import TABLES, SiteSettings
 FILE_NAME = "lorasmith.toml"
 SITE = "site"
 _PROJECT_KEYS = ["trigger", "preset"]
-_TABLE_NAMES = ["project", SITE, *TABLES]
+SWEEP = "sweep"  # lists of values for settings of [train]
+_TABLE_NAMES = ["project", SITE, *TABLES, SWEEP]
 
 
 def preset_names() -> list[str]:
@@ -75,7 +76,7 @@ def _checked(tables: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
 def _names_of(table: str) -> list[str]:
     if table == "project":
         return _PROJECT_KEYS
-    model = SiteSettings if table == SITE else TABLES[table]
+    model = SiteSettings if table == SITE else TABLES["train" if table == SWEEP else table]
     return list(model.model_fields)
 
 

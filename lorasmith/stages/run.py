@@ -20,13 +20,15 @@ _ONCE = ("renders",)  # flags that name things of one moment are not kept
 _ASKING = ("research", "download")  # stages that ask a site: done once for the same settings, unless asked for again
 
 
-def run_stage(project: Project, name: str, report: Report = silent, flags: Mapping[str, Any] | None = None) -> Any:
-    """Runs one stage; what a person typed is kept in lorasmith.toml, so that the next call of any kind goes on with it."""
+def run_stage(
+    project: Project, name: str, report: Report = silent, flags: Mapping[str, Any] | None = None, *, keep: bool = True
+) -> Any:
+    """Runs one stage; with `keep` what a person typed stands in lorasmith.toml, so that the next call goes on with it."""
     stage = _stage(name)
     settings = project.settings(TABLES[name], flags)
     if isinstance(settings, SiteSettings):
         demand_safe_query(settings.query)
-    if flags:
+    if flags and keep:
         keep_settings(project.folder, name, {key: value for key, value in flags.items() if key not in _ONCE})
     result = stage.function()(project, settings, report)
     project.remember(f"{RESULT}{name}", plain(result))

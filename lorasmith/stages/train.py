@@ -10,6 +10,7 @@ from lorasmith.files import sha256_of
 from lorasmith.progress import Report, silent
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import folder_word
+from lorasmith.settings.sweep import name_of_differences
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.stages.check import check
 from lorasmith.stages.training_set import training_set
@@ -49,7 +50,7 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
         checkpoint=Path(settings.checkpoint).expanduser().resolve(),
         pictures=pictures,
         settings=settings,
-        name=folder_word(project.trigger),
+        name="-".join(filter(None, (folder_word(project.trigger), name_of_differences(settings, project.settings(TrainSettings))))),
         trigger=project.trigger,
     )
     trained = train_lora(request, report)
