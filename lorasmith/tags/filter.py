@@ -255,7 +255,7 @@ class _Reader:
         return self._number() or self._quoted() or self._word()
 
     def _minus(self) -> bool:
-        if self.sees("-") and self._text[self._place + 1 : self._place + 2].strip(" )|,-"):
+        if self.sees("-") and self._text[self._place + 1 : self._place + 2].strip(" )|,"):
             self._place += 1
             return True
         return False

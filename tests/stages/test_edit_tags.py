@@ -1,0 +1,168 @@
+"""Batch edits: what they change, that the preview says just that, that one undo takes an edit back, and what they never do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lorasmith.errors import RefusedError, UsageError
+from lorasmith.project.pictures import Picture, Tag, facts_of
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.edit_tags import EditedTags, TagEdit, edit_tags
+from lorasmith.stages.tag import tag
+from lorasmith.stages.tag_index import count_tags
+
+TAGS = {
+    "own_1": "fox red_fur smile open_mouth hat",
+    "own_2": "fox red_fur Smile closed_mouth",
+    "own_3": "fox red_fur closed_mouth forest",
+    "own_4": "fox blue_fur forest Red_Fur red_fur",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project of four small pictures with tags of a sidecar and no tagger; own_4 has a crop that stands for it."""
+    with Project.create(tmp_path / "p", "zorvex", chosen={"tag": {"tagger": "none", "absorb": False}}) as made:
+        for place, (name, tags) in enumerate({**TAGS, "own_4.2": TAGS["own_4"]}.items()):
+            file = made.images / f"{name}.png"
+            Image.new("RGB", (64, 64), (place * 40, 90, 10)).save(file)
+            crop = {"origin": "edit", "parent": "own_4", "operation": {"kind": "crop", "replaces_parent": True}}
+            more = crop if "." in name else {"origin": "folder"}
+            with made.transaction():
+                made.pictures.add(Picture(name=name, **facts_of(made.folder, file, (64, 64)), **more))  # type: ignore[arg-type]
+                made.pictures.set_tags(name, "sidecar", [Tag(word, "general", "sidecar") for word in tags.split()])
+        yield made
+
+
+def tags_of(project: Project) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {picture.name: set() for picture in project.pictures.all()}
+    for name, word, _ in project.tag_rows.rows():
+        found[name].add(word)
+    return found
+
+
+def changes(result: EditedTags) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    return {one.picture: (one.removed, one.added) for one in result.difference}
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (TagEdit("add", ("night sky",), "forest"), {"own_3": ((), ("night_sky",)), "own_4.2": ((), ("night_sky",))}),
+        (TagEdit("add", ("smile",)), {"own_3": ((), ("smile",)), "own_4.2": ((), ("smile",))}),
+        (TagEdit("remove", ("*_mouth",), "-forest"), {"own_1": (("open_mouth",), ()), "own_2": (("closed_mouth",), ())}),
+        (TagEdit("replace", ("hat", "cap")), {"own_1": (("hat",), ("cap",))}),
+        (TagEdit("replace", ("smile", "smile"), "own_1"), {}),
+        (TagEdit("replace", ("smile", "smile")), {"own_2": (("Smile",), ("smile",))}),
+        (TagEdit("replace", ("open_mouth", "closed_mouth", "hat")), {"own_1": (("open_mouth",), ()), "own_2": (("closed_mouth",), ("hat",)),
+                                                                     "own_3": (("closed_mouth",), ("hat",))}),
+        (TagEdit("regex", (r"^(open|closed)_(mouth)$", r"\2_\1"), "hat"), {"own_1": (("open_mouth",), ("mouth_open",))}),
+        (TagEdit("regex", ("forest", "")), {"own_3": (("forest",), ()), "own_4.2": (("forest",), ())}),
+        (TagEdit("dedupe"), {"own_4.2": (("Red_Fur",), ())}),
+        (TagEdit("remove", ("nothing_such",)), {}),
+    ],
+)  # fmt: skip
+def test_an_edit_changes_what_it_says_and_the_preview_said_so(
+    project: Project, edit: TagEdit, expected: dict[str, object]
+) -> None:
+    before = tags_of(project)
+    told = edit_tags(project, edit, preview=True)
+    assert tags_of(project) == before, "a preview changes nothing"
+    done = edit_tags(project, edit)
+    assert changes(told) == changes(done) == expected
+    assert (told.added, told.removed, told.pictures, told.behind_them) == (done.added, done.removed, done.pictures, done.behind_them)
+    after = tags_of(project)
+    for name, (removed, added) in changes(done).items():
+        assert after[name] == before[name] - set(removed) | set(added)
+    if expected:
+        project.undo()
+        assert tags_of(project) == before
+        project.redo()
+        assert tags_of(project) == after
+    else:
+        assert project.journal.history() == []
+
+
+def test_what_is_behind_a_crop_keeps_the_edit_too(project: Project) -> None:
+    done = edit_tags(project, TagEdit("add", ("night",), "forest"))
+    assert (done.pictures, done.behind_them) == (2, 1)
+    assert "night" in tags_of(project)["own_4"]
+
+
+def test_a_tag_that_was_taken_out_does_not_come_back_from_its_source(project: Project) -> None:
+    edit_tags(project, TagEdit("remove", ("fox",)))
+    project.pictures.set_tags("own_1", "sidecar", [Tag("fox", "species", "sidecar"), Tag("hat", "general", "sidecar")])
+    assert tags_of(project)["own_1"] == {"hat"}
+    edit_tags(project, TagEdit("add", ("fox",), "hat"))
+    assert tags_of(project)["own_1"] == {"hat", "fox"}
+
+
+def test_long_differences_are_cut_and_say_so(project: Project) -> None:
+    done = edit_tags(project, TagEdit("add", ("night",)), preview=True, shown=1)
+    assert len(done.difference) == 1 and done.not_listed == 3 and done.pictures == 4
+    assert len(edit_tags(project, TagEdit("add", ("night",)), preview=True, shown=0).difference) == 4
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (TagEdit("ad", ("x",)), "did you mean 'add'"), (TagEdit("replace", ("x",)), "replace OLD … NEW"), (TagEdit("add"), "add TAG"),
+        (TagEdit("add", ("a, b",)), "comma"), (TagEdit("regex", ("(", "x")), "cannot be read"),
+        (TagEdit("regex", ("f", r"\3")), "cannot be read"),
+        (TagEdit("sort", ("colour",)), "order 'colour'"), (TagEdit("rename", ("a", "b"), "fox"), "it is `replace`"),
+        (TagEdit("add", ("x",), "fox AND"), "at its end"), (TagEdit("add", ("x",), "score(fox)>0.5"), "lorasmith tag"),
+    ],
+)  # fmt: skip
+def test_a_wrong_edit_is_told_and_changes_nothing(project: Project, edit: TagEdit, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        edit_tags(project, edit)
+    assert project.journal.history() == []
+
+
+@pytest.mark.parametrize("words", [("add", "some cub"), ("regex", "fox", "loli"), ("replace", "fox", "toddler")])
+def test_a_tag_that_marks_minors_is_refused(project: Project, words: tuple[str, ...]) -> None:
+    with pytest.raises(RefusedError):
+        edit_tags(project, TagEdit(words[0], words[1:]))
+    assert project.journal.history() == []
+
+
+def test_a_word_that_no_picture_has_is_told_with_the_nearest(project: Project) -> None:
+    assert count_tags(project, "forrest").hints == ("No picture has 'forrest'; did you mean forest.",)
+
+
+def captions(project: Project) -> dict[str, str]:
+    tag(project, project.settings(TagSettings))
+    return {caption.picture: caption.text for caption in project.pictures.captions("default").values()}
+
+
+def test_tags_are_moved_in_the_captions_of_one_set_alone(project: Project) -> None:
+    edit_tags(project, TagEdit("first", ("hat", "smile")))
+    edit_tags(project, TagEdit("last", ("fox",)))
+    assert captions(project)["own_1"] == "zorvex, hat, smile, red fur, open mouth, fox"
+    assert project.caption_sets.placed("other") == {}
+    edit_tags(project, TagEdit("sort", ("alphabet",)))
+    assert captions(project)["own_1"] == "zorvex, fox, hat, open mouth, red fur, smile"
+    edit_tags(project, TagEdit("sort"))
+    assert captions(project)["own_1"] == "zorvex, fox, red fur, open mouth, smile, hat"
+    project.undo()
+    project.undo()
+    assert captions(project)["own_1"] == "zorvex, fox, hat, open mouth, red fur, smile"
+
+
+def test_a_person_s_word_ends_a_contradiction(project: Project) -> None:
+    edit_tags(project, TagEdit("add", ("closed_mouth",), "hat"))
+    assert "open mouth" not in captions(project)["own_1"] and "closed mouth" in captions(project)["own_1"]
+
+
+def test_an_order_that_another_tool_wrote_is_kept(project: Project) -> None:
+    captions(project)
+    sidecar = next(project.dataset("default").rglob("own_1.txt"))
+    sidecar.write_text("zorvex, hat, open mouth, smile, red fur, fox", encoding="utf-16")
+    result = tag(project, project.settings(TagSettings))
+    assert result.edited_elsewhere == ("own_1 (utf-16)",)
+    assert sidecar.read_bytes() == b"zorvex, hat, open mouth, smile, red fur, fox"
+    edit_tags(project, TagEdit("add", ("night",), "hat"))
+    assert captions(project)["own_1"] == "zorvex, hat, open mouth, smile, red fur, fox, night"
