@@ -41,13 +41,16 @@ def erase(  # noqa: PLR0913 - one parameter per flag
 def touch_up(  # noqa: PLR0913 - one parameter per flag
     folder: Folder,
     *steps: Annotated[str, Parameter(help=_STEPS)],
-    names: Annotated[list[str] | None, Parameter(help="the pictures meant; left out: all kept ones, or those of the filter")] = None,
+    names: Annotated[
+        list[str] | None,
+        Parameter(help="the pictures meant, such as A,B; left out: all kept ones, or those of the filter", negative=""),
+    ] = None,
     filter: Annotated[str, Parameter(help="the pictures meant, by their tags: 'signature | watermark, -comic'")] = "",
     recipe: Annotated[str, Parameter(help="steps and filter of this name in recipes.toml of the project")] = "",
     preview: Annotated[bool, Parameter(help="only draw before and after, and change nothing", negative="")] = False,
     sure: Annotated[float | None, Parameter(help="marks that are found less surely are left, 0 to 1; left out: 0.6")] = None,
     without: Annotated[str, Parameter(help="numbers of marks that stay, such as 2,3; --preview numbers them")] = "",
-    box: Annotated[list[str] | None, Parameter(help="LEFT,TOP,RIGHT,BOTTOM in pixels: erase this too")] = None,
+    box: Annotated[list[str] | None, Parameter(help="LEFT,TOP,RIGHT,BOTTOM in pixels: erase this too", negative="")] = None,
     mask: Annotated[Path | None, Parameter(help="a PNG of the same size: erase what is white too")] = None,
     seed: Annotated[int | None, Parameter(help="the seed of what the WebUI draws")] = None,
     webui: Annotated[bool, Parameter(help="let the WebUI named by LORASMITH_WEBUI_URL draw anew what is erased", negative="")] = False,
@@ -64,8 +67,9 @@ def touch_up(  # noqa: PLR0913 - one parameter per flag
         if recipe:
             steps, filter = _of_recipe(read_recipe(project, recipe), steps, filter)
         wish = Wish(
-            steps, tuple(names or ()), filter, preview, sure, seed, _numbers("--without", without), _boxes(box or ()), mask, retag
-        )
+            steps, _names(names or (), steps), filter, preview, sure, seed, _numbers("--without", without),
+            _boxes(box or ()), mask, retag,
+        )  # fmt: skip
         return do(project, wish, bar, _webui_renderer(bar) if webui else None)
 
 
@@ -74,6 +78,15 @@ def _of_recipe(recipe: tuple[tuple[str, ...], str], steps: tuple[str, ...], filt
     if steps:
         raise UsageError(f"The recipe says what to do; leave out {steps[0]!r}, or the recipe.")
     return recipe[0], filter or recipe[1]
+
+
+def _names(typed: Sequence[str], steps: Sequence[str]) -> tuple[str, ...]:
+    """Parts names at commas; a name that stands among the steps was meant to be one of them."""
+    names = tuple(name for each in typed for name in each.replace(",", " ").split())
+    stray = next((step for step in steps if names and step.rpartition("_")[2].replace(".", "").isdecimal()), "")
+    if stray:
+        raise UsageError(f"Several pictures are named with commas and no spaces: --names {names[-1]},{stray}")
+    return names
 
 
 def _numbers(flag: str, typed: str) -> tuple[int, ...]:

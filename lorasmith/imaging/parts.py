@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lorasmith.imaging.crop import Box
+from lorasmith.imaging.crop import Box, character_box
 from lorasmith.imaging.masks import Mask
 from lorasmith.imaging.recolour import main_colour
 
@@ -18,12 +18,13 @@ Flags = NDArray[np.bool_]
 
 _NEAR = 26.0  # distance in CIE Lab, lightness counted half, within which a pixel has a colour
 _LOOK = 240  # pixels of the head's longer side while its parts are looked for
+_LOOK_FAR = 480  # the same of the whole character's
 _VIVID, _OTHER = 22.0, 24.0  # Lab: least chroma of an iris, and how far its hue lies from the head's main colour
 _HUES = 16
 _SMALLEST_EYE, _LARGEST_EYE = 0.0025, 0.09  # of the head's box
 _DARK, _DULL = 32.0, 18.0  # Lab: the greatest lightness and chroma of a nose
 _LINE = 0.07  # of the distance between the eyes: ink lines are thinner, and are taken off a nose
-_SURE_PAIR = 0.6
+_SURE_PAIR, _SURE_FAR = 0.6, 0.75
 _PUPIL = 0.05  # share of what touches an iris that is dark: its pupil, or the lid's line
 
 
@@ -59,11 +60,7 @@ def find_part(image: Image.Image, mask: Mask, head: Box | None, part: Part, old:
         return _within(coloured(image, mask, old), head, part)
     if part == "hair":
         return None
-    scale = min(1.0, _LOOK / max(head.width, head.height))
-    size = (max(8, round(head.width * scale)), max(8, round(head.height * scale)))
-    crop = image.convert("RGB").crop((head.left, head.top, head.right, head.bottom))
-    lab = _lab(np.asarray(crop.resize(size, Image.Resampling.BOX)))
-    inner = cv2.resize(mask[head.top : head.bottom, head.left : head.right], size, interpolation=cv2.INTER_AREA) > 127
+    lab, inner = _looked_at(image, mask, head)
     eyes = _eyes(lab, inner)
     dark = (lab[..., 0] < _DARK) & (np.linalg.norm(lab[..., 1:], axis=2) < _DULL)
     found = eyes if part == "eyes" else _nose(inner, dark if old is None else _apart(lab, old) < _NEAR, eyes)
@@ -75,6 +72,35 @@ def find_part(image: Image.Image, mask: Mask, head: Box | None, part: Part, old:
         small, (head.width, head.height), interpolation=cv2.INTER_LINEAR
     )
     return result
+
+
+def head_by_eyes(image: Image.Image, mask: Mask) -> Box | None:
+    """Guesses a head's box round a pair of eyes, wherever on the character they are; None where no pair is seen surely.
+
+    For heads that their outline does not tell: wide horns, hair, a head before the body. A drawn face is some two and a half
+    times as wide as its eyes are apart.
+    """
+    around = character_box(mask, 0.0)
+    if around is None or min(around.width, around.height) < 16:
+        return None
+    lab, inner = _looked_at(image, mask, around, _LOOK_FAR)
+    eyes = _eyes(lab, inner, far=True)
+    if len(eyes) != 2:
+        return None
+    scale = around.width / lab.shape[1]
+    x, y = ((eyes[0].x + eyes[1].x) / 2 * scale + around.left, (eyes[0].y + eyes[1].y) / 2 * scale + around.top)
+    apart = float(np.hypot(eyes[0].x - eyes[1].x, eyes[0].y - eyes[1].y)) * scale
+    sides = (x - 1.3 * apart, y - 1.15 * apart, x + 1.3 * apart, y + 1.25 * apart)
+    return Box(*(round(side) for side in sides)).inside(image.size)
+
+
+def _looked_at(image: Image.Image, mask: Mask, box: Box, side: int = _LOOK) -> tuple[Field, Flags]:
+    """Gives a part of a picture at a size for looking, in CIE Lab, and where the character is in it."""
+    scale = min(1.0, side / max(box.width, box.height))
+    size = (max(8, round(box.width * scale)), max(8, round(box.height * scale)))
+    crop = image.convert("RGB").crop((box.left, box.top, box.right, box.bottom))
+    inner = cv2.resize(mask[box.top : box.bottom, box.left : box.right], size, interpolation=cv2.INTER_AREA) > 127
+    return _lab(np.asarray(crop.resize(size, Image.Resampling.BOX))), inner
 
 
 def _lab(pixels: NDArray[np.uint8]) -> Field:
@@ -113,8 +139,11 @@ def _blobs(flags: Flags, smallest: float, largest: float) -> list[_Blob]:
     return blobs
 
 
-def _eyes(lab: Field, inner: Flags) -> list[_Blob]:
-    """Finds two irises: vivid patches of one colour that is not the head's, alike, side by side, with white or black at them."""
+def _eyes(lab: Field, inner: Flags, far: bool = False) -> list[_Blob]:
+    """Finds two irises: vivid patches of one colour that is not the head's, alike, side by side, with white or black at them.
+
+    From `far` a whole character is looked at, in which eyes are smaller and need not lie in the middle.
+    """
     if inner.sum() < 50:
         return []
     main = np.median(lab[inner], axis=0)
@@ -122,33 +151,35 @@ def _eyes(lab: Field, inner: Flags) -> list[_Blob]:
     other = (np.linalg.norm(lab[..., 1:] - main[1:], axis=2) > _OTHER) | (np.abs(lab[..., 0] - main[0]) > 2 * _OTHER)
     vivid = inner & (chroma > _VIVID) & other & (lab[..., 0] > 15)
     hue = np.arctan2(lab[..., 2], lab[..., 1])
-    best, found = _SURE_PAIR, list[_Blob]()
+    best, found = _SURE_FAR if far else _SURE_PAIR, list[_Blob]()
     for step in range(_HUES):
         middle = 2 * np.pi * step / _HUES - np.pi
         near = np.abs(np.angle(np.exp(1j * (hue - middle)))) < 1.5 * np.pi / _HUES
-        blobs = _blobs(vivid & near, _SMALLEST_EYE, _LARGEST_EYE)
+        blobs = _blobs(vivid & near, _SMALLEST_EYE * (0.1 if far else 1), _LARGEST_EYE * (0.3 if far else 1))
         for place, one in enumerate(blobs):
             for two in blobs[place + 1 :]:
-                score = _pair(one, two, lab, inner)
+                score = _pair(one, two, lab, inner, far)
                 if score > best:
                     best, found = score, [one, two]
     return found
 
 
-def _pair(one: _Blob, two: _Blob, lab: Field, inner: Flags) -> float:
+def _pair(one: _Blob, two: _Blob, lab: Field, inner: Flags, far: bool) -> float:
     """Gives how much two patches look like a pair of eyes, 0..1."""
     high, wide = inner.shape
     apart, step = abs(one.x - two.x) / wide, abs(one.y - two.y) / high
     alike = min(one.area, two.area) / max(one.area, two.area)
-    if alike < 0.4 or not 0.12 < apart < 0.7 or step > 0.6 * apart or step > 0.2:
+    if alike < 0.4 or not (0.05 if far else 0.12) < apart < 0.7 or step > 0.6 * apart or step > 0.2:
+        return 0.0
+    if far and abs(one.x - two.x) > 5 * max(one.wide, two.wide):  # spots on two paws
         return 0.0
     lit, dark = (min(_beside(blob, flags) for blob in (one, two)) for flags in (lab[..., 0] > 85, lab[..., 0] < 30))
     if dark < _PUPIL:
         return 0.0
     columns = np.flatnonzero(inner.any(axis=0))
     centre = (columns[0] + columns[-1]) / 2
-    middle = 1 - min(1.0, abs((one.x + two.x) / 2 - centre) / (0.3 * wide))
-    size = min(1.0, (one.area + two.area) / (0.02 * inner.size))
+    middle = 1.0 if far else 1 - min(1.0, abs((one.x + two.x) / 2 - centre) / (0.3 * wide))
+    size = min(1.0, (one.area + two.area) / (0.02 * inner.size * (0.1 if far else 1)))
     return 0.25 * alike + 0.2 * min(1.0, 4 * lit) + 0.35 * min(1.0, 4 * dark) + 0.1 * middle + 0.1 * size
 
 

@@ -44,7 +44,7 @@ def recolour_part(work: Work, arguments: str) -> Done | str | None:
     new = _rgb(words[-1])
     region = _region_of(work, part, _rgb(words[0]) if len(words) == 2 else None)
     if region is None:
-        return f"the {part or 'colour'} was not found surely enough" + ("" if len(words) == 2 else "; name the old colour too")
+        return f"{part} not found surely enough" + ("" if len(words) == 2 else f": recolour {part} #old {words[0]} may help")
     share = float((region > 0).mean())
     if share < (_LEAST_PART if part else _LEAST):
         return "nothing has that colour"
@@ -60,17 +60,18 @@ def recolour_part(work: Work, arguments: str) -> Done | str | None:
 
 
 def _region_of(work: Work, part: str, old: Rgb | None) -> "np.ndarray[Any, Any] | None":
+    from lorasmith.imaging.crop import character_box
     from lorasmith.imaging.heads import head_box
     from lorasmith.imaging.masks import character_mask
-    from lorasmith.imaging.parts import coloured, find_part
+    from lorasmith.imaging.parts import coloured, find_part, head_by_eyes
 
     mask = character_mask(work.image)
     if not part:
         assert old is not None
         return coloured(work.image, mask, old)
-    head = None if part == "fur" else head_box(work.image, mask)
-    if part != "fur" and head is None:
-        return None
+    head = None if part == "fur" else head_box(work.image, mask) or head_by_eyes(work.image, mask)
+    if head is None and old is not None:
+        head = character_box(mask, 0.0)  # its colour tells alone
     return find_part(work.image, mask, head, part, old)  # type: ignore[arg-type]
 
 

@@ -79,10 +79,11 @@ def _head_of(work: Work, arguments: str) -> "tuple[np.ndarray[Any, Any], Box | N
     from lorasmith.imaging.crop import Box
     from lorasmith.imaging.heads import head_box
     from lorasmith.imaging.masks import character_mask
+    from lorasmith.imaging.parts import head_by_eyes
 
     mask = character_mask(work.image)
     typed = numbers_of(arguments)
     if not typed:
-        return mask, head_box(work.image, mask)
+        return mask, head_box(work.image, mask) or head_by_eyes(work.image, mask)
     box = Box(*typed).inside(work.image.size)
     return mask, box if box.area else None
