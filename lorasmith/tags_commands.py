@@ -12,11 +12,14 @@ Where = Annotated[
     Parameter(help="the pictures meant: 'smile AND NOT closed_eyes', 'score(smile)>0.3 -smile', group:mouth, is:head; left out: all"),
 ]
 
+Set = Annotated[str, Parameter(help="the caption set; left out: the one under [tag]")]
+Preview = Annotated[bool, Parameter(help="only show what would change", negative="")]
+
 
 def tags_app(sort_key: int) -> App:
     """Builds the sub-commands."""
     app = App(name="tags", help="Edit, count and look over tags and captions.", sort_key=sort_key)
-    commands: tuple[Callable[..., Any], ...] = (count, edit, audit, fetch, show, translate, tokens)
+    commands: tuple[Callable[..., Any], ...] = (count, edit, audit, consolidate, outfit, fetch, show, translate, tokens)
     for place, command in enumerate(commands):
         app.command(command, sort_key=place)
     return app
@@ -34,7 +37,7 @@ def count(folder: Folder, *, where: Where = "") -> Any:
 def audit(
     folder: Folder,
     *,
-    set: Annotated[str, Parameter(help="the caption set; left out: the one under [tag]")] = "",
+    set: Set = "",
 ) -> Any:
     """Look over tags and captions: questions without answer, contradictions, toggles, duplicates, orphans, empty and long ones."""
     from lorasmith.project.project import Project
@@ -42,6 +45,39 @@ def audit(
 
     with Project.open(folder, writing=False) as project:
         return audit_tags(project, set)
+
+
+def consolidate(  # noqa: PLR0913 - one parameter per flag
+    folder: Folder,
+    *,
+    core: Annotated[list[str] | None, Parameter(help="tags that go under the trigger whatever the figures say")] = None,
+    leave: Annotated[list[str] | None, Parameter(help="tags that stay in the captions")] = None,
+    none: Annotated[bool, Parameter(help="give the consolidation up: `tag` decides by itself again", negative="")] = False,
+    set: Set = "",
+    preview: Preview = False,
+) -> Any:
+    """Put the character's core looks under the trigger, in one caption set; both lists and the toggles are shown."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.consolidate import Wanted
+    from lorasmith.stages.consolidate import consolidate as do
+
+    with Project.open(folder, writing=not preview) as project:
+        return do(project, Wanted(tuple(core or ()), tuple(leave or ()), none), set, preview=preview)
+
+
+def outfit(
+    folder: Folder,
+    name: Annotated[str, Parameter(help="the outfit's own tag, a new word such as nameshirt")],
+    *tags: Annotated[str, Parameter(help="the tags it stands for; none: the outfit is given up")],
+    set: Set = "",
+    preview: Preview = False,
+) -> Any:
+    """Put an outfit's tags under one tag of its own: a picture with at least half of them carries that tag instead."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.consolidate import set_outfit
+
+    with Project.open(folder, writing=not preview) as project:
+        return set_outfit(project, name, tags, set, preview=preview)
 
 
 def edit(  # noqa: PLR0913 - one parameter per flag

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lorasmith.project.pictures import TOUCH_UP, Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.consolidate import sheet_of
 from lorasmith.stages.tag_index import open_index
 
 if TYPE_CHECKING:
@@ -40,20 +41,10 @@ def audit_tags(project: Project, caption_set: str = "") -> Audited:
     captions = {one.picture: one.text for one in project.pictures.captions(name).values()}
     tagged = zip(pictures, index.tags_by_place(), strict=True)
     looked = [Looked(one.name, tuple(its), captions.get(one.name), _is_cut_out(one)) for one, its in tagged]
-    findings = [*audit(looked, project.trigger, toggles_of(project)), *_orphans(project, name)]
+    findings = [*audit(looked, project.trigger, [entry.tag for entry in sheet_of(project).toggles]), *_orphans(project, name)]
     named = [tag for tag, category in index.categories.items() if category in DROPPED_CATEGORIES and group_of(tag) is None]
     parts = spread(looked, [*named, project.trigger, *(project.fact("core_tags") or ())])
     return Audited(name, len(pictures), tuple(findings), dict(parts.constant), dict(parts.variable), dict(parts.rare))
-
-
-def toggles_of(project: Project) -> tuple[str, ...]:
-    """Names the toggles of the character sheet."""
-    from lorasmith.tags.sheet import read_sheet
-
-    if not project.sheet.is_file():
-        return ()
-    sheet = read_sheet(project.sheet.read_text(encoding="utf-8", errors="replace"))
-    return tuple(entry.tag for entry in sheet.toggles)
 
 
 def _is_cut_out(picture: Picture) -> bool:

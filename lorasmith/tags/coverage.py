@@ -91,7 +91,7 @@ def coverage(members: Sequence[Member], toggles: Sequence[str] = ()) -> list[Sha
     if not total:
         return []
     counts = Counter(feature for member in members for feature in member.features())
-    rows = [_toggle(toggle, counts["toggle", toggle], total) for toggle in toggles]
+    rows = [toggle_share(toggle, counts["toggle", toggle], total) for toggle in toggles]
     for part, (wanted, most) in WISHES.items():
         values = {value for found, value in counts if found == part} | set(wanted)
         ranked = sorted(values, key=lambda value: (-counts[part, value], value))
@@ -102,7 +102,8 @@ def coverage(members: Sequence[Member], toggles: Sequence[str] = ()) -> list[Sha
     return rows
 
 
-def _toggle(toggle: str, count: int, total: int) -> Share:
+def toggle_share(toggle: str, count: int, total: int) -> Share:
+    """Tells how a toggle stands: seen often enough, and often enough not."""
     advice = ""
     if count < LEAST_TOGGLE * total:
         advice = f"add {_missing(count, total, LEAST_TOGGLE)} with it, or take it off the sheet: too rare to learn"
