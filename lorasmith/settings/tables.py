@@ -122,7 +122,9 @@ class TagSettings(StageSettings):
     tagger: str = setting(
         "wd-swinv2-tagger-v3", "a row of taggers/models.py, a folder with model.onnx and selected_tags.csv, or 'none'"
     )
-    threshold: float = setting(0.35, "tagger scores from here on count", ge=0.01, le=1)
+    taggers: list[str] = setting(list, "several taggers whose tags are merged, written like the one above, which then does not count", lines=True)
+    threshold: float = setting(0.0, "tagger scores from here on count; 0 leaves it to the lines below, and then to what each model's own card recommends", ge=0, le=1)
+    thresholds: list[str] = setting(list, "for a tag or a category, of all taggers or of one: 'smile -> 0.6', 'species -> 0.3', 'e621 / species -> 0.2'; for a whole model, where threshold is 0: 'wd-* / * -> 0.4'", advanced=True, lines=True)
     veto: float = setting(
         0.05,
         "a booru tag the tagger knows and scores under this is doubted and left out; 0 never",
@@ -162,15 +164,40 @@ class TagSettings(StageSettings):
         for line in self.replace_tags:
             if "" in _old_and_new(line):
                 raise ValueError(f"replace_tags has '{line}'; write 'old -> new'")
+        for line in self.thresholds:
+            _threshold_rule(line)
         for name in self.category_order:
             if name not in CATEGORIES:
                 raise ValueError(unknown_name(name, list(CATEGORIES), f"category_order has no category '{name}'").removesuffix("."))
         return self
 
     @property
+    def tagger_names(self) -> list[str]:
+        """Gives the taggers that count, in their order; none where there is to be none."""
+        return [name for name in self.taggers or [self.tagger] if name != NO_TAGGER]
+
+    @property
+    def threshold_rules(self) -> list[tuple[str, str, float]]:
+        """Gives `thresholds` as model pattern (or vocabulary), category or tag, and value; * stands for all."""
+        return [_threshold_rule(line) for line in self.thresholds]
+
+    @property
     def replacements(self) -> dict[str, str]:
         """Gives old tag -> the one written instead, both as they are stored."""
         return dict(map(_old_and_new, self.replace_tags))
+
+
+def _threshold_rule(line: str) -> tuple[str, str, float]:
+    """Reads `[model /] category or tag -> value`."""
+    start, _, number = line.rpartition("->")
+    model, _, what = start.rpartition(" / ")
+    try:
+        value = float(number)
+    except ValueError:
+        value = 0.0
+    if not what.strip() or not 0 < value <= 1:
+        raise ValueError(f"thresholds has '{line}'; write 'tag or category -> number', or 'tagger / tag or category -> number'")
+    return model.strip() or "*", "_".join(what.split()), value
 
 
 def _old_and_new(line: str) -> tuple[str, str]:

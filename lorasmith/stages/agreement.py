@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from lorasmith.progress import Report, silent
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
-from lorasmith.settings.tables import NO_TAGGER, TagSettings
-from lorasmith.stages.scores import open_project_tagger, score_missing, vector_of
+from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.scores import has_scores, open_project_tagger, score_missing, vector_of
 
 
 def agreement(
@@ -19,7 +19,7 @@ def agreement(
     from lorasmith.taggers.labels import scores_by_tag
     from lorasmith.tags.sheet import read_sheet
 
-    if settings.tagger == NO_TAGGER or not project.sheet.exists():
+    if not settings.tagger_names or not project.sheet.exists():
         return {}
     core = set(read_sheet(project.sheet.read_text(encoding="utf-8", errors="replace")).core_names())
     tagger = open_project_tagger(settings, report)
@@ -28,6 +28,8 @@ def agreement(
     score_missing(project, tagger, pictures, settings.batch_size, report)
     seen = {}
     for picture in pictures:
+        if not has_scores(project, [tagger], picture):
+            continue
         scores = scores_by_tag(tagger.labels, vector_of(project, tagger, picture).tolist())
         told = [score for tag, score in scores.items() if tag in core]
         seen[picture.name] = sum(told) / len(told)

@@ -10,10 +10,11 @@ from lorasmith.project.pictures import NOT_THERE, PERSON, Picture, Tag
 from lorasmith.project.project import Project
 from lorasmith.safety import fold, text_is_refused
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.scores import vector_of
+from lorasmith.stages.scores import verdicts_of
 
 if TYPE_CHECKING:
     from lorasmith.taggers.onnx import Tagger
+    from lorasmith.taggers.verdicts import Verdict
     from lorasmith.tags.consolidate import CaptionRules
     from lorasmith.tags.families import Profile
     from lorasmith.tags.merge import MergedTag
@@ -33,10 +34,13 @@ class Composed:
     captions: dict[str, str]
 
 
-def compose(project: Project, pictures: Sequence[Picture], tagger: "Tagger | None", settings: TagSettings) -> Composed:
+def compose(
+    project: Project, pictures: Sequence[Picture], taggers: "Tagger | None | Sequence[Tagger]", settings: TagSettings
+) -> Composed:
     """Works out the captions of the set that the settings name."""
+    verdicts = verdicts_of(project, taggers, pictures, settings)
     rows = project.tag_rows.by_picture()
-    merged = {one.name: _merge(project, one, rows.get(one.name, []), tagger, settings) for one in pictures}
+    merged = {one.name: _merge(project, one, rows.get(one.name, []), verdicts.get(one.name), settings) for one in pictures}
     core = core_of(project, merged, settings)
     outfits = outfits_of(project, settings.caption_set)
     captions = _captions(project, pictures, merged, rows, core, settings)
@@ -60,10 +64,9 @@ def outfits_of(project: Project, caption_set: str) -> dict[str, frozenset[str]]:
 
 
 def _merge(
-    project: Project, picture: Picture, rows: Sequence[Tag], tagger: "Tagger | None", settings: TagSettings
+    project: Project, picture: Picture, rows: Sequence[Tag], verdict: "Verdict | None", settings: TagSettings
 ) -> "list[MergedTag]":
-    """Gives a picture's tags: a person's word, the site's or sidecar's tags, and the tagger's."""
-    from lorasmith.taggers.labels import scores_by_tag
+    """Gives a picture's tags: a person's word, the site's or sidecar's tags, and the taggers'."""
     from lorasmith.tags.consolidate import RATING
     from lorasmith.tags.merge import MergedTag, merge, person_wins
 
@@ -71,14 +74,10 @@ def _merge(
     added = [row.tag for row in rows if row.source == PERSON and row.score > NOT_THERE]
     gone = {row.tag for row in rows if row.source == PERSON and row.score == NOT_THERE}
     site = {row.tag: row.category for row in rows if row.source in ("booru", "prompt") and settings.use_booru_tags}
-    scores: dict[str, float] = {}
-    known: set[str] = set()
-    if tagger is not None:
-        scores = scores_by_tag(tagger.labels, vector_of(project, tagger, picture).tolist())
-        known = set(scores)
     said = {tag: category for tag, category in (site | own).items() if tag not in gone}
-    merged = merge(said, {tag: score for tag, score in scores.items() if tag not in gone}, threshold=settings.threshold,
-                   veto=settings.veto, known=known)  # fmt: skip
+    scores = {} if verdict is None else verdict.scores_for_merging(said)
+    least = {} if verdict is None else {tag: 0.0 for tag in verdict.by if tag not in gone}
+    merged = merge(said, scores, threshold=least, veto=settings.veto, known=set(scores))
     there = {tag.tag for tag in merged}
     merged += [MergedTag(tag, category, frozenset(["booru"]), None) for tag, category in own.items() if tag not in there]
     word = _rating_word(picture) if picture.post.get("rating") in settings.rating_tags else ""

@@ -7,8 +7,8 @@ from lorasmith.errors import PictureError, UsageError
 from lorasmith.progress import Report
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
-from lorasmith.settings.tables import NO_TAGGER, TagSettings
-from lorasmith.stages.scores import open_project_tagger
+from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.scores import open_project_tagger, thresholds_by_tag
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -32,10 +32,11 @@ class Look:
     """The project's tagger, opened once; nothing that it says is written down."""
 
     def __init__(self, project: Project, settings: TagSettings, report: Report) -> None:
-        if settings.tagger == NO_TAGGER:
+        if not settings.tagger_names:
             raise UsageError("--retag needs a tagger, and the project has none; name one under [tag] in lorasmith.toml.")
-        self._project, self._threshold = project, settings.threshold
+        self._project = project
         self._tagger = open_project_tagger(settings, report)
+        self._least = thresholds_by_tag(self._tagger, settings)
 
     def differences(self, source: Picture, after: "PIL.Image.Image") -> list[Difference]:
         """Compares what is seen on a picture and on what was made of it: tags that pass the threshold on one side only."""
@@ -51,7 +52,7 @@ class Look:
         rows = [
             Difference(source.name, tag, "new" if now[tag] > score else "gone", round(score, 2), round(now[tag], 2))
             for tag, score in was.items()
-            if (score >= self._threshold) != (now[tag] >= self._threshold)
+            if (score >= self._least[tag]) != (now[tag] >= self._least[tag])
             and abs(now[tag] - score) >= _LEAST_STEP
             and not text_is_refused(tag)
         ]

@@ -6,7 +6,7 @@ thread runs batches.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -41,7 +41,7 @@ class _Fitted:
     fault: str = ""
 
 
-def score_stream(taggers: Sequence[Tagger], sources: Sequence[Source], batch_size: int = 8) -> Iterator[Scored]:
+def score_stream(taggers: Sequence[Tagger], sources: Sequence[Source], batch_size: int = 8) -> Generator[Scored, None, None]:
     """Scores pictures one after another, in their order; closing the iterator ends the work after what is in hand."""
     lanes = min(tagger.lanes for tagger in taggers)
     size = max(tagger.best_batch(batch_size) for tagger in taggers)

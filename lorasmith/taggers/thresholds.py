@@ -31,15 +31,15 @@ def thresholds_of(
 ) -> np.ndarray:
     """Gives each label's threshold, float64 of shape [labels].
 
-    The narrowest that fits counts: a rule for the tag, for its category, for all; of two as narrow the one that names a
-    model, then the later. Then `general`, where it is not 0, then the tag list's own, then the model's `own` by category.
+    The first of these counts: a rule for the tag; one for its category; `general`, where it is not 0; a rule for all; the
+    tag list's own; the model's `own` by category. Of two rules alike the one that names a model, then the later.
     """
     fitting = [rule for rule in rules if rule.model == ALL or any(fnmatchcase(name, rule.model) for name in model_names)]
     fitting.sort(key=lambda rule: rule.model != ALL)  # stable: later ones stay behind earlier ones, and win below
     by_what = {rule.what: rule.value for rule in fitting}
 
     def of(label: Label) -> float:
-        wished = (by_what.get(label.name), by_what.get(label.category), by_what.get(ALL), general or None)
+        wished = (by_what.get(label.name), by_what.get(label.category), general or None, by_what.get(ALL))
         models = (label.threshold, own.get(label.category), own.get(ALL))
         return next((value for value in (*wished, *models) if value is not None), 1.0)
 

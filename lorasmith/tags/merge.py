@@ -13,6 +13,7 @@ Source = Literal["booru", "tagger"]
 # How much a person's tag counts beside the tagger's score when two tags of a one-of group compete.
 _BOORU_WORTH = 0.3
 _UNKNOWN_SCORE = 0.5
+_NEVER = 2.0  # over every score
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def merge(
     booru: Mapping[str, str],
     scores: Mapping[str, float],
     *,
-    threshold: float,
+    threshold: float | Mapping[str, float],
     veto: float,
     known: Set[str],
     aliases: Mapping[str, str] | None = None,
@@ -43,11 +44,14 @@ def merge(
     """Merges a picture's booru tags (tag → category) with a tagger's scores (tag → 0..1).
 
     A booru tag stays unless the tagger knows it (`known`) and scores it under `veto`; a tagger tag joins from
-    `threshold` on. `aliases` maps old names to today's. Of a one-of group the best stays. Booru tags come first.
+    `threshold` on (one for all tags, or one for each that may join). `aliases` maps old names to today's. Of a one-of
+    group the best stays. Booru tags come first.
     """
     names = aliases or {}
     seen = _best_by_name(scores, names)
     known_names = {resolve(tag, names) for tag in known}
+    by_tag = {resolve(tag, names): value for tag, value in threshold.items()} if isinstance(threshold, Mapping) else {}
+    usual = _NEVER if isinstance(threshold, Mapping) else threshold
     merged: dict[str, MergedTag] = {}
     for tag, category in booru.items():
         name = resolve(tag, names)
@@ -55,7 +59,7 @@ def merge(
         if not doubted(score, veto):
             merged[name] = MergedTag(name, category, frozenset(["booru"]), score)
     for name, score in sorted(seen.items(), key=lambda item: (-item[1], item[0])):
-        if score < threshold:
+        if score < by_tag.get(name, usual):
             continue
         if name in merged:
             merged[name] = replace(merged[name], sources=frozenset(["booru", "tagger"]))
