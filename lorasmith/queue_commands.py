@@ -115,6 +115,7 @@ def _see_through(queue: "Queue", report: Any) -> set[int]:
     from lorasmith.progress import Progress
 
     seen: set[int] = set()
+    said: dict[int, Progress] = {}
     said_paused = False
     while True:
         paused = queue.store.paused
@@ -127,7 +128,9 @@ def _see_through(queue: "Queue", report: Any) -> set[int]:
             sys.stderr.flush()
         said_paused = paused
         for job in jobs:
-            if (told := queue.progress(job.id)) is not None:
+            told = queue.progress(job.id)
+            if told is not None and told != said.get(job.id):
+                said[job.id] = told
                 report(Progress(f"{job.id} {job.folder.name}", told.done, told.total, f"{told.stage} {told.note}".strip()))
         time.sleep(_LOOK_EVERY)
 
