@@ -58,7 +58,7 @@ def _opener(context: Context, pages: list[StagePage]) -> Any:
             return ["", gr.skip(), recent, *_nothing(pages)]
         values = [value for page in pages for value in _filled(context, wanted, page.form)]
         names = {page.stage.name for page in pages}
-        page = asked.get("page", "")
+        page = asked.get("at", "")  # Gradio keeps the word "page" for itself
         # else as it is: somebody may have chosen a tab while this was on its way
         return [wanted, gr.Tabs(selected=page) if page in names else gr.skip(), recent, *values]
 

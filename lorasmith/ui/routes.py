@@ -20,6 +20,7 @@ from lorasmith.jobs.store import OPEN
 from lorasmith.project.project import Project
 from lorasmith.stages.prune import decide_by_hand
 from lorasmith.stages.table import STAGES
+from lorasmith.ui import suggesting
 from lorasmith.ui.context import Context
 from lorasmith.ui.views.ask import Ask
 from lorasmith.ui.views.table import draw
@@ -50,6 +51,8 @@ def routes(context: Context) -> list[Route]:
         ("POST", "/api/decide", _decide),
         ("POST", "/api/history", _history),
         ("POST", "/api/stop", _stop),
+        ("GET", "/api/suggestion", suggesting.show),
+        ("POST", "/api/suggestion", _suggestion),
         ("POST", "/api/erase", _erase),
         ("POST", "/api/send", _send),
         ("POST", "/api/forget", _forget),
@@ -94,7 +97,7 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
-    if name not in ("lorasmith.js", "erase.js", "lorasmith.css"):
+    if name not in ("lorasmith.js", "erase.js", "crop.js", "lorasmith.css"):
         raise FileNotFoundError(name)
     return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
 
@@ -184,6 +187,14 @@ def _decide(context: Context, request: Request, body: Any) -> Response:
     context.demand_idle(folder)
     with _BY_HAND, Project.open(folder, patience=5) as project:
         return JSONResponse({"changed": decide_by_hand(project, verdict, names)})
+
+
+def _suggestion(context: Context, request: Request, body: Any) -> Response:
+    """Takes a person's word on a crop: accept a box, refuse it, or leave the picture whole."""
+    folder = _folder(context, body)
+    context.demand_idle(folder)
+    with _BY_HAND, Project.open(folder, patience=5) as project:
+        return suggesting.decide(project, body)
 
 
 def _history(context: Context, request: Request, body: Any) -> Response:

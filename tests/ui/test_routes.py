@@ -230,3 +230,33 @@ def test_a_painted_mask_is_kept_in_the_project_and_the_erasing_put_in_the_line(p
     assert job is not None and job.words[:3] == ("erase", str(page.folder), name) and Path(job.words[4]).is_file()
     for wrong in ("", "data:text/html;base64,AAAA", "data:image/png;base64,***"):
         assert page.post("/api/erase", name=name, mask=wrong).status_code == 400
+
+
+def test_a_persons_box_over_a_picture_is_a_new_version_and_faults_are_sentences(page: Page) -> None:
+    name = names_of(page)[0]
+    shown = page.client.get("/api/suggestion", params={"project": page.id, "name": name}).json()
+    assert shown["width"] >= 300 and shown["height"] == 300 and [512, 512] in shown["buckets"]
+    assert page.client.get("/" + shown["large"]).status_code == page.client.get("/" + shown["small"]).status_code == 200
+    done = page.post("/api/suggestion", name=name, kind="crop", verdict="accept", box=[10, 20, 210, 220]).json()
+    assert done == {"name": f"{name}.2", "refused": False}
+    with Project.open(page.folder, writing=False) as project:
+        assert (project.pictures.get(f"{name}.2").operation or {})["box"] == [10, 20, 210, 220]
+    assert page.post("/api/suggestion", name=name, kind="crop", verdict="whole").json()["refused"]
+    assert "refused by you" in page.view("prepare")
+    for body, words in (
+        ({"kind": "tail", "verdict": "accept", "box": [0, 0, 50, 50]}, "Send name"),
+        ({"kind": "crop", "verdict": "accept", "box": [0, 0, "x", 50]}, "four whole numbers"),
+        ({"kind": "crop", "verdict": "accept", "box": [0, 0, 1e9, 50]}, "four whole numbers"),
+        ({"kind": "crop", "verdict": "accept", "box": [0, 0, 3, 3]}, "too small"),
+    ):
+        answer = page.post("/api/suggestion", name=name, **body)
+        assert answer.status_code == 400 and words in answer.json()["error"]
+    assert page.post("/api/suggestion", name="none", kind="crop", verdict="refuse").status_code == 400
+
+
+def test_nobody_frames_what_safety_refused(page: Page) -> None:
+    name = names_of(page)[0]
+    with Project.open(page.folder) as project, project.change("tag", "tag"):
+        project.pictures.decide(name, Decision("drop", REFUSED, "refused"), maker=REFUSED)
+    assert page.client.get("/api/suggestion", params={"project": page.id, "name": name}).status_code == 400
+    assert page.post("/api/suggestion", name=name, kind="crop", verdict="accept", box=[0, 0, 99, 99]).status_code == 400

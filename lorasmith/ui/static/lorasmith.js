@@ -25,7 +25,7 @@
 
   function open(id) {
     asked.set("project", id);
-    asked.delete("page");
+    asked.delete("at");
     location.search = asked.toString();
   }
 
@@ -195,7 +195,7 @@
   // ---- clicks
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-seen],[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-send]");
+    const target = event.target.closest("[data-seen],[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-crop],[data-send]");
     if (!target) return;
     const data = target.dataset;
     const stage = (target.closest('[data-ls="view"]') || { dataset: {} }).dataset.stage;
@@ -210,6 +210,7 @@
     else if ("open" in data) open(data.open);
     else if ("forget" in data) post("api/forget", { project: data.forget }).then(() => target.closest("li").remove());
     else if ("erase" in data) window.lorasmith.erase(target.closest("[data-name]"));
+    else if ("crop" in data) window.lorasmith.crop(target.closest("[data-name]"));
     else if ("send" in data) send(data.send);
     else if ("large" in data) large(target.href);
   });
@@ -266,7 +267,7 @@
     if (project()) sessionStorage.setItem("ls-project", project());
     else if (id) {
       sessionStorage.removeItem("ls-project"); // once: a project that is gone must not be opened for ever
-      asked.set("page", sessionStorage.getItem("ls-page") || "");
+      asked.set("at", sessionStorage.getItem("ls-page") || "");
       asked.set("project", id);
       location.search = asked.toString();
     }

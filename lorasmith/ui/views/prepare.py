@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from lorasmith.project.pictures import Decision, Picture
+from lorasmith.project.pictures import PERSON, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.ui import html
 from lorasmith.ui.views.ask import Ask, decide_buttons, paged, showable, tile, wall
 
 
 def view(project: Project, ask: Ask) -> str:
-    """Shows each kept original with its edits, to accept or refuse; "erase" opens the brush on a picture."""
+    """Shows each kept original with its edits, to accept or refuse; "crop" opens the frame on a picture, "erase" the brush."""
     originals = showable(project, project.pictures.kept())
     if not originals:
         return html.note("No pictures are kept yet.")
@@ -21,22 +21,28 @@ def view(project: Project, ask: Ask) -> str:
 
 def _row(project: Project, ask: Ask, original: Picture, verdicts: Mapping[str, Decision]) -> list[str]:
     edits = project.pictures.all_edits_of(original.name)
-    replaced = any(edit.replaces_parent for edit in edits)
+    replaced = any(edit.replaces_parent and _verdict(verdicts, edit) == "keep" for edit in edits)
     before = tile(ask, original, f"{original.width} x {original.height}", "replaced" if replaced else "trained as it is",
-                  buttons=_erase())  # fmt: skip
-    after = (_made(ask, edit, verdicts.get(edit.name)) for edit in edits)
+                  buttons=_tools(crop=True))  # fmt: skip
+    after = (_made(ask, edit, _verdict(verdicts, edit), verdicts.get(edit.name)) for edit in edits)
     return [before, html.text("span", "→" if edits else "", class_="ls-arrow"), wall(*after)]
 
 
-def _made(ask: Ask, edit: Picture, decision: Decision | None) -> str:
+def _made(ask: Ask, edit: Picture, verdict: str, decision: Decision | None) -> str:
     """Writes one edit with what was done, and the buttons that accept or refuse it."""
-    verdict = "keep" if decision is None else decision.verdict
-    steps = ", ".join(str(step.get("step")) for step in (edit.operation or {}).get("steps", []))
+    operation = edit.operation or {}
+    steps = ", ".join(str(step.get("step")) for step in operation.get("steps", []))
+    word = "" if decision is None or decision.maker != PERSON else ", accepted by you" if verdict == "keep" else ", refused by you"
     return tile(
-        ask, edit, f"{edit.width} x {edit.height}", steps or edit.kind or "edit",
-        buttons=decide_buttons(verdict) + _erase(), mark="ls-dropped" if verdict == "drop" else "",
+        ask, edit, f"{edit.width} x {edit.height}", (steps or edit.kind or "edit") + word,
+        buttons=decide_buttons(verdict) + _tools(crop=edit.kind != "resize"), mark="ls-dropped" if verdict == "drop" else "",
     )  # fmt: skip
 
 
-def _erase() -> str:
-    return html.element("div", html.text("button", "erase …", data_erase=""), class_="ls-decide")
+def _verdict(verdicts: Mapping[str, Decision], edit: Picture) -> str:
+    return verdicts[edit.name].verdict if edit.name in verdicts else "keep"
+
+
+def _tools(*, crop: bool) -> str:
+    framing = html.text("button", "crop …", data_crop="") if crop else ""
+    return html.element("div", framing, html.text("button", "erase …", data_erase=""), class_="ls-decide")
