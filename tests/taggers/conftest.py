@@ -11,16 +11,18 @@ from onnx import TensorProto, helper, numpy_helper
 LABELS = ("blue_background", "green_background", "red_background")
 
 
-def _write_tagger(
+def write_colour_tagger(
     folder: Path,
     layout: str = "NHWC",
     batch: int | str = "N",
     activated: bool = True,
     labels: Sequence[str] = LABELS,
+    width: int = 3,
 ) -> Path:
     """Writes a tagger of the mean of each channel: in the WD contract the channels are blue, green, red.
 
-    Output: sigmoid((mean - 127.5) / 32) for NHWC, or the logits 4 * mean of the normalised channels for NCHW.
+    Output: sigmoid((mean - 127.5) / 32) for NHWC, or the logits 4 * mean of the normalised channels for NCHW; with more
+    than three in `width` the logits of the others are 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
     first = layout == "NCHW"
@@ -37,14 +39,18 @@ def _write_tagger(
         helper.make_node("Mul", ["shifted", "scale"], ["logits"]),
     ]
     output = "logits"
+    if width > 3:
+        constants.append(numpy_helper.from_array(np.array([0, 0, 0, width - 3], np.int64), "more"))
+        nodes.append(helper.make_node("Pad", ["logits", "more"], ["wide"]))
+        output = "wide"
     if activated:
-        nodes.append(helper.make_node("Sigmoid", ["logits"], ["predictions_sigmoid"]))
+        nodes.append(helper.make_node("Sigmoid", [output], ["predictions_sigmoid"]))
         output = "predictions_sigmoid"
     graph = helper.make_graph(
         nodes,
         "colours",
         [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, [batch, 3])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, [batch, width])],
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
@@ -57,4 +63,4 @@ def _write_tagger(
 @pytest.fixture
 def write_tagger() -> Callable[..., Path]:
     """Gives the function that writes a tagger folder."""
-    return _write_tagger
+    return write_colour_tagger

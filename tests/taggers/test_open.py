@@ -11,7 +11,7 @@ from lorasmith.taggers.labels import read_labels, scores_by_tag
 from lorasmith.taggers.models import LABEL_FILES, TAGGERS, WD
 from lorasmith.taggers.onnx import PREPARATION
 from lorasmith.taggers.open import open_tagger
-from lorasmith.taggers.providers import available_providers_truth, choose_providers
+from lorasmith.taggers.providers import available_providers_truth, choose_providers, why_not_used
 from tests.model_hub import Hub
 
 WriteTagger = Callable[..., Path]
@@ -104,3 +104,44 @@ def test_a_tag_list_that_is_none_gets_a_sentence(tmp_path: Path) -> None:
 def test_the_cpu_always_works_and_stands_last(tmp_path: Path) -> None:
     assert any(truth.name == "CPUExecutionProvider" and truth.works for truth in available_providers_truth())
     assert choose_providers(["NoSuchProvider"]) == ["CPUExecutionProvider"]
+
+
+def test_a_provider_that_is_not_to_be_had_is_told_with_the_reason(write_tagger: WriteTagger, tmp_path: Path) -> None:
+    told: list[str] = []
+    tagger = open_tagger(str(write_tagger(tmp_path)), providers=["NoSuchProvider"], tell=told.append)
+    assert tagger.provider == "CPUExecutionProvider"
+    assert told == [tagger.fallback]
+    assert "runs on the CPU and not on NoSuchProvider: the onnxruntime that is installed has no" in told[0]
+
+
+def test_cuda_that_is_listed_and_does_not_load_says_which_library_is_amiss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr("onnxruntime.__file__", "/nowhere/onnxruntime/__init__.py")
+    said = why_not_used([], ["CPUExecutionProvider"])
+    assert said.startswith("The tagger runs on the CPU and not on CUDA: ") and "onnxruntime_providers" in said
+    assert why_not_used([], ["CUDAExecutionProvider", "CPUExecutionProvider"]) == ""
+
+
+def test_a_card_beside_an_onnxruntime_for_the_cpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
+    said = why_not_used([], ["CPUExecutionProvider"])
+    assert "beside an NVIDIA card" in said and "install onnxruntime-gpu instead" in said
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert why_not_used([], ["CPUExecutionProvider"]) == ""
+
+
+def test_colours_that_come_out_wrong_are_told_at_opening(write_tagger: WriteTagger, tmp_path: Path) -> None:
+    told: list[str] = []
+    open_tagger(str(write_tagger(tmp_path, labels=("red_background", "x", "blue_background"))), tell=told.append)
+    assert len(told) == 1 and "takes red for blue" in told[0]
+
+
+def test_a_local_folder_is_known_by_a_tag_list_that_only_one_model_has(write_tagger: WriteTagger, tmp_path: Path) -> None:
+    folder = write_tagger(tmp_path / "mine", layout="NCHW", activated=False, width=8)
+    (folder / "selected_tags.csv").unlink()
+    (folder / "tags_8041.json").write_text('["anthro", "mammal", "fox"]', encoding="utf-8")
+    tagger = open_tagger(str(folder))
+    assert [label.name for label in tagger.labels][:2] == ["placeholder_0", "anthro"]
+    assert [label.category for label in tagger.labels][-3:] == ["rating"] * 3
+    assert (tagger.vocabulary, tagger.thresholds["*"]) == ("e621", 0.3)
