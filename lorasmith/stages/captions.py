@@ -11,6 +11,7 @@ from lorasmith.project.project import Project
 from lorasmith.safety import fold, text_is_refused
 from lorasmith.settings.tables import TagSettings
 from lorasmith.stages.scores import verdicts_of
+from lorasmith.stages.tag_tables import tables_of
 
 if TYPE_CHECKING:
     from lorasmith.taggers.onnx import Tagger
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
     from lorasmith.tags.consolidate import CaptionRules
     from lorasmith.tags.families import Profile
     from lorasmith.tags.merge import MergedTag
+    from lorasmith.tags.relations import Relations
 
 Merged = Mapping[str, "list[MergedTag]"]
 _COLOURLESS = ("monochrome", "greyscale")  # what a picture without colours always says
 _OF_COLOURLESS = frozenset([*_COLOURLESS, "grayscale", "black_and_white", "spot_color", "limited_palette"])
+
+_NAMES = frozenset(["artist", "character", "copyright"])
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,7 @@ def _captions(  # noqa: PLR0913 - all that a caption is made of
     common = _said_of_most(rows, merged, settings.core_share)
     rules = replace(_rules(settings, profile), outfits=outfits)
     underscores = settings.underscores if profile.underscores is None else profile.underscores
+    tables = tables_of(project) if settings.prune_implied else None
     captions = {}
     for picture in pictures:
         said = [row for row in rows.get(picture.name, ()) if row.source == PERSON]
@@ -147,6 +152,7 @@ def _captions(  # noqa: PLR0913 - all that a caption is made of
         own = [row.tag for row in said if row.score > NOT_THERE and not (row.tag in common and row.tag in absorbed)]
         gone = {same_tag(row.tag) for row in said if row.score == NOT_THERE}
         tags = {tag.tag: tag.category for tag in merged[picture.name]}
+        rules = replace(rules, implied=_implied(tags, tables, rules, [*settings.keep_tags, *own]))
         chosen = caption(project.trigger, tags, absorbed, rules, own, places.get(picture.name, {}))
         chosen = [tag for tag in chosen if tag in own or same_tag(tag) not in gone]
         if profile.generated and picture.generated:
@@ -157,6 +163,16 @@ def _captions(  # noqa: PLR0913 - all that a caption is made of
         text = caption_text(words, underscores, not settings.remove_parentheses)
         captions[picture.name] = f"{project.trigger}, {text}" if text else project.trigger
     return captions
+
+
+def _implied(
+    tags: Mapping[str, str], tables: "Relations | None", rules: "CaptionRules", kept: Sequence[str]
+) -> Mapping[str, frozenset[str]]:
+    """Gives what each of a picture's tags implies of the others; a name or a tag never written takes nothing with it."""
+    if tables is None:
+        return {}
+    silent = {tag for tag, category in tags.items() if tag in rules.drop or category in _NAMES}
+    return {tag: less for tag, less in tables.implied_among(tags, kept).items() if tag not in silent}
 
 
 def _said_of_most(rows: Mapping[str, Sequence[Tag]], merged: Merged, share: float) -> set[str]:

@@ -93,7 +93,7 @@ def research(project: Project, settings: ResearchSettings, report: Report = sile
     return Researched(
         query, count, len(posts), len(source.refused), (*funnel(posts, settings), ("one of each picture", len(unique))),
         tuple(percentiles(scores)), suggested, looser, core, str(project.sheet), sheet_kept, str(wall) if tiles else "",
-        str(project.research / "tags.csv"), advice(scores, settings, suggested, looser),
+        str(project.research / "tags.csv"), advice(scores, settings, suggested, looser) + _of_the_trigger(project.trigger),
     )  # fmt: skip
 
 
@@ -167,6 +167,14 @@ def advice(
     if left > settings.wanted_at_most:
         return f"{good} posts pass, many with one score: --min-score {suggested} on download leaves {left}; --top-n takes the first."
     return f"{good} posts pass; --min-score {suggested} on download leaves {left}."
+
+
+def _of_the_trigger(trigger: str) -> str:
+    """Words what is weak about the trigger, nothing when it is good."""
+    from lorasmith.tags.trigger import trigger_advice
+
+    told = trigger_advice(trigger)
+    return f" The trigger {told.sentence}" if told.weak else ""
 
 
 def _write_what_is_known(

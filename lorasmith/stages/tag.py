@@ -8,11 +8,12 @@ from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import TAGGER, Tag
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import announce_captions, write_dataset
-from lorasmith.settings.tables import NO_TAGGER, TagSettings, TrainSettings
+from lorasmith.settings.tables import NO_TAGGER, ResearchSettings, TagSettings, TrainSettings
 from lorasmith.stages.captions import compose
 from lorasmith.stages.outside_edits import enter_outside_edits
 from lorasmith.stages.scores import open_project_tagger, refuse, score_missing
 from lorasmith.stages.tag_index import LABELS
+from lorasmith.stages.tag_tables import in_words, tables_of
 
 if TYPE_CHECKING:
     from lorasmith.taggers.onnx import Tagger
@@ -33,6 +34,7 @@ class Tagged:
     refused: int  # pictures on which the tagger sees what marks minors: left out, whatever else is said of them
     folder: str
     sample: str  # one caption, to look at
+    tables: str  # the site's aliases and implications, by which implied tags leave the captions: their age, or that none are there
 
 
 def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tagged:
@@ -72,6 +74,7 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
         refused=refused,
         folder=str(project.dataset(settings.caption_set)),
         sample=next(iter(captions.values()), ""),
+        tables=in_words(tables_of(project), project.settings(ResearchSettings).site),
     )
 
 

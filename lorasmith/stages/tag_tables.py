@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from lorasmith.errors import SiteError
 from lorasmith.folders import cache_folder
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.stages.site import LOOPBACK_RATE
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import ResearchSettings
+from lorasmith.stages.site import LOOPBACK_RATE, is_own_address
 
 if TYPE_CHECKING:
     from lorasmith.tags.relations import Relation, Relations
@@ -59,6 +61,14 @@ def _demand_some(rows: "Iterable[Relation]", host: str) -> "Iterator[Relation]":
         yield row
     if empty:
         raise SiteError(f"{host} has no aliases and no implications; the tables on this machine stay as they were.")
+
+
+def tables_of(project: Project) -> "Relations | None":
+    """Gives the tables of the site that a project takes its pictures from, or None where they were never fetched."""
+    from lorasmith.tags.relations import load_relations
+
+    settings = project.settings(ResearchSettings)
+    return load_relations(settings.site, "" if is_own_address(settings) else settings.site_url)
 
 
 def in_words(relations: "Relations | None", site: str) -> str:
