@@ -14,7 +14,7 @@ from PIL import Image
 from lorasmith.imaging.quality import Grey, blockiness, blockiness_of_jpeg, sharpness
 from lorasmith.imaging.read import Decoded, open_reduced, reduction
 
-VERSION = 2  # raised whenever a figure changes; measures of another version are made anew
+VERSION = 3  # raised whenever a figure changes; measures of another version are made anew
 _DHASH_NOISE = 2.0
 _SMALL_SIDE = 256  # hashes, colours, blankness, greyness and border are read off a picture of this size
 
@@ -28,8 +28,10 @@ Pixels = NDArray[np.uint8]
 class Measures:
     """What one decode tells about a picture.
 
-    `pixel_sha` is of the pixels and the size. Of a JPEG they are those of the reduced decode (see `open_reduced`):
-    copies of one JPEG have the same, whatever their metadata; a JPEG and a PNG made of it are near duplicates only.
+    `pixel_sha` is of every pixel's brightness, the colours of the copy of 256 pixels, and the size: a third of the bytes of
+    all pixels, and what it does not tell apart nobody can. Of a JPEG the pixels are those of the reduced decode (see
+    `open_reduced`): copies of one JPEG have the same, whatever their metadata; a JPEG and a PNG made of it are near
+    duplicates only.
     `dhash` and `phash` are 64 bits as 16 hex digits; `colours` is a 4 x 4 grid of mean RGB as 96 hex digits.
     `sharpness` (0..1) is how much of an edge's contrast lies within one pixel, at 1024 pixels at most: clean drawings
     0.75 and more (0.6 as JPEG of quality 20), enlarged three times 0.3, four times 0.26, under a Gaussian blur of
@@ -94,7 +96,7 @@ def measure_picture(image: Image.Image, lossless: bool = True) -> Measures:
 def _measure(decoded: Decoded) -> tuple[Measures, Pixels]:
     """Gives the measures, and the small copy that most of them were read off."""
     further = reduction(decoded.width, decoded.height) // decoded.reduced
-    pixel_sha, grey, lesser = _walked(decoded, further)
+    grey, lesser = _walked(decoded.picture, further)
     if decoded.luma_steps:
         block = blockiness_of_jpeg(None if decoded.left_out else grey, decoded.reduced, decoded.luma_steps)
     else:
@@ -107,7 +109,7 @@ def _measure(decoded: Decoded) -> tuple[Measures, Pixels]:
         width=decoded.width,
         height=decoded.height,
         lossless=decoded.lossless,
-        pixel_sha=pixel_sha,
+        pixel_sha=_pixel_sha(decoded, grey, small),
         dhash=f"{dhash:016x}",
         phash=f"{phash:016x}",
         colours=cv2.resize(small, (4, 4), interpolation=cv2.INTER_AREA).tobytes().hex(),
@@ -139,32 +141,42 @@ def _grey(pixels: Pixels) -> Grey:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def _walked(decoded: Decoded, further: int) -> tuple[str, Grey, Pixels]:
-    """Gives the pixels' hash, the brightness, and the picture `further` times smaller.
+def _walked(picture: Image.Image, further: int) -> tuple[Grey, Pixels]:
+    """Gives the brightness of an RGB picture, and the picture `further` times smaller: 1, 2 or 4.
 
-    It walks down in bands that stay in the processor's cache: a whole picture's copies would be fetched from memory, and
-    their pages from the system, once for each of the three.
+    It walks down in bands that stay in the processor's cache: whole copies would be fetched from memory again and again.
     """
-    picture, (width, height) = decoded.picture, decoded.picture.size
-    digest = hashlib.sha256(f"{decoded.width}x{decoded.height}".encode())
+    width, height = picture.size
     grey = np.empty((height, width), np.uint8)
     lesser = np.empty((-(-height // further), -(-width // further), 3), np.uint8)
-    rows = max(_BAND, _BAND_BYTES // (3 * width) // _BAND * _BAND)
+    rows = max(_BAND, _BAND_BYTES // (4 * width) // _BAND * _BAND)
     for top in range(0, height, rows):
         band = picture.crop((0, top, width, min(height, top + rows)))
-        pixels = _pixels_of(band)
-        digest.update(pixels.data)
-        grey[top : top + rows] = _grey(pixels)
+        # Pillow keeps four bytes for a pixel; as they are they are had much faster, and OpenCV leaves the fourth out.
+        pixels: Pixels = np.frombuffer(band.tobytes("raw", "RGBX"), np.uint8).reshape(band.height, width, 4)
+        grey[top : top + rows] = cv2.cvtColor(pixels, cv2.COLOR_RGBA2GRAY)
         first = top // further
-        lesser[first : first + rows // further] = np.asarray(band.reduce(further)) if further > 1 else pixels
-    digest.update(decoded.left_out)
-    return digest.hexdigest()[:32], grey, lesser
+        lesser[first : first + rows // further] = cv2.cvtColor(_less(pixels, further), cv2.COLOR_RGBA2RGB)
+    return grey, lesser
 
 
-def _pixels_of(picture: Image.Image) -> Pixels:
-    """Gives an RGB picture's pixels. Pillow keeps four bytes for each, and OpenCV leaves the fourth out much faster."""
-    four = np.frombuffer(picture.tobytes("raw", "RGBX"), np.uint8).reshape(picture.height, picture.width, 4)
-    return np.asarray(cv2.cvtColor(four, cv2.COLOR_RGBA2RGB), np.uint8)
+def _less(pixels: Pixels, times: int) -> Pixels:
+    """Gives a picture 2 or 4 times smaller by means of four; what is left over at the edges is a mean with its copies."""
+    height, width = pixels.shape[:2]
+    below, right = -height % times, -width % times
+    if below or right:
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REFLECT), np.uint8)
+    while times > 1:
+        size = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        pixels, times = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8), times // 2
+    return pixels
+
+
+def _pixel_sha(decoded: Decoded, grey: Grey, small: Pixels) -> str:
+    digest = hashlib.sha256(f"{decoded.width}x{decoded.height}".encode())
+    for part in (grey.data, np.ascontiguousarray(small).data, decoded.left_out):
+        digest.update(part)
+    return digest.hexdigest()[:32]
 
 
 def _dhash(grey: Grey) -> int:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from lorasmith.imaging.measure import Measures, measure, measure_picture
+from lorasmith.imaging.measure import Measures, _walked, measure, measure_picture
 from lorasmith.settings.tables import PruneSettings
 from tests.imaging.drawing import creature
 
@@ -115,3 +115,28 @@ def test_a_small_clean_drawing_is_not_called_blurred(side: int) -> None:
     small = large.resize((side, side), Image.Resampling.LANCZOS)
     assert measure_picture(small).sharpness > 0.4
     assert measure_picture(small.filter(ImageFilter.GaussianBlur(3))).sharpness < 0.3
+
+
+@pytest.mark.parametrize("size", [(1301, 1283), (1923, 1441), (1280, 960)])
+def test_one_pixel_or_a_shade_makes_another_picture_and_a_lossless_copy_does_not(size, tmp_path):
+    picture = DRAWINGS[1].resize(size)
+    first = measure_picture(picture)
+    picture.save(tmp_path / "a.webp", lossless=True, method=0)
+    assert measure(tmp_path / "a.webp").pixel_sha == first.pixel_sha
+    pixels = np.array(picture)
+    pixels[size[1] // 2, size[0] - 1] ^= 255
+    assert measure_picture(Image.fromarray(pixels)).pixel_sha != first.pixel_sha
+    red, green, blue = picture.split()
+    bluer = Image.merge("RGB", (red, green, blue.point(lambda level: min(255, level + 4))))
+    assert measure_picture(bluer).pixel_sha != first.pixel_sha
+
+
+def test_large_pictures_are_reduced_as_pillow_reduces_them():
+    for size in ((1921, 1083), (1280, 31), (1999, 2), (1500, 1)):
+        picture = DRAWINGS[1].resize(size)
+        times = 4 if max(size) >= 1920 else 2
+        grey, lesser = _walked(picture, times)
+        expected = np.asarray(picture.reduce(times), np.int16)
+        inside = np.s_[: max(1, size[1] // times), : size[0] // times]
+        assert lesser.shape == expected.shape and np.abs(lesser - expected)[inside].max(initial=0) <= 1
+        assert grey.shape == size[::-1]
