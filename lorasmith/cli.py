@@ -78,7 +78,7 @@ def build_app(wanted: str = "") -> App:
     place = itertools.count()
     from lorasmith.queue_commands import queue_app
     from lorasmith.tags_commands import tags_app
-    from lorasmith.trainer_commands import import_, inspect
+    from lorasmith.trainer_commands import export_app, import_, inspect
     from lorasmith.webui_commands import erase, publish, test_grid, touch_up
 
     first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run)
@@ -93,6 +93,7 @@ def build_app(wanted: str = "") -> App:
         )
     app.command(tags_app(next(place)))
     app.command(queue_app(next(place)))
+    app.command(export_app(next(place)))
     for command in last:
         app.command(command, sort_key=next(place))
     return app

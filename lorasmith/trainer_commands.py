@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 
 from lorasmith.errors import UsageError
 
@@ -43,15 +43,37 @@ def import_(
     ] = None,
     *,
     trigger: Annotated[str, Parameter(help="make the project, with this word that calls the character")] = "",
+    dataset: Annotated[Path | None, Parameter(help="kohya's dataset file that belongs to a config file")] = None,
     dry_run: Annotated[bool, Parameter(help="only say what would be taken over", negative="")] = False,
 ) -> Any:
     """Take over the settings of another trainer, or of the e621 downloader, and say what became of each of them."""
     from lorasmith.stages.import_trainer import import_training, is_downloaders
 
     if not is_downloaders(file):
-        return import_training(file, folder, trigger, dry_run=dry_run)
+        return import_training(file, folder, trigger, dataset=dataset, dry_run=dry_run)
     from lorasmith.stages.import_settings import import_settings
 
     if folder is None or dry_run:
         raise UsageError(f"{file.name} is an e621 downloader's: `lorasmith import {file.name} DIR` makes its projects in DIR.")
     return import_settings(file, folder, trigger)
+
+
+def export_app(sort_key: int) -> App:
+    """Builds the sub-commands of `export`."""
+    app = App(name="export", help="Hand a project to another trainer.", sort_key=sort_key)
+    app.command(kohya)
+    return app
+
+
+def kohya(
+    folder: Annotated[Path, Parameter(help="the project folder")],
+    *,
+    to: Annotated[Path | None, Parameter(help="where to write; left out: export/kohya in the project")] = None,
+) -> Any:
+    """Write pictures, captions, dataset file and config file for kohya's sd-scripts, and say the command that trains with them."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.export_kohya import export_kohya
+    from lorasmith.terminal import shown
+
+    with Project.open(folder, writing=False) as project, shown() as bar:
+        return export_kohya(project, to or project.folder / "export" / "kohya", bar)

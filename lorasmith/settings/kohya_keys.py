@@ -34,7 +34,6 @@ class Joint:
 
 Row = Goes | Stays | Joint
 
-_OWN_BASE = Stays("read off the base model itself")
 _STATE = Stays("every run can go on where it was; nothing has to be set for that")
 _CACHED = Stays("latents are always cached, by the content of each picture")
 _ATTENTION = Stays("PyTorch's own attention is used, which needs no switch")
@@ -49,8 +48,8 @@ KOHYA: Mapping[str, Row] = {
     # the base model
     "pretrained_model_name_or_path": Joint(),
     "v2": Joint(),
-    "v_parameterization": _OWN_BASE,
-    "zero_terminal_snr": _OWN_BASE,
+    "v_parameterization": Joint(),
+    "zero_terminal_snr": Joint(),
     "vae": Stays("the VAE in the base model's file is used"),
     "no_half_vae": Stays("the VAE never works in fp16 here"),
     "vae_batch_size": _CACHED,
@@ -59,16 +58,16 @@ KOHYA: Mapping[str, Row] = {
     "network_module": Joint(),
     "network_dim": Goes("rank"),
     "network_alpha": Joint(),
-    "network_dropout": Goes("network_dropout"),
+    "network_dropout": Goes("dropout"),
     "network_weights": Goes("start_from"),
     "dim_from_weights": Goes("start_from"),
     "base_weights": Goes("start_from"),
     "base_weights_multiplier": Stays("it belongs to base_weights"),
     "network_args.algo": Joint(),
     "network_args.preset": Stays("the parts of the U-Net and the text encoder that are trained are kohya's"),
-    "network_args.conv_dim": Goes("conv_rank"),
-    "network_args.conv_alpha": Goes("conv_alpha"),
-    "network_args.dropout": Goes("network_dropout"),
+    "network_args.conv_dim": Joint(),
+    "network_args.conv_alpha": Joint(),
+    "network_args.dropout": Goes("dropout"),
     "network_args.rank_dropout": Goes("rank_dropout"),
     "network_args.module_dropout": Goes("module_dropout"),
     "network_args.use_tucker": Goes("use_tucker"),
@@ -86,10 +85,10 @@ KOHYA: Mapping[str, Row] = {
     "network_args.block_size": Goes("block_size"),
     "network_args.constraint": Goes("constraint"),
     "network_args.rescaled": Goes("rescaled"),
-    "network_args.down_lr_weight": Goes("block_weights"),
-    "network_args.mid_lr_weight": Goes("block_weights"),
-    "network_args.up_lr_weight": Goes("block_weights"),
-    "network_args.block_lr_zero_threshold": Stays("it belongs to the block weights"),
+    "network_args.down_lr_weight": Joint(),
+    "network_args.mid_lr_weight": Joint(),
+    "network_args.up_lr_weight": Joint(),
+    "network_args.block_lr_zero_threshold": Stays("a block at 0 gets no LoRA here"),
     "network_args.block_dims": Goes("block_ranks"),
     "network_args.block_alphas": Goes("block_alphas"),
     "network_args.conv_block_dims": Goes("block_ranks"),
@@ -284,3 +283,7 @@ LEFT_OUT: Mapping[str, Any] = {
     "clip_skip": None, "num_repeats": 1, "gradient_checkpointing": False, "bucket_no_upscale": False,
     "optimizer_type": "AdamW", "gradient_accumulation_steps": 1,
 }  # fmt: skip
+OF_THE_SET = frozenset(  # options that a dataset file has in their place
+    "train_batch_size resolution enable_bucket min_bucket_reso max_bucket_reso bucket_reso_steps bucket_no_upscale shuffle_caption "
+    "keep_tokens flip_aug caption_dropout_rate caption_tag_dropout_rate num_repeats".split()
+)

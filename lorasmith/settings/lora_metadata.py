@@ -28,7 +28,7 @@ def settings_in(metadata: Mapping[str, str]) -> TrainerFile:
                 values[name] = Given(key, value)
     values |= _optimizer(metadata) | _network(metadata) | _repeats(metadata)
     values.pop("caption_dropout_every_n_epochs", None)
-    return TrainerFile("LoRA file", values, whole=False)
+    return TrainerFile("LoRA file", values, left_out={})
 
 
 def parsed(text: str | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from lorasmith.errors import UsageError
 from lorasmith.settings import trainer_dialects as dialects
-from lorasmith.settings.kohya_keys import KOHYA
+from lorasmith.settings.kohya_keys import KOHYA, LEFT_OUT, OF_THE_SET
 from lorasmith.settings.trainer_plan import Given, TrainerFile
 
 LARGEST_FILE = 16 << 20  # bytes
@@ -91,8 +91,8 @@ def _known(values: Mapping[str, Any]) -> int:
 class _Reading:
     """What is read so far; `put` says where a key goes."""
 
-    def __init__(self, maker: str, whole: bool = True) -> None:
-        self.maker, self.whole = maker, whole
+    def __init__(self, maker: str, left_out: Mapping[str, Any] = LEFT_OUT) -> None:
+        self.maker, self.left_out = maker, left_out
         self.values: dict[str, Given] = {}
         self.aside: dict[str, tuple[Any, str]] = {}
         self.unknown: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class _Reading:
 
     def done(self) -> TrainerFile:
         """Gives the whole."""
-        return TrainerFile(self.maker, self.values, self.aside, self.unknown, self.whole)
+        return TrainerFile(self.maker, self.values, self.aside, self.unknown, self.left_out)
 
 
 def options(value: Any) -> dict[str, Any]:
@@ -155,15 +155,18 @@ def _flat(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _config(found: Mapping[str, Any]) -> TrainerFile:
-    reading = _Reading("kohya config file")
-    for key, value in _flat(found).items():
+    flat = _flat(found)
+    has_set = "train_data_dir" in flat or "resolution" in flat  # else a dataset file was given beside it
+    left_out = LEFT_OUT if has_set else {key: value for key, value in LEFT_OUT.items() if key not in OF_THE_SET}
+    reading = _Reading("kohya config file", left_out)
+    for key, value in flat.items():
         reading.put(key, value)
     return reading.done()
 
 
 def _dataset(found: Mapping[str, Any]) -> TrainerFile:
     """kohya's dataset file: what stands nearest to the pictures wins, subset before dataset before general."""
-    reading = _Reading("kohya dataset file", whole=False)
+    reading = _Reading("kohya dataset file", {})
     _put_dataset(reading, found.get("general") or {}, found.get("datasets") or [])
     return reading.done()
 
@@ -171,9 +174,8 @@ def _dataset(found: Mapping[str, Any]) -> TrainerFile:
 def with_dataset(file: TrainerFile, found: Mapping[str, Any]) -> TrainerFile:
     """Gives a config file's settings with those of the dataset file that it names; what that one says wins."""
     more = _dataset(found)
-    return TrainerFile(
-        f"{file.maker} and its dataset file", {**file.values, **more.values}, dict(file.aside), {**file.unknown, **more.unknown}
-    )
+    values, unknown = {**file.values, **more.values}, {**file.unknown, **more.unknown}
+    return TrainerFile(f"{file.maker} and its dataset file", values, dict(file.aside), unknown, LEFT_OUT)
 
 
 def _put_dataset(reading: _Reading, general: Mapping[str, Any], datasets: list[Any]) -> None:
@@ -304,7 +306,7 @@ def _onetrainer(found: Mapping[str, Any]) -> TrainerFile:
 
 def onetrainer(found: Mapping[str, Any]) -> TrainerFile:
     """Reads OneTrainer's settings: those that its table knows; its many others are of other kinds of models."""
-    reading = _Reading("OneTrainer", whole=False)
+    reading = _Reading("OneTrainer", {})
     nested = {f"{key}.{part}": each for key, value in found.items() if isinstance(value, Mapping) for part, each in value.items()}
     for key, name in dialects.ONETRAINER_NAMES.items():
         value = found.get(key, nested.get(key))

@@ -35,14 +35,15 @@ class Given:
 class TrainerFile:
     """A trainer's settings under kohya's names; what has no such name stands in `aside` (with why) or in `unknown`.
 
-    `whole` says that it describes a training: what it leaves out holds as the trainer's command line takes it.
+    `left_out` says what holds for what it leaves out, as the trainer's command line takes it; empty for a file that is no
+    whole training.
     """
 
     maker: str
     values: Mapping[str, Given]
     aside: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     unknown: Mapping[str, Any] = field(default_factory=dict)
-    whole: bool = True
+    left_out: Mapping[str, Any] = field(default_factory=lambda: LEFT_OUT)
 
 
 @dataclass(frozen=True)
@@ -133,10 +134,10 @@ def plan_of(file: TrainerFile) -> TrainerPlan:
     given = {key: _counted(key, entry.value) for key, entry in file.values.items()}
     no_numbers = [key for key, value in given.items() if value is _NO_NUMBER]
     given = {key: value for key, value in given.items() if value is not _NO_NUMBER}
-    draft = Draft(given, LEFT_OUT if file.whole else {})
+    draft = Draft(given, file.left_out)
     for key in no_numbers:
         draft.leave(key, "it must be a number; left out", "changed")
-    for key in (*given, *(LEFT_OUT if file.whole else ())):
+    for key in (*given, *file.left_out):
         if key not in draft.told:
             _by_table(draft, key, draft.get(key))
     for rule in RULES:

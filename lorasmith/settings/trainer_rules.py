@@ -47,8 +47,13 @@ def checkpoint(draft: Draft) -> None:
         draft.leave(key, f"it {kind}; set checkpoint to one .safetensors file", "changed")
     if draft.get("v2"):
         draft.leave("v2", "SD2.x models are not supported", "changed")
-    elif draft.has("v2"):
-        draft.leave("v2", "read off the base model itself")
+    if draft.get("v_parameterization"):
+        draft.take("v_parameterization", "prediction_type", "v_prediction")
+    if draft.get("zero_terminal_snr"):
+        draft.take("zero_terminal_snr", "zero_terminal_snr", "on")
+    for each in ("v2", "v_parameterization", "zero_terminal_snr"):
+        if draft.has(each) and not draft.get(each):
+            draft.leave(each, "read off the base model itself")
 
 
 def network(draft: Draft) -> None:
@@ -67,6 +72,31 @@ def network(draft: Draft) -> None:
         draft.take("network_alpha", "alpha", alpha)
     elif draft.has("network_alpha") and rank:
         draft.take("network_alpha", "alpha", float(rank), "0 stands for the rank there")
+
+
+def convolutions(draft: Draft) -> None:
+    """3x3 convolutions (LoCon), and factors block by block."""
+    rank, alpha = draft.get("network_args.conv_dim"), draft.get("network_args.conv_alpha")
+    if rank:
+        draft.take("network_args.conv_dim", "conv_rank", rank)
+        if alpha:
+            draft.take("network_args.conv_alpha", "conv_alpha", alpha)
+        elif draft.knows("network_dim"):  # of a whole training: left out it is 1 there
+            draft.settings["conv_alpha"] = 1.0
+    else:
+        for key in ("network_args.conv_dim", "network_args.conv_alpha"):
+            if draft.has(key):
+                draft.told[key] = ("taken", "off, as here")
+    keys = [f"network_args.{part}_lr_weight" for part in ("down", "mid", "up")]
+    texts = [str(draft.get(key)) for key in keys if draft.has(key)]
+    if not texts:
+        return
+    numbers = re.findall(r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?", " ".join(texts))
+    for key in keys:
+        if len(texts) == len(keys) and len(numbers) in (19, 21, 25) and not re.search(r"[a-df-z]", " ".join(texts)):
+            draft.take(key, "block_weights", [float(number) for number in numbers])
+        elif draft.has(key):
+            draft.leave(key, "write the factors of all blocks, down, middle and up, as block_weights", "changed")
 
 
 def optimizer(draft: Draft) -> None:
@@ -98,6 +128,8 @@ def rates(draft: Draft) -> None:
     """Learning rates; where the file has none that can be used, the rule of `strength` gives them."""
     whole, unet, text = draft.get("learning_rate"), draft.get("unet_lr"), draft.get("text_encoder_lr")
     if isinstance(text, list):
+        if len(text) > 1 and text[1] is not None:
+            draft.settings["text_encoder_2_lr"] = text[1]
         text = next((rate for rate in text if rate is not None), None)
     if _adaptive(draft):
         for key in ("learning_rate", "unet_lr", "text_encoder_lr"):
@@ -325,6 +357,6 @@ def folders(draft: Draft) -> None:
 
 
 RULES: tuple[Callable[[Draft], None], ...] = (
-    checkpoint, network, optimizer, rates, length, size, schedule, single_values, captions, masks, samples,
+    checkpoint, network, convolutions, optimizer, rates, length, size, schedule, single_values, captions, masks, samples,
     folders,
 )  # fmt: skip

@@ -52,12 +52,14 @@ def is_downloaders(file: Path) -> bool:
     return is_downloader(*read_object(_read(file), file.name))
 
 
-def import_training(file: Path, folder: Path | None, trigger: str = "", *, dry_run: bool = False) -> ImportedTraining:
+def import_training(
+    file: Path, folder: Path | None, trigger: str = "", *, dataset: Path | None = None, dry_run: bool = False
+) -> ImportedTraining:
     """Takes a training's settings into a project; without one, or as a dry run, it only says what they would be.
 
     Nothing is written when the settings cannot hold together with those of the project.
     """
-    read = _read_settings(file)
+    read = _read_settings(file, dataset)
     plan = _with_checkpoint(plan_of(read), read, file.absolute().parent)
     if not plan.settings:
         raise UsageError(f"{file.name} has no training settings that could be taken; {_kinds(read)}")
@@ -81,7 +83,7 @@ def _read(file: Path) -> bytes:
         raise UsageError(f"{file} cannot be read ({error.strerror}); lorasmith reads the settings of {KNOWN}.") from error
 
 
-def _read_settings(file: Path) -> TrainerFile:
+def _read_settings(file: Path, dataset: Path | None) -> TrainerFile:
     """Reads the file, and the files beside it that it names: its data set's and its prompts."""
     if file.suffix.lower() == ".safetensors":
         from lorasmith.checkpoints.header import read_header
@@ -89,9 +91,11 @@ def _read_settings(file: Path) -> TrainerFile:
         return settings_in(read_header(file).metadata)
     found, as_json = read_object(_read(file), file.name)
     read = read_trainer(found, as_json, file.name)
-    named = _beside(file, read, "dataset_config")
+    named = dataset or _beside(file, read, "dataset_config")
     if named is not None:
         more, _ = read_object(_read(named), named.name)
+        if not isinstance(more.get("datasets"), list):
+            raise UsageError(f"{named.name} is no dataset file of kohya's: it has no [[datasets]].")
         read = with_dataset(read, more)
     prompts = _beside(file, read, "sample_prompts")
     if prompts is not None and prompts.suffix.lower() == ".txt":
