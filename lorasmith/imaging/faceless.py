@@ -12,6 +12,9 @@ Pixels = NDArray[np.uint8]
 
 _RIM = 0.05  # of the head's longer side: how far inside the outline the face ends
 _ALIKE = 22.0  # Lab distance, lightness counted half, within which a pixel is the head's main colour
+_CELL = (10.0, 8.0, 8.0)  # of a histogram in CIE Lab
+_INK, _LIT = 24.0, 0.3  # Lab lightness of lines and black; share of a face above which it is not black
+_LOOK = 400  # pixels of the picture's longer side while colours are spread
 _SOFT = 0.12  # of the head's longer side: how far colours run into each other
 _AROUND = 0.03  # of the head's longer side: how much of its edge goes with a head that is painted over
 
@@ -35,19 +38,29 @@ def smooth_face(image: Image.Image, mask: Mask, head: Box) -> Image.Image:
     face = face_of(mask, head)
     if not face.any():
         return image.convert("RGB")
-    part = np.s_[head.top : head.bottom, head.left : head.right]
     pixels = np.asarray(image.convert("RGB")).copy()
+    part = np.s_[head.top : head.bottom, head.left : head.right]
     inner, area = face[part] > 0, pixels[part]
-    skin = inner & _of_main_colour(area, inner)
-    sigma = _SOFT * max(head.width, head.height)
-    weight = cv2.GaussianBlur(skin.astype(np.float32), (0, 0), sigma)[..., None] + np.float32(1e-4)
-    middle = np.median(area[skin], axis=0).astype(np.float32)
-    spread = cv2.GaussianBlur(np.where(skin[..., None], area, 0).astype(np.float32), (0, 0), sigma)
-    filled = (spread + np.float32(1e-4) * middle) / weight
+    filled = _filled(pixels, mask, face, head)
     edge = max(1.0, 0.01 * max(head.width, head.height))
     share = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), edge)[..., None] * inner[..., None]
     pixels[part] = np.where(inner[..., None], np.clip(area + share * (filled - area) + 0.5, 0, 255), area)
     return Image.fromarray(pixels)
+
+
+def _filled(pixels: Pixels, mask: Mask, face: Mask, head: Box) -> NDArray[np.float32]:
+    """Spreads the skin's colours over the head's box, [height, width, 3]; worked out on a small copy, for they are soft."""
+    scale = min(1.0, _LOOK / max(pixels.shape[:2]))
+    size = (max(8, round(pixels.shape[1] * scale)), max(8, round(pixels.shape[0] * scale)))
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    skin = _of_skin(small, *(cv2.resize(each, size, interpolation=cv2.INTER_NEAREST) for each in (mask, face)))
+    skin &= cv2.resize(face, size, interpolation=cv2.INTER_NEAREST) > 0
+    middle = np.median(small[skin], axis=0).astype(np.float32) if skin.any() else np.float32(128) * np.ones(3, np.float32)
+    sigma = max(1.0, _SOFT * scale * max(head.width, head.height))
+    weight = cv2.GaussianBlur(skin.astype(np.float32), (0, 0), sigma)[..., None] + np.float32(1e-4)
+    spread = cv2.GaussianBlur(np.where(skin[..., None], small, 0).astype(np.float32), (0, 0), sigma)
+    whole = cv2.resize((spread + np.float32(1e-4) * middle) / weight, (pixels.shape[1], pixels.shape[0]))
+    return np.asarray(whole[head.top : head.bottom, head.left : head.right], np.float32)
 
 
 def head_of(mask: Mask, head: Box) -> Mask:
@@ -78,11 +91,23 @@ def _reach(head: Box) -> int:
     return max(2, round(_AROUND * max(head.width, head.height)))
 
 
-def _of_main_colour(area: Pixels, inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tells which pixels have the face's most frequent colour, or a shade of it."""
-    lab = cv2.cvtColor(area.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    cells = np.floor(lab[inner] / np.array([10.0, 8.0, 8.0])).astype(np.int64)
-    names, counts = np.unique(cells, axis=0, return_counts=True)
-    main = (names[counts.argmax()] + 0.5) * np.array([10.0, 8.0, 8.0])
+def _of_skin(pixels: Pixels, mask: Mask, face: Mask) -> NDArray[np.bool_]:
+    """Tells which pixels have the colour that fills much of the face and much of the character, or a shade of it.
+
+    The face alone would often say the eyes', or the black of lines and rims.
+    """
+    lab = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    cells = np.floor(lab / np.array(_CELL, np.float32)).astype(np.int64) + 64
+    keys = (cells[..., 0] * 256 + cells[..., 1]) * 256 + cells[..., 2]
+    inner = face > 0
+    inner = inner if inner.any() else mask > 0
+    lit = inner & (lab[..., 0] > _INK)
+    inner = lit if lit.sum() > _LIT * inner.sum() else inner
+    names, counts = np.unique(keys[inner], return_counts=True)
+    every, all_counts = np.unique(keys[mask > 0], return_counts=True)
+    places = np.searchsorted(every, names)
+    of_all = np.where(every[np.minimum(places, len(every) - 1)] == names, all_counts[np.minimum(places, len(every) - 1)], 1)
+    key = int(names[(counts * of_all).argmax()])
+    main = (np.array([key >> 16, key >> 8 & 255, key & 255]) - 64 + 0.5) * np.array(_CELL)
     apart = (lab - main.astype(np.float32)) * np.array([0.5, 1.0, 1.0], np.float32)
     return np.asarray(np.linalg.norm(apart, axis=2) < _ALIKE)

@@ -24,6 +24,7 @@ _HUES = 16
 _SMALLEST_EYE, _LARGEST_EYE = 0.0025, 0.09  # of the head's box
 _DARK, _DULL = 32.0, 18.0  # Lab: the greatest lightness and chroma of a nose
 _LINE = 0.07  # of the distance between the eyes: ink lines are thinner, and are taken off a nose
+_MUCH, _MUCH_FAR = 0.4, 0.09  # of the head's, or the character's, pixels: irises are less
 _SURE_PAIR, _SURE_FAR = 0.6, 0.75
 _PUPIL = 0.05  # share of what touches an iris that is dark: its pupil, or the lid's line
 
@@ -74,17 +75,17 @@ def find_part(image: Image.Image, mask: Mask, head: Box | None, part: Part, old:
     return result
 
 
-def head_by_eyes(image: Image.Image, mask: Mask) -> Box | None:
-    """Guesses a head's box round a pair of eyes, wherever on the character they are; None where no pair is seen surely.
+def head_by_eyes(image: Image.Image, mask: Mask, head: Box | None = None) -> Box | None:
+    """Guesses the face's box round a pair of eyes, in the head or wherever on the character; None where none is seen surely.
 
     For heads that their outline does not tell: wide horns, hair, a head before the body. A drawn face is some two and a half
     times as wide as its eyes are apart.
     """
-    around = character_box(mask, 0.0)
+    around = head or character_box(mask, 0.0)
     if around is None or min(around.width, around.height) < 16:
         return None
-    lab, inner = _looked_at(image, mask, around, _LOOK_FAR)
-    eyes = _eyes(lab, inner, far=True)
+    lab, inner = _looked_at(image, mask, around, _LOOK if head else _LOOK_FAR)
+    eyes = _eyes(lab, inner, far=head is None)
     if len(eyes) != 2:
         return None
     scale = around.width / lab.shape[1]
@@ -155,6 +156,8 @@ def _eyes(lab: Field, inner: Flags, far: bool = False) -> list[_Blob]:
     for step in range(_HUES):
         middle = 2 * np.pi * step / _HUES - np.pi
         near = np.abs(np.angle(np.exp(1j * (hue - middle)))) < 1.5 * np.pi / _HUES
+        if (vivid & near).sum() > (_MUCH_FAR if far else _MUCH) * inner.sum():
+            continue  # much of the character has this colour
         blobs = _blobs(vivid & near, _SMALLEST_EYE * (0.1 if far else 1), _LARGEST_EYE * (0.3 if far else 1))
         for place, one in enumerate(blobs):
             for two in blobs[place + 1 :]:
@@ -171,7 +174,7 @@ def _pair(one: _Blob, two: _Blob, lab: Field, inner: Flags, far: bool) -> float:
     alike = min(one.area, two.area) / max(one.area, two.area)
     if alike < 0.4 or not (0.05 if far else 0.12) < apart < 0.7 or step > 0.6 * apart or step > 0.2:
         return 0.0
-    if far and abs(one.x - two.x) > 5 * max(one.wide, two.wide):  # spots on two paws
+    if far and (abs(one.x - two.x) > 5 * max(one.wide, two.wide) or min(_pupil(blob, lab) for blob in (one, two)) < _PUPIL):
         return 0.0
     lit, dark = (min(_beside(blob, flags) for blob in (one, two)) for flags in (lab[..., 0] > 85, lab[..., 0] < 30))
     if dark < _PUPIL:
@@ -181,6 +184,15 @@ def _pair(one: _Blob, two: _Blob, lab: Field, inner: Flags, far: bool) -> float:
     middle = 1.0 if far else 1 - min(1.0, abs((one.x + two.x) / 2 - centre) / (0.3 * wide))
     size = min(1.0, (one.area + two.area) / (0.02 * inner.size * (0.1 if far else 1)))
     return 0.25 * alike + 0.2 * min(1.0, 4 * lit) + 0.35 * min(1.0, 4 * dark) + 0.1 * middle + 0.1 * size
+
+
+def _pupil(blob: _Blob, lab: Field) -> float:
+    """Gives the share of a patch's outline that is a dark hole in it."""
+    contours, _ = cv2.findContours(blob.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    filled = np.zeros_like(blob.mask)
+    cv2.fillPoly(filled, [cv2.convexHull(max(contours, key=len))], 1)
+    hole = (filled > 0) & (blob.mask == 0) & (lab[..., 0] < 30)
+    return float(hole.sum() / max(1, filled.sum()))
 
 
 def _beside(blob: _Blob, flags: Flags) -> float:

@@ -42,6 +42,7 @@ def faceless(work: Work, arguments: str) -> Done | str:
     from PIL import Image
 
     from lorasmith.imaging.faceless import cover_head, face_of, head_of, smooth_face
+    from lorasmith.imaging.parts import head_by_eyes
     from lorasmith.tags.touched import after_faceless
 
     covered = arguments.startswith("cover")
@@ -50,6 +51,9 @@ def faceless(work: Work, arguments: str) -> Done | str:
         return _NO_HEAD
     if head.share_of(work.image.size) > _MOST_HEAD:
         return "it shows hardly more than the head"
+    typed = bool(numbers_of(arguments))
+    if not covered and not typed:  # round the eyes, where they are seen: horns, ears and hair are no face
+        head = head_by_eyes(work.image, mask, head) or head
     hole = head_of(mask, head) if covered else face_of(mask, head)
     work.image = cover_head(work.image, mask, head) if covered else smooth_face(work.image, mask, head)
     if work.renderer is not None and hole.any():
