@@ -1,4 +1,4 @@
-"""Pictures tagged a second, ours beside two plain loops: `python benchmarks/tagging.py [rounds] [pictures]`.
+"""Pictures tagged a second, ours beside two plain loops: `python benchmarks/tagging.py [rounds] [pictures] [graph]`.
 
 The same ONNX file, pictures and two cores for all. "one by one" opens, prepares and runs picture after picture; "batched"
 does so eight at a time; "ours" is `score_stream`. "session alone" runs the graph on prepared pictures and nothing else, in the
@@ -136,12 +136,15 @@ def measure(name: str, arms: Arms, rounds: int) -> str:
 
 
 def main() -> None:
-    rounds, count = (int(argument) for argument in (*sys.argv[1:3], *("5", "24")[len(sys.argv) - 1 :]))
+    given = [int(argument) for argument in sys.argv[1:3]]
+    rounds, count = given + [5, 24][len(given) :]
     print("| graph | one by one | batched | ours | session alone | ours / one by one: best (median) | ours / batched |")
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         paths = draw(Path(folder), count)
         for name, write in GRAPHS.items():
+            if sys.argv[3:] and sys.argv[3] not in name:
+                continue
             print(measure(name, Arms(write(Path(folder) / name.replace(" ", "_")), paths), rounds), flush=True)
 
 

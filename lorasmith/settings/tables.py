@@ -166,6 +166,8 @@ class TagSettings(StageSettings):
                 raise ValueError(f"replace_tags has '{line}'; write 'old -> new'")
         for line in self.thresholds:
             _threshold_rule(line)
+        if self.taggers and self.tagger not in (*self.taggers, type(self).model_fields["tagger"].default):
+            raise ValueError(f"tagger is '{self.tagger}', which is not among taggers; add it there, or empty taggers")
         for name in self.category_order:
             if name not in CATEGORIES:
                 raise ValueError(unknown_name(name, list(CATEGORIES), f"category_order has no category '{name}'").removesuffix("."))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lorasmith.errors import ModelFileError, TaggerError
 from lorasmith.folders import cache_folder
-from lorasmith.model_files import fetch_model
+from lorasmith.model_files import fetch_model, is_offline
 from lorasmith.settings.stage import unknown_name
 from lorasmith.taggers.labels import find_label_file
 from lorasmith.taggers.models import MODEL_FILE, TAGGERS, TaggerRow, row_of_folder
@@ -58,6 +58,11 @@ def default_models_folder() -> Path:
 def fetch(row: TaggerRow, home: Path, offline: bool, tell: Tell) -> None:
     """Sees to it that a tagger's two files are in `home`; raises `TaggerError` with the way to do it by hand."""
     files = [MODEL_FILE] if find_label_file(home) else [row.label_file, MODEL_FILE]
+    if (offline or is_offline()) and not all((home / file).is_file() for file in files):
+        raise TaggerError(
+            f"The tagger {row.name} is not on this machine, and this run is offline. Put {MODEL_FILE} and {row.label_file} of "
+            f"the Hugging Face repository {row.repo} into {home}, or name a folder that has both."
+        )
     try:
         for file in files:
             fetch_model(

@@ -143,3 +143,9 @@ def test_two_taggers_of_one_name_are_refused(project: Project, tmp_path: Path) -
 def test_a_threshold_that_cannot_be_read_is_a_sentence(project: Project, line: str) -> None:
     with pytest.raises(UsageError, match="write 'tag or category -> number'"):
         project.settings(TagSettings, {"thresholds": [line]})
+
+
+def test_one_tagger_beside_a_list_without_it_is_not_passed_over_in_silence(project: Project) -> None:
+    with pytest.raises(UsageError, match="tagger is 'x', which is not among taggers; add it there, or empty taggers"):
+        project.settings(TagSettings, {"tagger": "x", "taggers": ["y"]})
+    assert project.settings(TagSettings, {"tagger": "y", "taggers": ["y", "z"]}).tagger_names == ["y", "z"]

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from lorasmith.taggers.contract import Contract, prepare
+from lorasmith.taggers.contract import _KERNELS, Contract, fitted, prepare, squared
 from lorasmith.taggers.labels import read_labels
 from lorasmith.taggers.models import CLIP_DEVIATION, CLIP_MEAN, TAGGERS, WD, Pixels
 from lorasmith.taggers.onnx import Tagger
@@ -66,9 +69,9 @@ def reference(pixels: np.ndarray, orientation: int = 1, wants: Pixels = WD, side
         square[top : top + rgb.shape[0], left : left + rgb.shape[1]] = rgb
         rgb = square
     if rgb.shape[1] != side:
-        rgb = rounded(np.einsum("tw,hwc->htc", weights(rgb.shape[1], side, wants.kernel), rgb))
+        rgb = rounded(np.einsum("tw,hwc->htc", weights(rgb.shape[1], side, wants.kernel), rgb, optimize=True))
     if rgb.shape[0] != side:
-        rgb = rounded(np.einsum("th,hwc->twc", weights(rgb.shape[0], side, wants.kernel), rgb))
+        rgb = rounded(np.einsum("th,hwc->twc", weights(rgb.shape[0], side, wants.kernel), rgb, optimize=True))
     if wants.normalised:
         rgb = (rgb / 255 - np.array(wants.mean)) / np.array(wants.deviation)
     return rgb[..., ::-1] if wants.order == "BGR" else rgb
@@ -208,3 +211,19 @@ def test_lists_in_json_and_text_are_read_in_the_order_of_the_outputs(tmp_path: P
     labels = read_labels(tmp_path / name, ("placeholder_0",), ("explicit",))
     assert [label.name for label in labels] == ["placeholder_0", "fox_tail", "wolf", "explicit"]
     assert [label.category for label in labels] == ["placeholder", "general", "general", "rating"]
+
+
+@given(
+    width=st.integers(1, 700),
+    height=st.integers(1, 700),
+    side=st.sampled_from([8, 224, 448]),
+    kernel=st.sampled_from(list(_KERNELS)),
+)
+@settings(max_examples=25, deadline=None)
+def test_leaving_out_what_stays_white_changes_nothing(
+    width: int, height: int, side: int, kernel: Literal["bicubic", "bilinear"]
+) -> None:
+    picture = Image.fromarray(noise(width, height, seed=side))
+    whole = squared(picture).resize((side, side), _KERNELS[kernel])
+    ours = fitted(picture, contract(Pixels(kernel=kernel), side=side))
+    assert np.abs(ours.astype(int) - np.asarray(whole).astype(int)).max() <= 1
