@@ -14,6 +14,7 @@ _WORK_SIDE = 200
 _LEAST_SCORE = 0.95
 _LEAST_LEAD = 0.06
 _LEAST_DETAIL = 0.15
+_WIDE, _WIDE_DOUBT = 4.0, 0.3
 
 Field = NDArray[np.float32]
 
@@ -63,7 +64,8 @@ def find_head(image: Image.Image, mask: Mask, margin: float = 0.1) -> Head | Non
         return None
     box = _round_head(small, found, margin)
     real = Box(*(round(value / scale) for value in (box.left, box.top, box.right, box.bottom)))
-    return Head(real.inside(image.size), _sureness(found), _upright(small, found))
+    doubt = _WIDE_DOUBT if box.width > _WIDE * found.radius else 1.0  # raised arms or a body hang on both sides
+    return Head(real.inside(image.size), round(doubt * _sureness(found), 3), _upright(small, found))
 
 
 def _best_disc(mask: Mask, grey: Mask) -> _Disc | None:
