@@ -122,8 +122,6 @@ def dataset_of(settings: TrainSettings, subsets: list[dict[str, Any]], *, marks:
         general |= {"keep_tokens_separator": "|||", "secondary_separator": ";;;"}
     if settings.token_warmup:
         general |= {"token_warmup_min": 1, "token_warmup_step": round(settings.token_warmup * steps)}
-    if settings.masked_loss == "alpha":
-        general["alpha_mask"] = True
     step = settings.bucket_step
     dataset = {
         "resolution": settings.resolution, "batch_size": settings.batch_size, "enable_bucket": True, "bucket_reso_steps": step,

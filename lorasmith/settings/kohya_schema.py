@@ -12,15 +12,15 @@ _SUBSET: Mapping[str, tuple[type, ...]] = {
     "flip_aug": (bool,), "face_crop_aug_range": (list,), "random_crop": (bool,), "caption_prefix": (str,), "caption_suffix": (str,),
     "caption_dropout_rate": _NUMBER, "caption_dropout_every_n_epochs": (int,), "caption_tag_dropout_rate": _NUMBER,
     "token_warmup_min": (int,), "token_warmup_step": _NUMBER, "caption_extension": (str,), "class_tokens": (str,),
-    "cache_info": (bool,), "alpha_mask": (bool,), "resize_interpolation": (str,), "custom_attributes": (dict,),
+    "cache_info": (bool,), "resize_interpolation": (str,), "custom_attributes": (dict,),
 }  # fmt: skip
 _DATASET: Mapping[str, tuple[type, ...]] = {
     "resolution": (int, list), "batch_size": (int,), "enable_bucket": (bool,), "min_bucket_reso": (int,), "max_bucket_reso": (int,),
-    "bucket_reso_steps": (int,), "bucket_no_upscale": (bool,), "network_multiplier": (float,), "validation_split": _NUMBER,
+    "bucket_reso_steps": (int,), "bucket_no_upscale": (bool,), "network_multiplier": (float,), "validation_split": (float,),
     "validation_seed": (int,),
 }  # fmt: skip
 GENERAL = {**_SUBSET, **_DATASET}
-SUBSET = {**_SUBSET, "image_dir": (str,), "is_reg": (bool,), "conditioning_data_dir": (str,)}
+SUBSET = {**_SUBSET, "image_dir": (str,), "is_reg": (bool,), "alpha_mask": (bool,)}
 
 
 def faults_of(document: Mapping[str, Any]) -> list[str]:

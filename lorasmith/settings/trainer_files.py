@@ -205,9 +205,11 @@ def _lets_json(found: Mapping[str, Any]) -> TrainerFile:
     if found.get("lyco") and "algo" not in options(found.get("network_args")):
         reading.put("lyco", "lycoris.kohya", "network_module")
     if not found.get("locon"):
-        for name in ("locon_dim", "locon_alpha"):
-            if reading.values.pop(f"network_args.{name.replace('locon', 'conv')}", None):
-                reading.aside[name] = (found[name], "locon is off there")
+        for name in ("network_args.conv_dim", "network_args.conv_alpha"):
+            given = reading.values.get(name)
+            if given is not None and given.key.startswith("locon"):
+                del reading.values[name]
+                reading.aside[given.key] = (given.value, "locon is off there")
     for key, name in (("use_8bit_adam", "AdamW8bit"), ("use_lion", "Lion")):
         if found.get(key) and not found.get("optimizer_type"):
             reading.put(key, name, "optimizer_type")

@@ -20,6 +20,7 @@ _NUMBERS = frozenset(
     "min_bucket_reso max_bucket_reso seed clip_skip save_n_epoch_ratio token_warmup_step multires_noise_discount "
     "multires_noise_iterations lr_scheduler_num_cycles lr_scheduler_power lr_scheduler_min_lr_ratio".split()
 )
+_SEVERAL = ("text_encoder_lr", "num_repeats")  # may hold a list of them
 _LONGEST = 60  # letters of a value that is shown
 
 
@@ -152,7 +153,7 @@ def _counted(key: str, value: Any) -> Any:
     """Gives a value as a rule can count with it: numbers in text are numbers, and what is none is marked."""
     if key not in _NUMBERS or value in (None, ""):
         return value
-    if isinstance(value, list):
+    if isinstance(value, list) and key in _SEVERAL:
         found = [_counted(key, each) for each in value]
         return found if all(each is not _NO_NUMBER for each in found) else _NO_NUMBER
     try:
@@ -187,7 +188,7 @@ def _keys(file: TrainerFile, draft: Draft) -> list[KeyTold]:
         fate, here = draft.told.get(key) or _unsaid(key)
         rows.append(KeyTold(entry.key, shown(entry.value), fate, here))
     for key, (fate, here) in draft.told.items():
-        if key not in file.values and fate in ("taken", "changed") and not here.endswith("as here"):
+        if key not in {**file.values, **file.aside} and fate in ("taken", "changed") and not here.endswith("as here"):
             rows.append(KeyTold(key, f"left out: {shown(LEFT_OUT[key])} there" if key in LEFT_OUT else "-", fate, here))
     rows += [KeyTold(key, shown(value), "not applicable", why) for key, (value, why) in file.aside.items()]
     for key, value in file.unknown.items():

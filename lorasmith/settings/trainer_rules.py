@@ -103,6 +103,10 @@ def optimizer(draft: Draft) -> None:
     """The optimizer by name, and its arguments."""
     key = "optimizer_type"
     there = str(draft.get(key) or "AdamW")
+    for old, meant in (("use_8bit_adam", "AdamW8bit"), ("use_lion_optimizer", "Lion")):
+        if draft.has(old):
+            draft.leave(old, f"see optimizer_type: {meant}" if draft.get(old) else "off")
+            there = meant if draft.get(old) and not draft.has(key) else there
     name = there.rpartition(".")[2].lower().removeprefix("paged").replace("32bit", "")
     if name.startswith("dadapt"):
         name = "dadaptation"

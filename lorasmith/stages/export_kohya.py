@@ -54,7 +54,7 @@ def export_kohya(project: Project, folder: Path, report: Report = silent) -> Exp
     alpha = settings.masked_loss == "alpha"
     subsets = _write_pictures(folder / "pictures", pictures, alpha, report)
     for subset in subsets:
-        subset["class_tokens"] = project.trigger
+        subset |= {"class_tokens": project.trigger} | ({"alpha_mask": True} if alpha else {})
     marks = any(mark in picture.caption for picture in pictures for mark in ("|||", ";;;"))
     dataset = dataset_of(settings, subsets, marks=marks, steps=rates.steps)
     files = [DATASET, CONFIG]
