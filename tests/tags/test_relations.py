@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorasmith.errors import UsageError
@@ -93,6 +93,7 @@ def test_what_a_tag_implies_is_closed_and_never_itself(relations: Relations, tag
     assert all(relations.implied(other) <= implied | {relations.name(tag)} for other in implied)
 
 
+@settings(deadline=None)  # each writes a file and waits for the disk
 @given(rows=st.lists(st.builds(Relation, st.sampled_from(["alias", "implies"]), NAMES, NAMES)))
 def test_a_written_file_is_read_back(rows: list[Relation], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("tables") / "e621.tsv"
