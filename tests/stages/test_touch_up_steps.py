@@ -154,3 +154,20 @@ def test_the_steps_after_a_split_are_done_to_each_part_and_the_same_again_does_n
 def test_a_step_that_says_too_little_is_a_sentence(make: Make, step: str) -> None:
     with make(Image.new("RGB", (64, 64), "white")) as project, pytest.raises(UsageError, match="such as|stands alone|#old #new"):
         touch_up(project, Wish((step,)))
+
+
+def test_the_tagger_says_what_it_sees_no_longer_and_nothing_of_it_is_written(make: Make) -> None:
+    from lorasmith.demo.creature import Creature
+    from lorasmith.settings.toml import keep_choice
+    from tests.imaging.known_parts import drawn_creature
+
+    picture, _ = drawn_creature(Creature("red_fur", "pointy_ears", "green_eyes", "closed_mouth", "standing"), "fur")
+    with make(picture, "solo, red fur") as project:
+        name = only(project)
+        tagger = Path(__file__).parents[2] / "lorasmith/demo/models/tagger"
+        keep_choice(project.folder / "lorasmith.toml", "tag", {"tagger": str(tagger)})
+    with Project.open(project.folder) as again:
+        result = touch_up(again, Wish(("recolour fur #3470e2",), retag=True))
+        told = {(row.tag, row.change) for row in result.tagger_says}
+        assert ("red_fur", "gone") in told and ("blue_fur", "new") in told
+        assert {tag.source for tag in again.pictures.tags(f"{name}.2")} == {"sidecar"}
