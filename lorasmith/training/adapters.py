@@ -70,6 +70,7 @@ class FlatWeights:
 
     def __init__(self, weights: list[nn.Parameter]) -> None:
         device = weights[0].device
+        self.weights = weights  # the views, for optimizers that look at matrices
         self.values = nn.Parameter(torch.cat([weight.detach().float().reshape(-1) for weight in weights]))
         self.values.grad = torch.zeros(self.values.shape, device=device)
         start = 0

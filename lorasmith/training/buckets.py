@@ -59,11 +59,17 @@ def bucket_sizes(resolution: int, shortest: int, longest: int, step: int) -> lis
     return sorted(found)
 
 
+def bounds_of(settings: TrainSettings) -> tuple[int, int]:
+    """Gives the shortest and the longest side of a bucket, as set or as they follow from the resolution."""
+    return (
+        settings.min_bucket or int(settings.resolution * SHORTEST),
+        settings.max_bucket or int(settings.resolution * LONGEST),
+    )
+
+
 def buckets_of(settings: TrainSettings) -> list[Size]:
     """Lists the buckets that the settings ask for."""
-    shortest = settings.min_bucket or int(settings.resolution * SHORTEST)
-    longest = settings.max_bucket or int(settings.resolution * LONGEST)
-    return bucket_sizes(settings.resolution, shortest, longest, settings.bucket_step)
+    return bucket_sizes(settings.resolution, *bounds_of(settings), settings.bucket_step)
 
 
 def nearest_bucket(size: Size, buckets: list[Size]) -> Size:
@@ -140,9 +146,10 @@ def draws_per_bucket(draws: Mapping[str, Draws]) -> dict[Size, int]:
     return dict(sorted(counts.items()))
 
 
-def steps_per_epoch(draws: Mapping[str, Draws], batch_size: int) -> int:
-    """Counts an epoch's batches: every bucket's last one may be smaller, nothing is dropped."""
-    return sum(-(-count // batch_size) for count in draws_per_bucket(draws).values())
+def steps_per_epoch(draws: Mapping[str, Draws], batch_size: int, accumulation: int = 1) -> int:
+    """Counts an epoch's steps of `accumulation` batches: every bucket's last batch may be smaller, nothing is dropped."""
+    batches = sum(-(-count // batch_size) for count in draws_per_bucket(draws).values())
+    return -(-batches // accumulation)
 
 
 def epoch_batches(draws: Mapping[str, Draws], batch_size: int, seed: int, epoch: int) -> list[tuple[str, ...]]:
@@ -159,3 +166,10 @@ def epoch_batches(draws: Mapping[str, Draws], batch_size: int, seed: int, epoch:
         names = sorted(pools[bucket], key=lambda _: chance.random())
         batches.extend(tuple(names[at : at + batch_size]) for at in range(0, len(names), batch_size))
     return sorted(batches, key=lambda _: chance.random())
+
+
+def epoch_steps(draws: Mapping[str, Draws], settings: TrainSettings, epoch: int) -> list[list[tuple[str, ...]]]:
+    """Gives an epoch's steps, each the batches whose gradients are added up for one update."""
+    batches = epoch_batches(draws, settings.batch_size, settings.seed, epoch)
+    each = settings.gradient_accumulation
+    return [batches[at : at + each] for at in range(0, len(batches), each)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lorasmith.files import sha256_of
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.dataset import TrainingPicture
 
@@ -35,16 +36,20 @@ def fingerprint_of(
 ) -> Fingerprint:
     """Takes the fingerprint of a run; `shas` holds the sha256 of every picture's file by name."""
     chosen = {name: value for name, value in settings.model_dump().items() if name not in FREE and value is not None}
-    rows = {
-        picture.name: {
-            "sha256": shas[picture.name],
-            "caption": picture.caption,
-            "repeats": picture.repeats,
-            "folder": picture.folder,
-        }
-        for picture in pictures
-    }
+    rows = {picture.name: _row(picture, shas[picture.name]) for picture in pictures}
     return Fingerprint(chosen, dict(sorted(rows.items())), base)
+
+
+def _row(picture: TrainingPicture, sha: str) -> dict[str, Any]:
+    """Gives what of a picture decides the weights; what is as usual is left out."""
+    row: dict[str, Any] = {
+        "sha256": sha, "caption": picture.caption, "repeats": picture.repeats, "folder": picture.folder,
+    }  # fmt: skip
+    if picture.regularisation or picture.weight != 1:
+        row["weight"] = picture.weight
+    if picture.mask:
+        row["mask"] = sha256_of(picture.mask)
+    return row
 
 
 def differences(then: Fingerprint, now: Fingerprint) -> list[str]:
@@ -66,7 +71,8 @@ def _picture_differences(name: str, before: Mapping[str, Any] | None, after: Map
         return [f"the picture {name} is new"]
     if after is None:
         return [f"the picture {name} is gone"]
-    words = {"sha256": "picture", "caption": "caption of", "repeats": "repeats of", "folder": "folder of"}
+    words = {"sha256": "picture", "caption": "caption of", "repeats": "repeats of", "folder": "folder of",
+             "weight": "weight of", "mask": "mask of"}  # fmt: skip
     return [f"the {words[key]} {name} changed" for key in words if before.get(key) != after.get(key)]
 
 

@@ -2,22 +2,27 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from lorasmith.checkpoints.conditioning import Conditioning, predict
+from lorasmith.checkpoints.conditioning import Conditioning
 from lorasmith.checkpoints.load import TEXT_ENCODERS, BaseModel, PartName
 from lorasmith.errors import TrainingError
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.adapters import AdapterRecipe, Adapters, put_in
 from lorasmith.training.caches import Latent
-from lorasmith.training.loss import PixelLoss, Weighting, weighted_loss
-from lorasmith.training.noise import StepDraw, alphas_cumprod, draw_step, generator_for, noised, target
+from lorasmith.training.masks import Masks
+from lorasmith.training.noise import NoiseRules, draw_step, generator_for
+from lorasmith.training.objective import Noised, Objective
+from lorasmith.training.optimizer_table import WANTS_MATRICES
+from lorasmith.training.optimizers import give_back, held_by, make_optimizer, weights_to_use
 from lorasmith.training.plan import Plan
 from lorasmith.training.schedule import Schedule
+from lorasmith.training.team import ALONE, Team
 from lorasmith.training.texts import LiveTexts, Texts, hold_texts
+from lorasmith.training.validation import TIMESTEPS
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class Lessons:
     captions: Mapping[str, str]
     latents: Mapping[tuple[str, bool], Latent]
     texts: Texts | None = None
+    masks: Masks = field(default_factory=dict)  # empty where all of each picture is learnt
+    weights: Mapping[str, float] = field(default_factory=dict)  # of a picture's loss, where it is not 1
 
 
 def rates_of(outline: Plan, model: BaseModel) -> dict[PartName, float]:
@@ -43,50 +50,75 @@ def rates_of(outline: Plan, model: BaseModel) -> dict[PartName, float]:
 
 
 class Learner:
-    """A base model with adapters in training."""
+    """A base model with adapters in training, by itself or in a team."""
 
-    def __init__(self, model: BaseModel, lessons: Lessons, settings: TrainSettings, outline: Plan) -> None:
-        self.model, self.lessons, self.settings, self.outline = model, lessons, settings, outline
+    def __init__(
+        self, model: BaseModel, lessons: Lessons, settings: TrainSettings, outline: Plan, team: Team = ALONE
+    ) -> None:
+        self.model, self.lessons, self.settings, self.outline, self.team = model, lessons, settings, outline, team
         self.parts = rates_of(outline, model)
         self.adapters: Adapters = put_in(model, AdapterRecipe.of(settings), tuple(self.parts), settings.seed)
         self.rates = {name: self.parts[group.part] * group.factor for name, group in self.adapters.groups.items()}
+        self.flats = [group.flat for group in self.adapters.groups.values()]
+        whole = settings.optimizer in WANTS_MATRICES
         groups = [
-            {"params": [group.flat.values], "lr": self.rates[name]} for name, group in self.adapters.groups.items()
+            {"params": flat.weights if whole else [flat.values], "lr": rate}
+            for flat, rate in zip(self.flats, self.rates.values(), strict=True)
         ]
-        fused = model.device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=fused)
+        self.optimizer = make_optimizer(groups, settings, model.device)
         self.scaler = torch.amp.GradScaler(model.device.type, enabled=model.dtype == torch.float16)
-        alphas = alphas_cumprod(model.family.zero_terminal_snr)
-        self.alphas = alphas.to(model.device)
-        self.weights = Weighting.of(settings).table(alphas, model.prediction_type).to(model.device)
-        self.cost = PixelLoss.of(settings)
-        self.schedule = Schedule(
-            settings.lr_scheduler, settings.warmup, settings.lr_cycles, settings.lr_power, settings.lr_min
-        )
+        self.objective = Objective(model, settings)
+        self.schedule = Schedule.of(settings)
+        self.noise = NoiseRules.of(settings)
         self.texts = lessons.texts or self._own_texts()
         if settings.gradient_checkpointing:
             _checkpoint_gradients(model, tuple(self.parts))
 
-    def gradients(self, step: int, names: Sequence[str]) -> torch.Tensor:
-        """Computes the gradients of one batch and gives its loss, still on the device; changes no weight."""
+    def gradients(self, step: int, batches: Sequence[Sequence[str]]) -> torch.Tensor:
+        """Adds up the gradients of a step's batches and gives its loss, still on the device; changes no weight.
+
+        The loss is the mean over all pictures of the step, in whichever process and batch they are.
+        """
+        for flat in self.flats:
+            assert flat.values.grad is not None
+            flat.values.grad.zero_()
+        everyone = sum(map(len, batches))
+        loss = torch.zeros((), device=self.model.device)
+        for place, names in enumerate(batches):
+            losses = self._losses(step, step * self.settings.gradient_accumulation + place, names)
+            if losses is not None:
+                part = losses.sum() / everyone
+                self.scaler.scale(part).backward()
+                loss += part.detach()
+        self.team.add_up(loss, *(flat.values.grad for flat in self.flats if flat.values.grad is not None))
+        return loss
+
+    def _losses(self, step: int, number: int, names: Sequence[str]) -> torch.Tensor | None:
+        """Gives the losses of this process's rows of a batch, None where it has none; `number` names the batch's draw."""
         first = self.lessons.latents[names[0], False].mean
-        draw = draw_step(self.settings.seed, step, (len(names), *first.shape), self.settings.noise_offset)
+        draw = draw_step(self.settings.seed, number, (len(names), *first.shape), self.noise)
+        rows = self.team.own(range(len(names)))
+        if not rows:
+            return None
+        own = [(names[row], bool(self.settings.flip and draw.flips[row])) for row in rows]
         device = self.model.device
-        latents = self._sample(names, draw)
-        noise, timesteps = draw.noise.to(device), draw.timesteps.to(device)
-        alphas = self.alphas[timesteps]
-        for group in self.adapters.groups.values():
-            assert group.flat.values.grad is not None
-            group.flat.values.grad.zero_()
-        with self._chance(step), torch.autocast(device.type, self.model.dtype, enabled=self.mixed):
-            conditioning = self.texts.of_step(step, names)
-            noisy = noised(latents, noise, alphas).to(self.model.dtype)  # wants no gradient: blocks without LoRA are free
-            prediction = predict(self.model, noisy, timesteps, conditioning)
-        wanted = target(latents, noise, alphas, self.model.prediction_type)
-        costs = self.cost(prediction.float() - wanted.float(), timesteps, alphas)
-        loss = weighted_loss(costs, self.weights[timesteps])
-        self.scaler.scale(loss).backward()
-        return loss.detach()
+        batch = Noised(
+            self._sample(own, draw.latent_noise[rows]), draw.noise[rows].to(device),
+            draw.input_noise[rows].to(device), draw.timesteps[rows].to(device),
+        )  # fmt: skip
+        with self._chance(number), torch.autocast(device.type, self.model.dtype, enabled=self.mixed):
+            conditioning = self.texts.of_step(number, [(row, names[row]) for row in rows], self._shown(step))
+            losses = self.objective.losses(batch, conditioning, self._masks(own))
+        weights = [self.lessons.weights.get(name, 1.0) for name, _ in own]
+        return losses if set(weights) == {1.0} else losses * torch.tensor(weights, device=device)
+
+    def _masks(self, own: Sequence[tuple[str, bool]]) -> torch.Tensor | None:
+        return torch.stack([self.lessons.masks[key] for key in own]).to(self.model.device) if self.lessons.masks else None
+
+    def _shown(self, step: int) -> float:
+        """Gives the share of the free tags that warm-up lets in at a step."""
+        warming = self.settings.token_warmup * self.outline.steps
+        return 1.0 if step + 1 >= warming else (step + 1) / warming
 
     def update(self, step: int) -> None:
         """Changes the weights by the gradients, at the learning rates of `step`."""
@@ -95,12 +127,32 @@ class Learner:
             group["lr"] = rate * factor
         if self.settings.max_grad_norm:
             self.scaler.unscale_(self.optimizer)
-            values = [group.flat.values for group in self.adapters.groups.values()]
-            torch.nn.utils.clip_grad_norm_(values, self.settings.max_grad_norm)
+            torch.nn.utils.clip_grad_norm_([flat.values for flat in self.flats], self.settings.max_grad_norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.settings.scale_weight_norms:
             self.adapters.limit_norms(self.settings.scale_weight_norms)
+
+    @torch.no_grad()
+    def validation_loss(self, names: Sequence[str]) -> float:
+        """Gives the mean squared error on pictures that are not trained on, with noise that is the same each time."""
+        device, losses = self.model.device, []
+        with torch.autocast(device.type, self.model.dtype, enabled=self.mixed):
+            for name in names:
+                latents = (self.lessons.latents[name, False].mean * self.model.scaling_factor)[None]
+                conditioning = self.texts.of_step(0, [(0, name)])
+                for timestep in TIMESTEPS:
+                    chance = generator_for("validation", name, timestep)
+                    noise = torch.randn(latents.shape, generator=chance).to(device)
+                    batch = Noised(latents, noise, noise, torch.tensor([timestep], device=device))
+                    losses.append(self.objective.errors(batch, conditioning).square().mean())
+        return float(torch.stack(losses).mean())
+
+    @contextmanager
+    def as_saved(self) -> Iterator[None]:
+        """While this lasts, the weights are those that are saved, drawn with and validated."""
+        with weights_to_use(self.optimizer):
+            yield
 
     @property
     def mixed(self) -> bool:
@@ -113,38 +165,29 @@ class Learner:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Gives weights and AdamW moments; raises `TrainingError` when a weight is not finite."""
+        """Gives weights and what the optimizer holds; raises `TrainingError` when a weight is not finite."""
         held = {}
-        for part, group in self.adapters.groups.items():
-            flat = group.flat
-            if not torch.isfinite(flat.values).all():
+        for name, group in self.adapters.groups.items():
+            if not torch.isfinite(group.flat.values).all():
                 raise TrainingError("The LoRA's weights are no longer finite: lower unet_lr or strength, start anew.")
-            held[f"{part}.values"] = flat.values.detach()
-            for name in ("exp_avg", "exp_avg_sq", "step"):
-                if name in (moments := self.optimizer.state[flat.values]):
-                    held[f"{part}.{name}"] = moments[name]
-        return held
+            held[f"{name}.values"] = group.flat.values.detach()
+        return held | {f"optimizer.{name}": tensor for name, tensor in held_by(self.optimizer).items()}
 
     def restore(self, tensors: Mapping[str, torch.Tensor], scaler: dict[str, Any]) -> None:
         """Takes back what `tensors` gave, exactly."""
-        for part, group in self.adapters.groups.items():
-            flat = group.flat
-            with torch.no_grad():
-                flat.values.copy_(tensors[f"{part}.values"])
-            self.optimizer.state[flat.values] = {
-                name: tensors[f"{part}.{name}"].to(flat.values.device)
-                for name in ("step", "exp_avg", "exp_avg_sq")
-                if f"{part}.{name}" in tensors
-            }
+        with torch.no_grad():
+            for name, group in self.adapters.groups.items():
+                group.flat.values.copy_(tensors[f"{name}.values"])
+        own = {name: tensor for name, tensor in tensors.items() if name.startswith("optimizer.")}
+        give_back(self.optimizer, {name.removeprefix("optimizer."): tensor for name, tensor in own.items()})
         if scaler:
             self.scaler.load_state_dict(scaler)
 
-    def _sample(self, names: Sequence[str], draw: StepDraw) -> torch.Tensor:
+    def _sample(self, own: Sequence[tuple[str, bool]], noise: torch.Tensor) -> torch.Tensor:
         """Draws latents [b, 4, h, w] out of the cached distributions, scaled as the U-Net knows them."""
-        flips = draw.flips.tolist() if self.settings.flip else [False] * len(names)
-        rows = [self.lessons.latents[name, flip] for name, flip in zip(names, flips, strict=True)]
+        rows = [self.lessons.latents[key] for key in own]
         mean, std = torch.stack([row.mean for row in rows]), torch.stack([row.std for row in rows])
-        return (mean + std * draw.latent_noise.to(mean.device)) * self.model.scaling_factor
+        return (mean + std * noise.to(mean.device)) * self.model.scaling_factor
 
     @torch.no_grad()
     def of_samples(self, prompts: Sequence[str]) -> list[Conditioning]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,8 +13,8 @@ from lorasmith.checkpoints.lora_file import write_lora
 from lorasmith.errors import CheckpointError, TrainingError
 from lorasmith.files import write_atomic
 from lorasmith.progress import Progress, Report
-from lorasmith.training.buckets import Draws, epoch_batches
-from lorasmith.training.events import EventLog
+from lorasmith.training.buckets import Draws, epoch_steps
+from lorasmith.training.events import EventLog, NoLog
 from lorasmith.training.learner import Learner
 from lorasmith.training.metadata import RunFacts, SaveFacts, lora_metadata
 from lorasmith.training.request import SavedLora, Trained, TrainRequest
@@ -33,6 +34,7 @@ class Course:
     request: TrainRequest
     facts: RunFacts
     draws: Mapping[str, Draws]
+    held_out: tuple[str, ...] = ()  # names of pictures whose loss is told at the end of each epoch
 
     @property
     def states(self) -> Path:
@@ -49,10 +51,12 @@ class Loop:
         self.book = Bookkeeping()
         self.resumed_from: int | None = None
         self._resume()
-        self.log = EventLog(course.request.run_folder / EVENTS, self.book.events)
+        self.writes = learner.team.first
+        events = course.request.run_folder / EVENTS
+        self.log = EventLog(events, self.book.events) if self.writes else NoLog()
         self._whole = True  # weights and bookkeeping belong to the same step
         self._pending: list[tuple[tuple[str, ...], torch.Tensor]] = []
-        self._batches: tuple[int, list[tuple[str, ...]]] = (-1, [])
+        self._steps: tuple[int, list[list[tuple[str, ...]]]] = (-1, [])
         self._opening()
 
     def _resume(self) -> None:
@@ -93,11 +97,11 @@ class Loop:
         """Makes one step and what is due after it."""
         step = self.book.step
         epoch, place = divmod(step, self.outline.steps_per_epoch)
-        if self._batches[0] != epoch:
-            settings = self.settings
-            self._batches = (epoch, epoch_batches(self.course.draws, settings.batch_size, settings.seed, epoch))
-        names = self._batches[1][place]
-        loss = self.learner.gradients(step, names)
+        if self._steps[0] != epoch:
+            self._steps = (epoch, epoch_steps(self.course.draws, self.settings, epoch))
+        batches = self._steps[1][place]
+        names = tuple(name for batch in batches for name in batch)
+        loss = self.learner.gradients(step, batches)
         self._whole = False
         self.learner.update(step)
         self._pending.append((names, loss))
@@ -140,6 +144,8 @@ class Loop:
 
     def _save_state(self) -> None:
         self._note_losses()
+        if not self.writes:
+            return
         scaler = self.learner.scaler.state_dict()
         book = replace(self.book, scaler=scaler)
         save_state(self.course.states, self.course.facts.fingerprint, book, self.learner.tensors())
@@ -151,12 +157,7 @@ class Loop:
             return
         last = self.book.step == self.outline.steps
         loss = self.book.loss_sum / max(1, self.book.loss_count)
-        self.log.write("epoch", epoch=epoch, step=self.book.step, loss=loss)
-        saved = self.book.saved
-        if last or epoch % self.settings.save_every == 0:
-            saved = (*saved, as_row(self._save_lora(epoch, loss)))
-        if self.settings.sample_every and (last or epoch % self.settings.sample_every == 0):
-            self._draw_samples(epoch)
+        saved = self._write_epoch(epoch, loss, last) if self.writes else self.book.saved
         self.book = replace(
             self.book,
             finished=epoch,
@@ -166,6 +167,24 @@ class Loop:
             loss_count=0,
             events=self.log.settle(),
         )
+
+    def _write_epoch(self, epoch: int, loss: float, last: bool) -> tuple[dict[str, Any], ...]:
+        """Writes what an epoch leaves; gives the rows of all LoRA files so far."""
+        saved, settings = self.book.saved, self.settings
+        with self.learner.as_saved():
+            self.log.write("epoch", epoch=epoch, step=self.book.step, loss=loss, **self._validated(epoch))
+            if last or epoch % settings.save_every == 0:
+                saved = (*saved, as_row(self._save_lora(epoch, loss)))
+            if settings.sample_every and (last or epoch % settings.sample_every == 0):
+                self._draw_samples(epoch)
+        return saved
+
+    def _validated(self, epoch: int) -> dict[str, float]:
+        """Tells the loss on the pictures that are held out, where there are any."""
+        if not self.course.held_out:
+            return {}
+        self.report(Progress("train", self.book.step, self.outline.steps, f"validation of epoch {epoch}"))
+        return {"validation_loss": self.learner.validation_loss(self.course.held_out)}
 
     def _save_lora(self, epoch: int, loss: float) -> SavedLora:
         """Writes the LoRA of an epoch under a name of its own; a file that an earlier sitting wrote stays as it is."""

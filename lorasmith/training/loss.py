@@ -72,17 +72,12 @@ class PixelLoss:
         return (1 - self.c) / (1 + sigma).square() + self.c
 
 
-def weighted_loss(
-    costs: torch.Tensor, weights: torch.Tensor, masks: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Gives the mean over the batch of weight [b] x mean cost [b, c, h, w], in fp32.
+def losses_of(costs: torch.Tensor, masks: torch.Tensor | None = None) -> torch.Tensor:
+    """Gives the mean cost of each picture [b] out of costs [b, c, h, w], in fp32.
 
     With `masks` [b, 1, h, w] from 0 to 1 the mean is over what they cover: a small figure counts as much as a large one.
     """
     costs = costs.float()
     if masks is None:
-        each = costs.mean((1, 2, 3))
-    else:
-        covered = masks.sum((1, 2, 3)).clamp(min=1e-6) * costs.shape[1]
-        each = (costs * masks).sum((1, 2, 3)) / covered
-    return (each * weights).mean()
+        return costs.mean((1, 2, 3))
+    return (costs * masks).sum((1, 2, 3)) / (masks.sum((1, 2, 3)).clamp(min=1e-6) * costs.shape[1])

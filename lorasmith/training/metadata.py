@@ -16,9 +16,10 @@ from typing import Any
 from lorasmith.checkpoints.lora_keys import BLOCKS
 from lorasmith.checkpoints.topology import Base
 from lorasmith.settings.tables import TrainSettings
-from lorasmith.training.buckets import Fit, Size
+from lorasmith.training.buckets import Fit, Size, bounds_of
 from lorasmith.training.captions import split_tags
 from lorasmith.training.dataset import TrainingPicture
+from lorasmith.training.optimizer_table import in_words
 from lorasmith.training.plan import Plan
 
 
@@ -65,7 +66,7 @@ def lora_metadata(run: RunFacts, save: SaveFacts) -> dict[str, str]:
     facts = {
         **_run_keys(run, save),
         **_training_keys(run),
-        **_text_and_noise_keys(run.settings, run.base),
+        **_text_and_noise_keys(run),
         **_model_keys(run),
         **_dataset_keys(run),
         **_modelspec(run, save),
@@ -102,16 +103,16 @@ def _training_keys(run: RunFacts) -> dict[str, Any]:
         ),
         "ss_lr_scheduler": settings.lr_scheduler,
         "ss_lr_warmup_steps": round(settings.warmup * plan.steps),
-        "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={settings.weight_decay})",
+        "ss_optimizer": in_words(settings),
         "ss_max_grad_norm": settings.max_grad_norm,
-        "ss_num_train_images": sum(picture.repeats for picture in run.pictures),
-        "ss_num_validation_images": 0,
-        "ss_num_reg_images": 0,
+        "ss_num_train_images": sum(picture.repeats for picture in run.pictures if not picture.regularisation),
+        "ss_num_validation_images": len(plan.held_out),
+        "ss_num_reg_images": sum(picture.repeats for picture in run.pictures if picture.regularisation),
         "ss_num_batches_per_epoch": plan.steps_per_epoch,
         "ss_num_epochs": settings.epochs,
         "ss_max_train_steps": plan.steps,
         "ss_gradient_checkpointing": settings.gradient_checkpointing,
-        "ss_gradient_accumulation_steps": 1,
+        "ss_gradient_accumulation_steps": settings.gradient_accumulation,
         "ss_network_module": "networks.lora",
         "ss_network_dim": settings.rank,
         "ss_network_alpha": settings.network_alpha,
@@ -125,20 +126,29 @@ def _training_keys(run: RunFacts) -> dict[str, Any]:
     }
 
 
-def _text_and_noise_keys(settings: TrainSettings, base: BaseFacts) -> dict[str, Any]:
+def _text_and_noise_keys(run: RunFacts) -> dict[str, Any]:
+    settings, base = run.settings, run.base
+    huber = settings.loss in ("huber", "smooth_l1")
+    priors = {picture.weight for picture in run.pictures if picture.regularisation}
     return {
         "ss_clip_skip": settings.clip_skip if base.base == "sd1" else None,
         "ss_caption_dropout_rate": settings.caption_dropout,
         "ss_caption_dropout_every_n_epochs": 0,
         "ss_caption_tag_dropout_rate": settings.tag_dropout,
         "ss_noise_offset": settings.noise_offset or None,
-        "ss_min_snr_gamma": settings.min_snr_gamma or None,
+        "ss_multires_noise_iterations": settings.multires_iterations or None,
+        "ss_multires_noise_discount": settings.multires_discount if settings.multires_iterations else None,
+        "ss_ip_noise_gamma": settings.ip_noise_gamma or None,
+        "ss_min_snr_gamma": None if settings.debiased else settings.min_snr_gamma or None,
         "ss_zero_terminal_snr": base.zero_terminal_snr,
-        "ss_debiased_estimation": False,
-        "ss_loss_type": "l2",
-        "ss_prior_loss_weight": 1.0,
+        "ss_debiased_estimation": settings.debiased,
+        "ss_loss_type": settings.loss,
+        "ss_huber_schedule": settings.huber_schedule if huber else None,
+        "ss_huber_c": settings.huber_c if huber else None,
+        "ss_prior_loss_weight": max(priors, default=1.0),
         "ss_cache_latents": True,
         "ss_resize_interpolation": "lanczos",
+        "ss_validation_split": settings.validation_share or None,
     }
 
 
@@ -173,6 +183,7 @@ def _model_keys(run: RunFacts) -> dict[str, Any]:
 
 def _dataset_keys(run: RunFacts) -> dict[str, Any]:
     settings, side = run.settings, run.settings.resolution
+    shortest, longest = bounds_of(settings)
     return {
         "ss_batch_size_per_device": settings.batch_size,
         "ss_total_batch_size": settings.batch_size,
@@ -183,11 +194,11 @@ def _dataset_keys(run: RunFacts) -> dict[str, Any]:
         "ss_shuffle_caption": settings.shuffle,
         "ss_keep_tokens": settings.keep_tokens,
         "ss_enable_bucket": True,
-        "ss_bucket_no_upscale": False,
-        "ss_min_bucket_reso": settings.min_bucket,
-        "ss_max_bucket_reso": settings.max_bucket,
-        "ss_dataset_dirs": dataset_dirs(run.pictures),
-        "ss_reg_dataset_dirs": {},
+        "ss_bucket_no_upscale": settings.bucket_no_upscale,
+        "ss_min_bucket_reso": shortest,
+        "ss_max_bucket_reso": longest,
+        "ss_dataset_dirs": dataset_dirs(picture for picture in run.pictures if not picture.regularisation),
+        "ss_reg_dataset_dirs": dataset_dirs(picture for picture in run.pictures if picture.regularisation),
         "ss_tag_frequency": tag_frequency(run.pictures),
         "ss_bucket_info": bucket_info(run.plan.buckets, run.fits),
     }

@@ -8,6 +8,9 @@ import hashlib
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as functional
+
+from lorasmith.settings.tables import TrainSettings
 
 STEPS = 1000
 BETA_FIRST, BETA_LAST = 0.00085, 0.012
@@ -30,28 +33,64 @@ def generator_for(*key: object) -> torch.Generator:
 
 
 @dataclass(frozen=True)
+class NoiseRules:
+    """What the noise is, besides plain: an offset, rounds of coarser noise, and noise that only the input has."""
+
+    offset: float = 0.0
+    rounds: int = 0  # of multires noise
+    discount: float = 0.3  # what each round counts of the one before
+    input_gamma: float = 0.0  # input perturbation, arXiv:2301.11706
+
+    @classmethod
+    def of(cls, settings: TrainSettings) -> "NoiseRules":
+        """Reads them off the settings."""
+        return cls(
+            settings.noise_offset, settings.multires_iterations, settings.multires_discount, settings.ip_noise_gamma
+        )
+
+
+PLAIN = NoiseRules()
+
+
+@dataclass(frozen=True)
 class StepDraw:
-    """The random numbers of one step, on the CPU: two noises [b, 4, h, w], timesteps [b], flips [b] of bools."""
+    """The random numbers of one batch, on the CPU: noises [b, 4, h, w], timesteps [b], flips [b] of bools."""
 
     latent_noise: torch.Tensor  # draws the sample out of the VAE's distribution
-    noise: torch.Tensor  # what is added to the latents
+    noise: torch.Tensor  # what the U-Net is to find
     timesteps: torch.Tensor
     flips: torch.Tensor
+    input_noise: torch.Tensor  # what is added to the latents: the noise, and with input perturbation a little more
 
 
-def draw_step(seed: int, step: int, shape: tuple[int, ...], noise_offset: float = 0.0) -> StepDraw:
-    """Draws the random numbers of a step: the same for the same seed and step, whatever ran before.
-
-    `noise_offset` adds one more normal number per sample and channel, times itself, to the noise.
-    """
+def draw_step(seed: int, step: int, shape: tuple[int, ...], rules: NoiseRules = PLAIN) -> StepDraw:
+    """Draws the random numbers of a batch: the same for the same seed and step, whatever ran before."""
     generator = generator_for(seed, step)
     latent_noise = torch.randn(shape, generator=generator)
     noise = torch.randn(shape, generator=generator)
     timesteps = torch.randint(0, STEPS, shape[:1], generator=generator)
     flips = torch.rand(shape[:1], generator=generator) < 0.5
-    if noise_offset:
-        noise = noise + noise_offset * torch.randn((*shape[:2], 1, 1), generator=generator)
-    return StepDraw(latent_noise, noise, timesteps, flips)
+    if rules.offset:
+        noise = noise + rules.offset * torch.randn((*shape[:2], 1, 1), generator=generator)
+    if rules.rounds:
+        noise = _with_coarser(noise, rules, generator)
+    input_noise = noise
+    if rules.input_gamma:
+        input_noise = noise + rules.input_gamma * torch.randn(shape, generator=generator)
+    return StepDraw(latent_noise, noise, timesteps, flips, input_noise)
+
+
+def _with_coarser(noise: torch.Tensor, rules: NoiseRules, generator: torch.Generator) -> torch.Tensor:
+    """Adds ever coarser noise and brings the sum back to a deviation of 1 (multires noise as kohya's trainer has it)."""
+    height, width = noise.shape[-2:]
+    for number in range(rules.rounds):
+        shrink = float(2 + 2 * torch.rand(1, generator=generator)) ** number
+        size = max(1, int(height / shrink)), max(1, int(width / shrink))
+        coarse = torch.randn((*noise.shape[:2], *size), generator=generator)
+        noise = noise + rules.discount**number * functional.interpolate(coarse, (height, width), mode="bilinear")
+        if 1 in size:
+            break
+    return noise / noise.std()
 
 
 def noised(latents: torch.Tensor, noise: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:

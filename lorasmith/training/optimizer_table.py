@@ -9,6 +9,7 @@ from lorasmith.errors import UsageError
 from lorasmith.settings.tables import TrainSettings
 
 OWN_RATE = frozenset(["prodigy"])  # find the rate themselves: the learning rate is a factor of it, 1 unless set
+WANTS_MATRICES = frozenset(["adafactor"])  # look at rows and columns: they get the weights one by one, not as one
 NO_SCHEDULE = frozenset(["adamw_schedule_free"])  # their averaging stands in the place of a falling rate
 
 

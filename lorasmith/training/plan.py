@@ -9,6 +9,7 @@ from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.buckets import Draws, Fit, Size, draws_per_bucket, fits_of, steps_per_epoch
 from lorasmith.training.dataset import TrainingPicture
 from lorasmith.training.optimizer_table import OWN_RATE
+from lorasmith.training.validation import hold_out
 
 HEAVY_CUT = 0.2  # share of a picture's area from which a crop is worth a sentence
 ENLARGED = 1.25  # scale from which an enlargement is worth a sentence
@@ -28,6 +29,7 @@ class Plan:
     buckets: dict[Size, int]
     notes: list[str]
     text_encoder_2_lr: float = 0.0
+    held_out: tuple[str, ...] = ()  # pictures that are not trained on: their loss is told
 
 
 def learning_rate(strength: float, repeats: float, epochs: int, images: int) -> float:
@@ -78,9 +80,10 @@ def plan(
         raise TrainingError("All pictures are regularisation; the set needs pictures of the character.")
     if unknown := [picture.name for picture in pictures if picture.name not in sizes]:
         raise TrainingError(f"The size of {_names(unknown)} is not known: the picture cannot be read.")
+    pictures, held_out = hold_out(pictures, settings.validation_share)
     fits = fits_of(settings, {picture.name: sizes[picture.name] for picture in pictures})
     draws = draws_of(pictures, fits)
-    each_epoch = steps_per_epoch(draws, settings.batch_size)
+    each_epoch = steps_per_epoch(draws, settings.batch_size, settings.gradient_accumulation)
     steps = total_steps(settings, each_epoch)
     weighted = sum(picture.repeats for picture in pictures)
     unet_lr, text_encoder_lr = learning_rates(settings, pictures, base)
@@ -97,6 +100,7 @@ def plan(
             *_rate_notes(settings, unet_lr, text_encoder_lr),
             *_base_notes(settings, base),
         ],
+        held_out=tuple(picture.name for picture in held_out),
         text_encoder_2_lr=(settings.text_encoder_2_lr or 0.0) if base == "sdxl" else 0.0,
     )
 

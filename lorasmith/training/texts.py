@@ -17,12 +17,14 @@ from lorasmith.checkpoints.prompts import encode
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.captions import CaptionRules, draw_caption
 
+Rows = Sequence[tuple[int, str]]  # places in a batch, and the pictures' names
+
 
 class Texts(Protocol):
     """Gives what a batch's captions say, and what a sample's prompt says."""
 
-    def of_step(self, step: int, names: Sequence[str], shown: float = 1.0) -> Conditioning:
-        """Gives the captions of a step; `shown` is the share of free tags that warm-up lets in, while encoders learn."""
+    def of_step(self, number: int, rows: Rows, shown: float = 1.0) -> Conditioning:
+        """Gives the captions of a batch; `shown` is the share of free tags that warm-up lets in, while encoders learn."""
         ...
 
     def of_sample(self, prompt: str) -> Conditioning:
@@ -51,12 +53,11 @@ class LiveTexts:
     captions: Mapping[str, str]
     settings: TrainSettings
 
-    def of_step(self, step: int, names: Sequence[str], shown: float = 1.0) -> Conditioning:
-        """Encodes the captions of a step, with gradients."""
+    def of_step(self, number: int, rows: Rows, shown: float = 1.0) -> Conditioning:
+        """Encodes the captions of a batch, with gradients."""
         rules, seed = rules_of(self.settings), self.settings.seed
         texts = [
-            draw_caption(self.captions[name], rules, f"{seed}:{step}:{place}:{name}", shown)
-            for place, name in enumerate(names)
+            draw_caption(self.captions[name], rules, f"{seed}:{number}:{place}:{name}", shown) for place, name in rows
         ]
         return encode(self.model, texts, self.settings.clip_skip, grad=torch.is_grad_enabled())
 
@@ -75,10 +76,10 @@ class HeldTexts:
     samples: Mapping[str, Conditioning]
     empty: Conditioning
 
-    def of_step(self, step: int, names: Sequence[str], shown: float = 1.0) -> Conditioning:
+    def of_step(self, number: int, rows: Rows, shown: float = 1.0) -> Conditioning:
         """Takes a variant of each caption, or the empty one where the caption is dropped."""
-        rows = [self._drawn(name, f"{self.settings.seed}:{step}:{place}:{name}") for place, name in enumerate(names)]
-        return joined(rows, self.empty).to(self.device)
+        drawn = [self._drawn(name, f"{self.settings.seed}:{number}:{place}:{name}") for place, name in rows]
+        return joined(drawn, self.empty).to(self.device)
 
     def of_sample(self, prompt: str) -> Conditioning:
         """Gives a sample's prompt as it was encoded at the start."""

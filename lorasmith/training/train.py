@@ -25,12 +25,14 @@ from lorasmith.training.dataset import demand_trainable
 from lorasmith.training.fingerprint import fingerprint_of
 from lorasmith.training.learner import Learner, Lessons
 from lorasmith.training.loop import EVENTS, Course, Loop
+from lorasmith.training.masks import masks_of
 from lorasmith.training.metadata import BaseFacts, RunFacts
 from lorasmith.training.pictures import size_of
 from lorasmith.training.plan import Plan, draws_of, plan
 from lorasmith.training.request import SavedLora, Trained, TrainRequest
 from lorasmith.training.run_file import begin, read_end, write_end
 from lorasmith.training.state import drop_states
+from lorasmith.training.team import ALONE, Team, team_of
 from lorasmith.training.texts import hold_texts
 
 __all__ = ["SavedLora", "Trained", "TrainRequest", "train"]
@@ -46,6 +48,12 @@ def train(request: TrainRequest, report: Report = silent) -> Trained:
     `PictureError` when it cannot start or go on, `RefusedError` for a refused caption, trigger or prompt.
     """
     _demand_safe(request)
+    device = device_of(request.settings.device)
+    with team_of(device) as team:
+        return _train(request, device, team, report if team.first else silent)
+
+
+def _train(request: TrainRequest, device: torch.device, team: Team, report: Report) -> Trained:
     settings, pictures = request.settings, request.pictures
     sizes = {picture.name: size_of(picture.path) for picture in pictures}
     shas = {picture.name: sha256_of(picture.path) for picture in pictures}
@@ -53,26 +61,34 @@ def train(request: TrainRequest, report: Report = silent) -> Trained:
     outline = plan(settings, pictures, sizes, family.base)
     base = _base_facts(request.checkpoint, family)
     fingerprint = fingerprint_of(settings, pictures, shas, base.sha256)
-    run = begin(request, fingerprint, outline)
+    with team.first_alone():
+        run = begin(request, fingerprint, outline)
     ended = read_end(request.run_folder, run, request.lora_folder)
     if ended:
         drop_states(request.run_folder / "checkpoints")
         return ended
     fits = fits_of(settings, sizes)
-    device = device_of(settings.device)
-    dtype = dtype_of(settings.precision, device)
+    place = Place(device, dtype_of(settings.precision, device), team)
+    seen = [picture for picture in pictures if picture.name not in outline.held_out]
     facts = RunFacts(
-        request.trigger, settings, outline, pictures, fits, base, run.digest, run.started_at, _name_of(dtype)
-    )
+        request.trigger, settings, outline, seen, {each.name: fits[each.name] for each in seen}, base, run.digest,
+        run.started_at, _name_of(place.dtype),
+    )  # fmt: skip
     with _steady(), _memory_is_a_sentence():
-        latents = _latents(request, shas, fits, device, report)
-        learner = _learner(request, outline, family, latents, Place(device, dtype))
-        trained = Loop(Course(request, facts, draws_of(pictures, fits)), learner, report).run()
-        del learner, latents
+        with team.first_alone():
+            latents = _latents(request, shas, fits, device, report)
+        lessons = Lessons(
+            {picture.name: picture.caption for picture in pictures}, latents, masks=masks_of(pictures, fits, settings),
+            weights={picture.name: picture.weight for picture in pictures if picture.weight != 1},
+        )  # fmt: skip
+        learner = _learner(request, outline, family, lessons, place)
+        trained = Loop(Course(request, facts, draws_of(seen, fits), outline.held_out), learner, report).run()
+        del learner, lessons, latents
     _give_back(device)
-    write_end(request.run_folder, run, trained)
-    _note_end(request.run_folder / EVENTS, trained)
-    drop_states(request.run_folder / "checkpoints")
+    if team.first:
+        write_end(request.run_folder, run, trained)
+        _note_end(request.run_folder / EVENTS, trained)
+        drop_states(request.run_folder / "checkpoints")
     return trained
 
 
@@ -81,17 +97,17 @@ class Place(NamedTuple):
 
     device: torch.device
     dtype: torch.dtype
+    team: Team = ALONE
 
 
 def _learner(
     request: TrainRequest,
     outline: Plan,
     family: Family,
-    latents: dict[tuple[str, bool], Latent],
+    lessons: Lessons,
     place: Place,
 ) -> Learner:
     """Loads what learns; text encoders that do not learn say what they have to and are gone before the U-Net comes."""
-    captions = {picture.name: picture.caption for picture in request.pictures}
     settings, frozen = request.settings, not (outline.text_encoder_lr or outline.text_encoder_2_lr)
 
     def load(*parts: PartName) -> BaseModel:
@@ -99,12 +115,12 @@ def _learner(
         model.family = family
         return model
 
-    lessons = Lessons(captions, latents)
     if frozen:
         prompts = settings.sample_prompts or [request.trigger]
-        lessons = replace(lessons, texts=hold_texts(load(*TEXT_ENCODERS), captions, settings, prompts))
+        lessons = replace(lessons, texts=hold_texts(load(*TEXT_ENCODERS), lessons.captions, settings, prompts))
         _give_back(place.device)
-    return Learner(load("unet") if frozen else load("unet", *TEXT_ENCODERS), lessons, settings, outline)
+    model = load("unet") if frozen else load("unet", *TEXT_ENCODERS)
+    return Learner(model, lessons, settings, outline, place.team)
 
 
 def _give_back(device: torch.device) -> None:

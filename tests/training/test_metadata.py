@@ -68,3 +68,22 @@ def test_a_velocity_model_is_told_as_one() -> None:
     run = facts()
     written = lora_metadata(replace(run, base=replace(run.base, prediction_type="v_prediction")), SAVE)
     assert written["ss_base_model_version"] == "sd_v1_v" and written["modelspec.prediction_type"] == "v"
+
+
+def test_what_was_set_otherwise_is_said_in_kohyas_words() -> None:
+    settings = TrainSettings(
+        optimizer="prodigy", loss="huber", gradient_accumulation=2, multires_iterations=6, ip_noise_gamma=0.05,
+        debiased=True, max_bucket=1024,
+    )  # fmt: skip
+    others = replace(PICTURES[0], name="reg", folder="1_reg", regularisation=True, weight=0.5, repeats=1)
+    run = replace(facts(), settings=settings, pictures=[*PICTURES, others])
+    written = lora_metadata(run, SAVE)
+    assert written["ss_optimizer"].startswith("prodigyopt.Prodigy(")
+    assert (written["ss_loss_type"], written["ss_huber_c"], written["ss_huber_schedule"]) == ("huber", "0.1", "snr")
+    assert (written["ss_multires_noise_iterations"], written["ss_multires_noise_discount"]) == ("6", "0.3")
+    assert written["ss_debiased_estimation"] == "True" and "ss_min_snr_gamma" not in written
+    assert (written["ss_gradient_accumulation_steps"], written["ss_prior_loss_weight"]) == ("2", "0.5")
+    assert (written["ss_num_train_images"], written["ss_num_reg_images"]) == ("12", "1")
+    assert json.loads(written["ss_reg_dataset_dirs"]) == {"1_reg": {"n_repeats": 1, "img_count": 1}}
+    assert "1_reg" not in json.loads(written["ss_dataset_dirs"])
+    assert (written["ss_min_bucket_reso"], written["ss_max_bucket_reso"]) == ("320", "1024")

@@ -4,8 +4,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
-from lorasmith.training.loss import PixelLoss, Weighting, weighted_loss
-from lorasmith.training.noise import alphas_cumprod, draw_step, noised, target
+from lorasmith.training.loss import PixelLoss, Weighting, losses_of
+from lorasmith.training.noise import NoiseRules, alphas_cumprod, draw_step, noised, target
 from lorasmith.training.sampling import sample_timesteps
 
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
@@ -25,6 +25,24 @@ def test_noise_and_targets_are_those_of_the_reference() -> None:
     assert target(latents, draw.noise, share, "epsilon") is draw.noise
 
 
+def test_multires_noise_is_smoother_than_plain_and_as_strong() -> None:
+    plain = draw_step(1, 1, (2, 4, 32, 32)).noise
+    coarse = draw_step(1, 1, (2, 4, 32, 32), NoiseRules(rounds=6, discount=0.8)).noise
+
+    def likeness_of_neighbours(noise: torch.Tensor) -> float:
+        return float((noise[..., 1:] * noise[..., :-1]).mean())
+
+    assert coarse.std().item() == pytest.approx(1, abs=1e-5)
+    assert likeness_of_neighbours(coarse) > 0.2 > abs(likeness_of_neighbours(plain))
+
+
+def test_input_perturbation_is_on_the_input_alone() -> None:
+    plain, shaken = draw_step(1, 1, (2, 4, 8, 8)), draw_step(1, 1, (2, 4, 8, 8), NoiseRules(input_gamma=0.1))
+    assert plain.input_noise is plain.noise
+    assert torch.equal(shaken.noise, plain.noise)
+    assert (shaken.input_noise - shaken.noise).std().item() == pytest.approx(0.1, rel=0.15)
+
+
 def test_zero_terminal_snr_ends_in_pure_noise_and_starts_as_before() -> None:
     alphas = alphas_cumprod(zero_terminal_snr=True)
     assert alphas[-1] == 0 and alphas[0] == pytest.approx(float(alphas_cumprod()[0]))
@@ -34,11 +52,11 @@ def test_zero_terminal_snr_ends_in_pure_noise_and_starts_as_before() -> None:
 
 def test_a_step_draws_the_same_whatever_ran_before() -> None:
     torch.manual_seed(1)
-    first = draw_step(5, 9, (2, 4, 4, 4), 0.1)
+    first = draw_step(5, 9, (2, 4, 4, 4), NoiseRules(offset=0.1))
     torch.randn(100)
-    again = draw_step(5, 9, (2, 4, 4, 4), 0.1)
+    again = draw_step(5, 9, (2, 4, 4, 4), NoiseRules(offset=0.1))
     assert all(torch.equal(a, b) for a, b in zip(vars(first).values(), vars(again).values(), strict=True))
-    assert not torch.equal(first.noise, draw_step(5, 10, (2, 4, 4, 4), 0.1).noise)
+    assert not torch.equal(first.noise, draw_step(5, 10, (2, 4, 4, 4), NoiseRules(offset=0.1)).noise)
     assert not torch.equal(first.noise, draw_step(5, 9, (2, 4, 4, 4)).noise)
 
 
@@ -64,9 +82,9 @@ def test_a_velocity_can_be_weighed_like_a_noise() -> None:
     assert Weighting(scale_v=True).table(alphas, "epsilon").tolist() == [1, 1, 1]
 
 
-def test_the_loss_weighs_samples_not_pixels() -> None:
+def test_each_picture_has_a_loss_of_its_own() -> None:
     costs = torch.stack([torch.ones(4, 2, 2), 4 * torch.ones(4, 2, 2)])
-    assert weighted_loss(costs, torch.tensor([1.0, 0.5])).item() == pytest.approx((1 + 2) / 2)
+    assert losses_of(costs).tolist() == [1.0, 4.0]
 
 
 def test_a_small_figure_counts_as_much_as_a_large_one() -> None:
@@ -74,8 +92,8 @@ def test_a_small_figure_counts_as_much_as_a_large_one() -> None:
     costs[:, :, 2:] = 100  # the ground, which is masked away
     masks = torch.zeros(2, 1, 4, 4)
     masks[0, :, :2], masks[1, :, :1, :1] = 1, 1
-    assert weighted_loss(costs, torch.ones(2), masks).item() == pytest.approx(1)
-    assert torch.isfinite(weighted_loss(costs, torch.ones(2), torch.zeros(2, 1, 4, 4)))
+    assert losses_of(costs, masks).tolist() == [1.0, 1.0]
+    assert torch.isfinite(losses_of(costs, torch.zeros(2, 1, 4, 4))).all()
 
 
 @pytest.mark.parametrize("schedule", ["constant", "exponential", "snr"])

@@ -133,6 +133,6 @@ def test_checkpointed_gradients_are_the_same_gradients(base: Path, pictures: lis
     found = []
     for saving in (False, True):
         learner = a_learner(base, pictures, 0.5, gradient_checkpointing=saving)
-        learner.gradients(0, names)
+        learner.gradients(0, [names])
         found.append(learner.adapters.groups["unet"].flat.values.grad)
     torch.testing.assert_close(found[0], found[1], atol=1e-7, rtol=1e-4)
