@@ -29,8 +29,8 @@ from lorasmith.imaging.read import open_picture
 
 try:
     import imagehash
-except ImportError:
-    sys.exit("imagehash is needed to compare with: pip install imagehash")
+except ImportError:  # `prune_pass.py` takes only the drawings from here
+    imagehash = None
 
 SIZES = ((2048, 1536), (1500, 2000), (2000, 2600), (2480, 3508))
 STROKES = {"flat": 0, "shaded": 600, "painted": 9000}
@@ -106,6 +106,8 @@ def told(name: str, rows: list[dict[str, float]]) -> None:
 
 
 def main(rounds: int) -> None:
+    if imagehash is None:
+        sys.exit("imagehash is needed to compare with: pip install imagehash")
     cv2.setNumThreads(1)
     rows: dict[tuple[str, str, str], dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,14 @@
 """Prune's first pass over new pictures beside Pillow's bare decoding of them, and its second pass over known ones.
 
-    python benchmarks/prune_pass.py [new pictures] [known pictures]
+    python benchmarks/prune_pass.py [pictures] [finish]
 
-Told is: the wall seconds of the first pass over new JPEG and PNG pictures of 2 megapixels (1,000 unless told), against the
-seconds that Pillow alone needs to decode the same files in full on as many threads; the seconds of a second pass over 10,000
-pictures that were measured before (the measures of the new ones under other names); and the peak memory of it all.
+Pictures are scenes of the demo's world at 2 megapixels in one of three finishes (flat, shaded, painted; `one_decode.py` draws
+them), three of four as JPEG of quality 90 and one as PNG. 48 files stand for all: the record has a row of its own for each
+picture, and each is decoded and measured. Told are, wall and CPU seconds and the peak of memory by then:
+
+1. the first pass, beside Pillow's full decoding of the same files on as many threads, once before and once after it;
+2. prune as a whole over what is known by now, for the first time: decisions are written and sheets drawn;
+3. the same again: the second pass. For both every picture got hashes of its own, since 10,000 copies of 48 would be all twins.
 """
 
 import os
@@ -13,105 +17,103 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from one_decode import drawn
 from PIL import Image
 
 from lorasmith.demo import posts
-from lorasmith.demo.drawn import Files
-from lorasmith.project.pictures import Picture, Tag
+from lorasmith.imaging.measure import Measures
+from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
 from lorasmith.stages.prune import measure_all, prune
 
 SIZE = (1632, 1224)
-FORMS = (".jpg", ".jpg", ".jpg", ".png")  # three of four are JPEG, as on the boorus
+FILES = 48
 
 
-def draw(folder: Path, count: int) -> None:
-    """Makes pictures of the demo's world at 2 megapixels, each file another by a few bytes behind its end."""
-    everything = [post for post in posts.posts() if post.visible][:12]
-    files = Files(everything, folder / "drawn")
-    files.draw_all(everything)
-    bodies = {}
-    for place, post in enumerate(everything):
-        data = next((folder / "drawn").rglob(f"*{post.id}*")).read_bytes()
-        for form in set(FORMS):
-            path = folder / f"body{place}{form}"
-            path.write_bytes(data)
-            with Image.open(path) as image:
-                grown = image.convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)
-            grown.save(path, quality=90)
-            bodies[place, form] = path.read_bytes()
-            path.unlink()
-    for number in range(count):
-        form = FORMS[number % len(FORMS)]
-        body = bodies[number % len(everything), form]
-        (folder / f"{number}{form}").write_bytes(body + number.to_bytes(4, "big"))
-    files.close()
+def draw(folder: Path, finish: str) -> list[Path]:
+    """Makes the files: three of four are JPEG, as on the boorus."""
+    paths = []
+    for number in range(FILES):
+        path = folder / f"{number}{'.png' if number % 4 == 3 else '.jpg'}"
+        drawn(*SIZE, finish, number // 2).save(path, quality=90)
+        paths.append(path)
+    return paths
 
 
-def decode(path: Path) -> None:
-    """Decodes a file in full, as Pillow does."""
-    with Image.open(path) as image:
-        image.load()
+def fill(project: Project, paths: list[Path], count: int, luck: random.Random) -> None:
+    """Adds rows as downloads would have: each with a content hash, a post and forty tags of its own."""
+    facts = [facts_of(project.folder, path, SIZE) for path in paths]
+    words = sorted({(tag, category) for post in posts.posts() for category, tags in post.tags.items() for tag in tags})
+    words += [(f"thing_{number}", "general") for number in range(2000)]
+    with project.transaction():
+        for number in range(count):
+            name, digest = f"e621_{10**6 + number}", f"{luck.getrandbits(256):064x}"
+            post = {"site": "e621", "id": 10**6 + number, "score": luck.randrange(500), "rating": "s", "fav_count": 9,
+                    "sources": [f"https://example.org/{luck.getrandbits(60)}"], "pools": [], "children": []}  # fmt: skip
+            file = facts[number % len(facts)] | {"sha256": digest, "md5": digest[:32]}
+            project.pictures.add(Picture(name, origin="booru", post=post, **file))
+            tags = [Tag(tag, category, "booru") for tag, category in luck.sample(words, 40)]
+            project.pictures.set_tags(name, "booru", tags)
 
 
-def main(new: int, known: int) -> None:
+def make_different(project: Project, luck: random.Random) -> None:
+    """Gives every picture's measures hashes of their own."""
+    with project.transaction():
+        for sha256, facts in list(project.caches.measures_of_all()):
+            measures = Measures.from_dict(facts)
+            assert measures is not None
+            dhash, phash, pixels = (f"{luck.getrandbits(bits):0{bits // 4}x}" for bits in (64, 64, 128))
+            other = replace(measures, dhash=dhash, phash=phash, pixel_sha=pixels)
+            project.caches.keep_measures(sha256, other.to_dict())
+
+
+def decode_all(paths: list[Path], count: int) -> None:
+    """Decodes files in full, as Pillow does, on all cores."""
+
+    def decode(number: int) -> None:
+        with Image.open(paths[number % len(paths)]) as image:
+            image.load()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(decode, range(count)))
+
+
+def timed(words: str, work: Callable[[], object]) -> tuple[float, float]:
+    """Runs it, tells the wall and CPU seconds and the peak of memory, and gives the seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{words:44} wall {wall:7.2f} s   CPU {cpu:7.2f} s   peak {peak:4.0f} MB", flush=True)
+    return wall, cpu
+
+
+def main(count: int, finish: str) -> None:
     """Prints the table."""
-    with tempfile.TemporaryDirectory() as place:
-        source = Path(place) / "own"
-        source.mkdir()
-        draw(source, new)
-        paths = sorted(path for path in source.iterdir() if path.is_file())
-        with Project.create(Path(place) / "p", "nick") as project:
-            luck = random.Random(1)
-            with project.change("add", "add"):
-                for path in paths:
-                    add(project, path, luck)
-            began = time.perf_counter()
-            with ThreadPoolExecutor(os.cpu_count()) as pool:
-                list(pool.map(decode, [project.file_of(one) for one in project.pictures.originals()]))
-            decoding = time.perf_counter() - began
-            began = time.perf_counter()
-            measure_all(project)
-            first = time.perf_counter() - began
-            print(f"first pass over {new} new pictures: {first:.1f} s; Pillow's decoding alone {decoding:.1f} s: "
-                  f"{decoding / first:.2f} of it")  # fmt: skip
-            originals = project.pictures.originals()
-            with project.transaction():
-                for number in range(known - new):
-                    like = originals[number % len(originals)]
-                    project.pictures.add(replace(like, name=f"e621_{10**6 + number}"))
-                    project.pictures.set_tags(f"e621_{10**6 + number}", "booru", tags(luck))
-            began = time.perf_counter()
-            measure_all(project)
-            print(f"second pass over {known} known pictures, measures alone: {time.perf_counter() - began:.2f} s")
-            began = time.perf_counter()
-            prune(project, PruneSettings())
-            print(f"prune over the same, decisions, coverage and sheets with it: {time.perf_counter() - began:.2f} s")
-            print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
-
-
-def add(project: Project, path: Path, luck: random.Random) -> None:
-    """Adds a file as a download would have."""
-    from lorasmith.project.pictures import facts_of
-
-    target = project.images / f"e621_{path.stem}{path.suffix}"
-    path.rename(target)
-    post = {"site": "e621", "id": int(path.stem), "score": luck.randrange(500)}
-    project.pictures.add(Picture(target.stem, origin="booru", post=post, **facts_of(project.folder, target, SIZE)))
-    project.pictures.set_tags(target.stem, "booru", tags(luck))
-
-
-def tags(luck: random.Random) -> list[Tag]:
-    """Gives as many tags as a post has."""
-    return [Tag(f"tag_{luck.randrange(2000)}", "general", "booru") for _ in range(40)]
+    luck = random.Random(1)
+    print(f"{count} pictures, {finish}, {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as place, Project.create(Path(place) / "p", "nick") as project:
+        paths = draw(project.images, finish)
+        timed("(rows made)", lambda: fill(project, paths, count, luck))
+        before = timed("Pillow's decoding alone", lambda: decode_all(paths, count))
+        first = timed("first pass", lambda: measure_all(project))
+        after = timed("Pillow's decoding alone, again", lambda: decode_all(paths, count))
+        ratios = [(one + other) / 2 / ours for one, other, ours in zip(before, after, first, strict=True)]
+        print(f"decoding / first pass: {ratios[0]:.2f} by wall, {ratios[1]:.2f} by CPU")
+        make_different(project, luck)
+        timed("prune, first decisions and sheets", lambda: prune(project, PruneSettings()))
+        timed("second pass: prune again", lambda: prune(project, PruneSettings()))
+        timed("second pass, once more", lambda: prune(project, PruneSettings()))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, int(sys.argv[2]) if len(sys.argv) > 2 else 10_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, sys.argv[2] if len(sys.argv) > 2 else "flat")
