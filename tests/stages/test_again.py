@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lorasmith.errors import UsageError
 from lorasmith.imaging.read import save_png
 from lorasmith.project.project import Project
+from lorasmith.rendering.prompt import RenderingError
 from lorasmith.stages.add import add_folder
 from lorasmith.stages.edits import mask_file
 from lorasmith.stages.erase import erase
@@ -184,3 +185,47 @@ def test_what_is_not_there_is_said(project: Project, name: str, tmp_path: Path) 
     touch_up(project, Wish(("erase text,signature",), names=(name,)))
     with pytest.raises(UsageError, match="say again in place"):
         touch_up(project, Wish(("erase text,signature",), names=(name,), without=(1,)))
+
+
+class Dying(Painter):
+    """A renderer whose host goes away after some pictures."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.left = after
+
+    def inpaint(self, *asked: Any, **more: Any) -> Image.Image:
+        """Paints, or tells that nobody answers."""
+        self.left -= 1
+        if self.left < 0:
+            raise RenderingError("The WebUI does not answer.")
+        return super().inpaint(*asked, **more)
+
+
+def test_a_renderer_that_dies_leaves_what_was_finished_and_the_same_call_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    for place in range(3):
+        picture = written(("HELLO WORLD",))
+        picture.putpixel((0, 0), (place, 0, 0))
+        picture.save(tmp_path / "own" / f"{place}.png")
+    with Project.create(tmp_path / "p", "nick") as project:
+        add_folder(project, tmp_path / "own")
+        names = [one.name for one in project.pictures.originals()]
+        wish = Wish(("erase text,signature",))
+        with pytest.raises(RenderingError):
+            touch_up(project, wish, renderer=Dying(1))
+        assert [len(project.pictures.edits_of(name)) for name in names] == [1, 0, 0]
+        assert touch_up(project, wish, renderer=Painter()).changed == 2
+        again = Wish(("again",), seed=5)
+        with pytest.raises(RenderingError):
+            touch_up(project, again, renderer=Dying(2))
+        assert touch_up(project, again, renderer=Painter()).changed == 1
+        assert [len(project.pictures.edits_of(name)) for name in names] == [2, 2, 2]
+
+
+def test_a_picture_whose_file_is_gone_is_named_and_the_others_are_done(project: Project, name: str, tmp_path: Path) -> None:
+    touch_up(project, Wish(("erase text,signature",)))
+    project.file_of(project.pictures.get(name)).unlink()
+    result = touch_up(project, Wish(("again",), names=(name,), boxes=(STAIN,)))
+    assert result.changed == 0 and "cannot be read" in result.failed[0]
+    assert project.pictures.newest_version(name).name == f"{name}.2"
