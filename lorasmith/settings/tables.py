@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from lorasmith.safety import demand_safe_text
+from lorasmith.settings.lines import old_and_new, threshold_rule
 from lorasmith.settings.stage import StageSettings, setting, unknown_name
 
 Rating = Literal["g", "s", "q", "e"]
@@ -162,10 +163,9 @@ class TagSettings(StageSettings):
         for name in ("prepend_tags", "append_tags", "replace_tags"):
             demand_safe_text("\n".join(getattr(self, name)).replace("->", "\n"), f"setting tag.{name}")
         for line in self.replace_tags:
-            if "" in _old_and_new(line):
+            if "" in old_and_new(line):
                 raise ValueError(f"replace_tags has '{line}'; write 'old -> new'")
-        for line in self.thresholds:
-            _threshold_rule(line)
+        _ = self.threshold_rules
         if self.taggers and self.tagger not in (*self.taggers, type(self).model_fields["tagger"].default):
             raise ValueError(f"tagger is '{self.tagger}', which is not among taggers; add it there, or empty taggers")
         for name in self.category_order:
@@ -181,30 +181,12 @@ class TagSettings(StageSettings):
     @property
     def threshold_rules(self) -> list[tuple[str, str, float]]:
         """Gives `thresholds` as model pattern (or vocabulary), category or tag, and value; * stands for all."""
-        return [_threshold_rule(line) for line in self.thresholds]
+        return [threshold_rule(line) for line in self.thresholds]
 
     @property
     def replacements(self) -> dict[str, str]:
         """Gives old tag -> the one written instead, both as they are stored."""
-        return dict(map(_old_and_new, self.replace_tags))
-
-
-def _threshold_rule(line: str) -> tuple[str, str, float]:
-    """Reads `[model /] category or tag -> value`."""
-    start, _, number = line.rpartition("->")
-    model, _, what = start.rpartition(" / ")
-    try:
-        value = float(number)
-    except ValueError:
-        value = 0.0
-    if not what.strip() or not 0 < value <= 1:
-        raise ValueError(f"thresholds has '{line}'; write 'tag or category -> number', or 'tagger / tag or category -> number'")
-    return model.strip() or "*", "_".join(what.split()), value
-
-
-def _old_and_new(line: str) -> tuple[str, str]:
-    old, _, new = line.partition("->")
-    return "_".join(old.split()), "_".join(new.split())
+        return dict(map(old_and_new, self.replace_tags))
 
 
 class TrainSettings(StageSettings):
