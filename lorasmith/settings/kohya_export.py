@@ -37,7 +37,7 @@ class Rates:
 def config_of(settings: TrainSettings, rates: Rates) -> dict[str, Any]:
     """Gives the keys of a config file; paths and names are not among them."""
     values: dict[str, Any] = {
-        "network_module": "networks.lora", "network_dim": settings.rank, "network_alpha": settings.alpha,
+        "network_module": "networks.lora", "network_dim": settings.rank, "network_alpha": settings.network_alpha,
         **_network(settings, rates),
         **_rates(settings, rates),
         **_loss(settings, rates),
@@ -56,7 +56,7 @@ def config_of(settings: TrainSettings, rates: Rates) -> dict[str, Any]:
 def _network(settings: TrainSettings, rates: Rates) -> dict[str, Any]:
     words: list[str] = []
     if settings.conv_rank:
-        words += [f"conv_dim={settings.conv_rank}", f"conv_alpha={settings.conv_alpha or settings.conv_rank}"]
+        words += [f"conv_dim={settings.conv_rank}", f"conv_alpha={settings.network_conv_alpha}"]
     if weights := settings.block_weights:
         outer = (len(weights) - (3 if rates.xl else 1)) // 2
         parts = (weights[:outer], weights[outer : len(weights) - outer], weights[len(weights) - outer :])

@@ -40,10 +40,11 @@ def compare_with_project(project: Project, file: Path) -> Compared:
     theirs = dict(plan_in(with_config_beside(read_header(file))).settings)
     if not theirs:
         raise UsageError(f"{file.name} tells nothing of its training: it has no settings to compare with.")
-    ours = project.settings(TrainSettings).model_dump()
+    settings = project.settings(TrainSettings)
+    ours = settings.model_dump() | {"alpha": settings.network_alpha, "conv_alpha": settings.network_conv_alpha}
     differ = [name for name, value in theirs.items() if not _alike(value, ours.get(name))]
-    plain = TrainSettings().model_dump()
-    silent = [name for name, value in ours.items() if name not in theirs and name != "checkpoint" and value != plain[name]]
+    plain, chosen = TrainSettings().model_dump(), settings.model_dump()
+    silent = [name for name in chosen if name not in theirs and name != "checkpoint" and chosen[name] != plain[name]]
     return Compared(
         file,
         project.folder,
