@@ -49,11 +49,10 @@ def faceless(work: Work, arguments: str) -> Done | str:
     mask, head = _head_of(work, arguments)
     if head is None:
         return _NO_HEAD
+    if not covered and not numbers_of(arguments):  # round the eyes, where they are seen: horns, ears and hair are no face
+        head = head_by_eyes(work.image, mask, head) or head
     if head.share_of(work.image.size) > _MOST_HEAD:
         return "it shows hardly more than the head"
-    typed = bool(numbers_of(arguments))
-    if not covered and not typed:  # round the eyes, where they are seen: horns, ears and hair are no face
-        head = head_by_eyes(work.image, mask, head) or head
     hole = head_of(mask, head) if covered else face_of(mask, head)
     work.image = cover_head(work.image, mask, head) if covered else smooth_face(work.image, mask, head)
     if work.renderer is not None and hole.any():
