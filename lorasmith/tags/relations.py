@@ -87,13 +87,15 @@ class Relations:
         names = list(dict.fromkeys(map(with_underscores, tags)))
         kept = set(map(with_underscores, keep))
         place = {name: index for index, name in enumerate(names)}
+        spelt: dict[str, list[str]] = {}  # the name in use -> the tags that mean it
+        for name in names:
+            spelt.setdefault(self.name(name), []).append(name)
         found: dict[str, frozenset[str]] = {}
         for name in names:
-            below = self.implied(name)
+            real = self.name(name)
             less = {
-                other for other in names
-                if other != name and other not in kept and self.name(other) in below
-                and (self.name(name) not in self.implied(other) or place[name] < place[other])
+                other for below in self.implied(name) & spelt.keys() for other in spelt[below]
+                if other not in kept and (real not in self.implied(below) or place[name] < place[other])
             }  # fmt: skip
             if less:
                 found[name] = frozenset(less)

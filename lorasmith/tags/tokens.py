@@ -5,6 +5,7 @@ and runs of signs, then the pair of lowest rank is merged until none is left.
 """
 
 import gzip
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ _MERGES = 49152 - 256 - 2
 _MARKS = {"<|startoftext|>": 49406, "<|endoftext|>": 49407}
 _ENDINGS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
 _END = "</w>"
+# The same cut for texts of ASCII letters alone, in one go; \s would take four control characters for space.
+_ASCII_SPACE = re.compile(r"[ \t\n\r\f\v]+")
+_ASCII_WORD = re.compile(r"'(?:s|t|re|ve|m|ll|d)|[a-z]+|[0-9]|[^a-z0-9 \t\n\r\f\v]+")
 
 
 class Token(NamedTuple):
@@ -145,6 +149,8 @@ def _crossings(tags: Sequence[TagTokens]) -> Iterator[Crossing]:
 
 def _joined(text: str) -> str:
     """Puts one space for every run of white space."""
+    if text.isascii():
+        return _ASCII_SPACE.sub(" ", text)
     return "".join(
         " " if _kind(letter) == "space" else letter
         for place, letter in enumerate(text)
@@ -154,6 +160,9 @@ def _joined(text: str) -> str:
 
 def _words(text: str) -> Iterator[tuple[str, int]]:
     """Cuts a text into words: endings such as 's, runs of letters, single digits, runs of signs."""
+    if text.isascii() and "<|" not in text:
+        yield from ((match[0], match.start()) for match in _ASCII_WORD.finditer(text))
+        return
     place = 0
     while place < len(text):
         start = place
