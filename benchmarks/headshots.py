@@ -30,7 +30,7 @@ from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
 from lorasmith.stages.prepare import prepare
-from lorasmith.stages.suggestions import look_at
+from lorasmith.stages.suggestions import finders_for, look_at
 
 SIZES = ((800, 1067), (800, 800), (640, 853), (1067, 800))
 LARGEST = (1.8, 2.5)
@@ -88,7 +88,7 @@ def main() -> None:
         print(result.headshots.reasons, f"there {result.headshots.there}, wanted {result.headshots.wanted}")
         edits = [edit for edit in project.pictures.all(origins=("edit",)) if edit.kind == "head"]
         made = [(Box(*(edit.operation or {})["box"]), truths[str(edit.parent)]) for edit in edits]
-        seen = {name: look_at(project, project.pictures.get(name), settings).head for name in truths}
+        seen = {name: look_at(project, project.pictures.get(name), finders_for(settings)).head for name in truths}
         every = [(head.box, truths[name]) for name, head in seen.items() if head is not None]
         large = sorted(truths, key=lambda name: (-truths[name].size[0] * truths[name].size[1], name))[: len(made)]
         before = [(head.box, truths[name]) for name in large if (head := seen[name]) is not None]

@@ -14,6 +14,7 @@ from lorasmith.stages.suggestions import (
     add_crop,
     crop_operation,
     edits_under,
+    finders_for,
     hand_over_tags,
     is_framed_by_hand,
     look_at,
@@ -105,11 +106,12 @@ def _look_at_all(
     if not (settings.crop or settings.head_crops):
         return {}
     looks = {}
+    finders = finders_for(settings, report)
     for done, original in enumerate(originals):
         report(Progress("prepare", done, len(originals), f"looking at {original.name}"))
         for root in roots_of(project, original):
             source = project.pictures.newest_version(root.name)
-            looks[root.name] = source, look_at(project, source, settings)
+            looks[root.name] = source, look_at(project, source, finders)
     return looks
 
 
@@ -167,7 +169,7 @@ def _prepare_one(
     existing, words = edits_under(project, root), words_on(project, root)
     wish = {
         "crop": settings.crop, "margin": settings.margin, "min_gain": settings.min_gain,
-        "head": head, "max_side": settings.max_side, "of": source.sha256,
+        "seen": None if seen is None else seen.to_dict(), "head": head, "max_side": settings.max_side, "of": source.sha256,
         "said": sorted([edit.name, verdict] for edit, verdict in words.values()),
     }  # fmt: skip
     if project.fact(f"prepared:{root.name}") == wish and all(project.file_of(edit).exists() for edit in existing):

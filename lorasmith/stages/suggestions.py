@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from lorasmith.errors import UsageError
+from lorasmith.errors import ModelFileError, UsageError
+from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import PERSON, TOUCH_UP, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings, TrainSettings
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from lorasmith.imaging.crop import Box
+    from lorasmith.imaging.finding import Finders
     from lorasmith.imaging.framing import Framing
     from lorasmith.tags.crops import CropKind
 
@@ -110,18 +112,34 @@ def moved_by(project: Project, name: str, newer: Picture) -> tuple[int, int]:
     return across, down
 
 
-def look_at(project: Project, source: Picture, settings: PrepareSettings, *, keep: bool = True) -> "Framing":
-    """Looks where the character and its head are; a look is kept for the file's content and the model that was asked."""
-    from lorasmith.imaging.framing import Framing, look
-    from lorasmith.imaging.masks import character_mask
+def finders_for(settings: PrepareSettings, report: Report = silent, *, offline: bool = False) -> "Finders":
+    """Opens what looks at pictures; a model that is not here yet is fetched, told before, unless `offline`."""
+    from lorasmith.imaging.finding import Finders
+
+    def tell(sentence: str) -> None:
+        report(Progress("prepare", 0, None, sentence))
+
+    return Finders(settings.mask_model, settings.head_model, tell, offline=offline)
+
+
+def _finders_here(settings: PrepareSettings) -> "Finders":
+    """Opens the chosen models when they are on this machine, else what ships: a person may set a box before they are fetched."""
+    try:
+        return finders_for(settings, offline=True)
+    except ModelFileError:
+        return finders_for(PrepareSettings())
+
+
+def look_at(project: Project, source: Picture, finders: "Finders", *, keep: bool = True) -> "Framing":
+    """Looks where the character and its head are; a look is kept for the file's content and the models that were asked."""
+    from lorasmith.imaging.framing import Framing
     from lorasmith.imaging.read import open_picture
 
-    key = f"look:{source.sha256}"
+    key = f"look:{source.sha256}{finders.key}"
     known = Framing.from_dict(project.caches.measures(key))
     if known is not None:
         return known
-    image = open_picture(project.file_of(source))
-    seen = look(image, character_mask(image))
+    seen = finders.look(open_picture(project.file_of(source)))
     if keep:
         project.caches.keep_measures(key, seen.to_dict())
     return seen
@@ -135,7 +153,7 @@ def suggestions_for(project: Project, name: str, settings: PrepareSettings) -> S
     root = root_of(project, name)
     source = project.pictures.newest_version(root.name)
     size = (source.width, source.height)
-    seen = look_at(project, source, settings, keep=False)
+    seen = look_at(project, source, _finders_here(settings), keep=False)
     body = None if seen.body is None else seen.body.grown(settings.margin).inside(size)
     worth = body is not None and settings.crop and worth_cropping(body, size, settings.min_gain)
     crop = None if body is None else Suggestion(_numbers(body), "suggested" if worth else "possible")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lorasmith.demo.world import Creature, Scene
-from lorasmith.errors import UsageError
+from lorasmith.errors import ModelFileError, UsageError
 from lorasmith.imaging.read import save_png
 from lorasmith.project.pictures import PERSON, Picture, Tag, facts_of
 from lorasmith.project.project import Project
@@ -205,3 +205,16 @@ def test_the_parts_of_a_split_page_are_cropped_and_the_page_is_not(project: Proj
     assert all(one.name in panels or one.parent in panels for one in trained(project))
     assert any(one.kind == "crop" for one in trained(project))
     assert prepared(project, min_gain=0.0).made_now == 0
+
+
+def test_a_model_of_ones_own_finds_the_character_and_one_that_is_not_there_is_told(project: Project, tmp_path: Path) -> None:
+    from tests.imaging.test_finding import mask_graph
+
+    prepared(project)
+    (usual,) = trained(project)
+    light = mask_graph(tmp_path / "m.onnx")
+    prepared(project, mask_model=str(light), margin=0.0, min_gain=0.0)
+    assert [one.name for one in trained(project)] != [usual.name]
+    with pytest.raises(ModelFileError, match="There is no mask model"):
+        prepared(project, mask_model="none")
+    assert suggestions_for(project, "own_1", PrepareSettings(mask_model="none")).crop is not None  # a box can be set meanwhile
