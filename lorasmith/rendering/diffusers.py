@@ -1,7 +1,7 @@
 """Renders in this process: one loaded base model, LoRAs put in and taken out, each picture made of its prompt alone."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from lorasmith.checkpoints import emphasis
+from lorasmith.checkpoints.family import chosen
 from lorasmith.checkpoints.load import BaseModel, device_of, dtype_of, load_base
 from lorasmith.checkpoints.prompts import WeightedChunk, cut, encode_chunks
 from lorasmith.progress import Progress, Report
@@ -179,3 +180,16 @@ class DiffusersRenderer:
             )
         array = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
         return Image.fromarray(array)
+
+
+def renderer_as_trained(
+    checkpoint: Path, trained: Mapping[str, Any], device: str = "auto", batch_size: int = 4
+) -> DiffusersRenderer:
+    """Makes a renderer that takes the base model as a run took it: what was set by hand there holds here too.
+
+    `trained` are the run's settings, as `run.toml` has them.
+    """
+    made = DiffusersRenderer(checkpoint, device, batch_size=batch_size)
+    by_hand = (str(trained.get(name, "auto")) for name in ("prediction_type", "zero_terminal_snr"))
+    made.model.family = chosen(made.model.family, *by_hand)
+    return made

@@ -1,7 +1,7 @@
 """check: everything that would stop or spoil a training, said before it starts."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ class Checked:
     steps: int | None
     buckets: dict[str, int]
     captions: tuple[str, ...]  # three of them, as they will be trained
+    base: str = ""  # family of the base model, and what it predicts
 
     @property
     def exit_code(self) -> int:
@@ -49,11 +50,12 @@ def check(project: Project, settings: TrainSettings | None = None) -> Checked:
     errors += picture_faults(project, pictures)
     if shutil.disk_usage(project.folder).free < _SPARE_BYTES:
         warnings.append(f"Less than {_SPARE_BYTES / 1e6:.0f} MB are free on the disk of {project.folder}.")
-    plan = None
+    plan, base = None, ""
     if pictures and not errors:
         plan = plan_of(project, settings, pictures)
-        warnings += plan.notes
-    return _checked(errors, warnings, pictures, plan)
+        base, notes = base_model(settings)
+        warnings += [*notes, *plan.notes]
+    return replace(_checked(errors, warnings, pictures, plan), base=base)
 
 
 def _checked(errors: list[str], warnings: list[str], pictures: "list[TrainingPicture]", plan: "Plan | None") -> Checked:
@@ -67,6 +69,17 @@ def _checked(errors: list[str], warnings: list[str], pictures: "list[TrainingPic
         {} if plan is None else {f"{width}x{height}": count for (width, height), count in plan.buckets.items()},
         tuple(picture.caption for picture in pictures[:3]),
     )
+
+
+def base_model(settings: TrainSettings) -> tuple[str, list[str]]:
+    """Gives what the base model is, in words, and what a person should know of it."""
+    from lorasmith.checkpoints.checkpoint import detect_at
+    from lorasmith.checkpoints.family import chosen
+    from lorasmith.checkpoints.foundation import notes_on
+
+    path = Path(settings.checkpoint).expanduser()
+    family = chosen(detect_at(path), settings.prediction_type, settings.zero_terminal_snr)
+    return family.words, notes_on(path, family)
 
 
 def checkpoint_faults(checkpoint: str) -> list[str]:

@@ -137,9 +137,10 @@ def chosen_epochs(project: Project, run: Path, count: int) -> list[tuple[int, Pa
 def _bench(
     project: Project, settings: EvaluateSettings, run: Path, report: Report, renderer: "Renderer | None"
 ) -> Bench:
+    from lorasmith.checkpoints.hashes import model_sha
     from lorasmith.judging.plan import evaluation_prompts
     from lorasmith.judging.scores import Judge
-    from lorasmith.rendering.diffusers import DiffusersRenderer
+    from lorasmith.rendering.diffusers import renderer_as_trained
     from lorasmith.taggers.open import open_tagger
 
     tag_settings = project.settings(TagSettings)
@@ -156,7 +157,7 @@ def _bench(
     identity = {
         "run": run.name,
         "files": {file.name: sha256_of(file) for _, file in chosen_epochs(project, run, settings.epochs)},
-        "checkpoint": sha256_of(checkpoint),
+        "checkpoint": model_sha(checkpoint),
         "tagger": tagger.id,
         "core": list(core),
         "prompts": [prompt.text for prompt in prompts],
@@ -164,7 +165,7 @@ def _bench(
     }
     folder = _folder(project, identity)
     judge = Judge(tagger.index, core, settings.threshold)
-    renderer = renderer or DiffusersRenderer(checkpoint, settings.device, batch_size=settings.batch_size)
+    renderer = renderer or renderer_as_trained(checkpoint, trained, settings.device, settings.batch_size)
     return Bench(project, settings, folder, renderer, tagger, judge, prompts, clip_skip, report, checkpoint)
 
 

@@ -13,6 +13,7 @@ from lorasmith.project.sidecars import folder_word
 from lorasmith.settings.sweep import name_of_differences
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.stages.check import check
+from lorasmith.stages.together import train_together
 from lorasmith.stages.training_set import training_set
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Trained:
     loss: float  # mean of the last epoch
     resumed_from: int | None  # the step that a stopped run went on from
     notes: tuple[str, ...]
+    base: str = ""  # family of the base model, and what it predicts
 
 
 def train(project: Project, settings: TrainSettings, report: Report = silent) -> Trained:
@@ -53,13 +55,16 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
         name="-".join(filter(None, (folder_word(project.trigger), name_of_differences(settings, project.settings(TrainSettings))))),
         trigger=project.trigger,
     )
-    trained = train_lora(request, report)
+    if settings.processes > 1:
+        trained = train_together(request, settings.processes, report)
+    else:
+        trained = train_lora(request, report)
     project.remember("run", request.run_folder.name)
     assert found.unet_lr is not None and found.text_encoder_lr is not None  # check makes a plan where it finds no error
     files = tuple(saved.path.relative_to(project.folder).as_posix() for saved in trained.files)
     return Trained(
         request.run_folder.relative_to(project.folder).as_posix(), files, len(pictures), trained.steps, found.unet_lr,
-        found.text_encoder_lr, trained.loss, trained.resumed_from, tuple(found.warnings),
+        found.text_encoder_lr, trained.loss, trained.resumed_from, tuple(found.warnings), found.base,
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from lorasmith.checkpoints.load import load_base
 from lorasmith.checkpoints.lora_file import LoraWeights, read_lora, write_lora
 from lorasmith.checkpoints.prompts import encode, padded_with_zeros
 from lorasmith.errors import CheckpointError
-from lorasmith.rendering.diffusers import DiffusersRenderer
+from lorasmith.rendering.diffusers import DiffusersRenderer, renderer_as_trained
 from lorasmith.rendering.prompt import LoraUse, Prompt
 from tests.checkpoints.tiny_xl import write_random_lora, write_tiny_xl
 
@@ -185,3 +185,10 @@ def test_a_lora_of_sd1_is_refused(renderer: DiffusersRenderer, tmp_path: Path) -
 
 def test_the_vae_is_never_in_fp16(tiny_xl: Path) -> None:
     assert load_base(tiny_xl, dtype=torch.float16, parts=("vae",)).vae.dtype == torch.float32
+
+
+def test_what_was_set_by_hand_in_training_holds_when_rendering(tiny_xl: Path) -> None:
+    trained = {"prediction_type": "v_prediction", "zero_terminal_snr": "on", "rank": 4}
+    family = renderer_as_trained(tiny_xl, trained, "cpu").model.family
+    assert (family.prediction_type, family.zero_terminal_snr) == ("v_prediction", True)
+    assert renderer_as_trained(tiny_xl, {}, "cpu").model.family.prediction_type == "epsilon"
