@@ -104,16 +104,11 @@ class PrepareSettings(StageSettings):
 
     crop: bool = setting(True, "crop to the character where much is empty")
     margin: float = setting(0.08, "space left round the character", unit="share of its size", ge=0, le=1)
-    min_gain: float = setting(
-        0.15,
-        "a crop is made only when it removes at least this share of the picture",
-        unit="share",
-        ge=0,
-        le=0.9,
-        advanced=True,
-    )
+    min_gain: float = setting(0.15, "a crop is made only when it removes at least this share of the picture", unit="share", ge=0, le=0.9, advanced=True)
     head_crops: bool = setting(True, "add crops of the best heads as pictures of their own")
     head_share: float = setting(0.25, "headshots wanted, as a share of all training pictures; those that are there already count", unit="share", ge=0, le=1)
+    mask_model: str = setting("built-in", "what finds the character: built-in, isnet-anime (176 MB, fetched on its first use), or your own .onnx file", advanced=True)
+    head_model: str = setting("built-in", "what finds the head: built-in, anime-head, anime-face, anime-face-small (12 to 45 MB, fetched on first use), or your own .onnx file", advanced=True)
     max_side: int = setting(1536, "prepared pictures are not larger than this on the long side", unit="pixels", ge=64)
 
 
