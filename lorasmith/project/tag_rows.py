@@ -9,6 +9,9 @@ from lorasmith.project.pictures import NOT_THERE, PERSON, Tag
 from lorasmith.safety import text_is_refused
 
 
+SEPARATOR = "\x1f"  # between tag and category in `lists`
+
+
 @dataclass(frozen=True)
 class PersonTag:
     """What a person says of one tag of one picture: that it is there, or that it is not."""
@@ -27,17 +30,29 @@ class TagRows:
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yields (picture, tag, category) of what any source says, less what a person took out; a tag of two sources twice."""
-        cursor = self._plain()
-        gone = set(
-            cursor.execute("SELECT picture, tag FROM tags WHERE source = ? AND score = ?", (PERSON, NOT_THERE)).fetchall()
-        )
-        every = cursor.execute("SELECT picture, tag, category FROM tags")
+        gone = set(self.gone())
+        every = self._plain().execute("SELECT picture, tag, category FROM tags")
         if not gone:
             yield from every
             return
         for row in every:
             if row[:2] not in gone:
                 yield row
+
+    def lists(self) -> Iterator[tuple[str, list[str]]]:
+        """Yields each picture with all that is said of it, whoever says it, as `tag SEPARATOR category`: one row a picture.
+
+        What a person took out is among it; `gone` has it. A large project has half a million rows, and this is what an index
+        is built of, so SQLite joins them.
+        """
+        wanted = "SELECT picture, group_concat(tag || char(31) || category, char(30)) FROM tags GROUP BY picture"
+        for picture, said in self._plain().execute(wanted):
+            yield picture, said.split("\x1e")
+
+    def gone(self) -> list[tuple[str, str]]:
+        """Lists (picture, tag) of what a person took out."""
+        wanted = "SELECT picture, tag FROM tags WHERE source = ? AND score = ?"
+        return self._plain().execute(wanted, (PERSON, NOT_THERE)).fetchall()
 
     def by_picture(self) -> dict[str, list[Tag]]:
         """Gives every picture's tags from all sources."""
@@ -61,11 +76,9 @@ class TagRows:
 
     def say(self, tags: Iterable[PersonTag]) -> None:
         """Enters a person's word on many tags, one transaction; what a caption must not say is never stored."""
-        rows = [
-            (one.picture, PERSON, one.tag, one.category, 1.0 if one.there else NOT_THERE)
-            for one in tags
-            if not text_is_refused(one.tag)
-        ]
+        rows = [(one.picture, PERSON, one.tag, one.category, 1.0 if one.there else NOT_THERE) for one in tags]
+        refused = {tag for tag in {row[2] for row in rows} if text_is_refused(tag)}
+        rows = sorted(row for row in rows if row[2] not in refused)  # in the order in which they lie on the disk
         with transaction(self._db):
             self._db.executemany(
                 "INSERT INTO tags (picture, source, tag, category, score) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "

@@ -132,23 +132,28 @@ def _place(project: Project, worked: _Worked) -> None:
     if not names:
         return
     sets = project.caption_sets
-    places = {} if plan.sort else sets.placed(worked.caption_set)
-    put = [one for name in names for one in _places(name, worked, places.get(name, {}))]
-    sets.place(worked.caption_set, put, names if plan.sort else ())
-
-
-def _places(name: str, worked: _Worked, places: Mapping[str, int]) -> Iterator[Placed]:
-    """Yields the places of the tags that move on one picture: before all that stand before, or behind all behind."""
-    plan, index = worked.plan, worked.index
-    if plan.sort == "groups":
+    if not plan.sort:
+        before = sets.placed(worked.caption_set)
+        sets.place(worked.caption_set, [one for name in names for one in _places(index, plan, name, before.get(name, {}))])
         return
-    mine = set(index.tags_of(index.places[name]))
-    if plan.sort:
-        order = sorted(mine, key=lambda tag: (-index.bits[tag].bit_count() if plan.sort == "count" else 0, tag))
-        start = -len(order)
-    else:
-        order = [tag for tag in (*plan.first, *plan.last) if tag in mine]
-        start = min((0, *places.values())) - len(order) if plan.first else max((0, *places.values())) + 1
+    tagged = zip(index.names, index.tags_by_place(), strict=True) if plan.sort != "groups" else ()
+    chosen = set(names)
+    put = (one for name, tags in tagged if name in chosen for one in _sorted(index, plan.sort, name, tags))
+    sets.place(worked.caption_set, put, names)
+
+
+def _sorted(index: "TagIndex", how: str, name: str, tags: Sequence[str]) -> Iterator[Placed]:
+    """Yields the places of all tags of a picture in the order of the alphabet, or the most common first."""
+    order = sorted(tags, key=lambda tag: (-index.bits[tag].bit_count() if how == "count" else 0, tag))
+    for place, tag in enumerate(order, -len(order)):
+        yield Placed(name, tag, place)
+
+
+def _places(index: "TagIndex", plan: "Plan", name: str, places: Mapping[str, int]) -> Iterator[Placed]:
+    """Yields the places of the tags that move on one picture: before all that stand before, or behind all behind."""
+    at = index.places[name]
+    order = [tag for tag in (*plan.first, *plan.last) if index.bits[tag] >> at & 1]
+    start = min((0, *places.values())) - len(order) if plan.first else max((0, *places.values())) + 1
     for place, tag in enumerate(order, start):
         yield Placed(name, tag, place)
 

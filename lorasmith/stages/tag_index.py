@@ -1,14 +1,16 @@
 """The tags of a project's pictures as an index: what filters, counts, edits and the audit look at."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from struct import unpack
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import UsageError
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
+from lorasmith.project.tag_rows import SEPARATOR
 from lorasmith.settings.tables import TagSettings
 
 if TYPE_CHECKING:
@@ -44,13 +46,14 @@ def open_index(project: Project, pictures: Sequence[Picture] | None = None, capt
 
     A picture has what any source says of it, less what a person took out.
     """
-    from lorasmith.tags.index import index_of
+    from lorasmith.tags.index import index_of_lists
 
     pictures = project.pictures.trained() if pictures is None else pictures
     names = [picture.name for picture in pictures]
     asked = _Asked(project, pictures, caption_set)
-    texts = {"name": asked.names, "caption": asked.captions, "source": asked.sources, "rating": asked.ratings, "is": asked.kinds}
-    return index_of(names, project.tag_rows.rows(), texts=texts, number=asked.number)
+    texts = {word: partial(asked.text, word) for word in ("name", "caption", "source", "rating", "is")}
+    rows = project.tag_rows
+    return index_of_lists(names, rows.lists(), rows.gone(), SEPARATOR, texts=texts, number=asked.number)
 
 
 def unknown_words(index: "TagIndex", chosen: "Filter") -> tuple[str, ...]:
@@ -70,31 +73,24 @@ class _Asked:
         self._project = project
         self._pictures = pictures
         self._set = caption_set
+        self._texts: dict[str, Sequence[Collection[str]]] = {}
         self._kept: dict[tuple[str, str], Any] = {}
 
-    def names(self) -> Sequence[Collection[str]]:
-        """Gives each picture's name and that of the original it was made from."""
-        return [{picture.name, picture.name.split(".")[0]} for picture in self._pictures]
+    def text(self, word: str) -> Sequence[Collection[str]]:
+        """Gives what each picture answers to one of the filter's words: `source`, `is`, …"""
+        if word not in self._texts:
+            simple = {"name": _names, "rating": _rating, "is": _kinds}
+            answer = simple.get(word) or (self._source() if word == "source" else self._caption())
+            self._texts[word] = [answer(picture) for picture in self._pictures]
+        return self._texts[word]
 
-    def captions(self) -> Sequence[Collection[str]]:
-        """Gives each picture's caption."""
-        texts = self._captions()
-        return [(texts.get(picture.name, ""),) for picture in self._pictures]
-
-    def sources(self) -> Sequence[Collection[str]]:
-        """Gives who says something of each picture: booru, sidecar, person, tagger:NAME."""
+    def _source(self) -> Callable[[Picture], Collection[str]]:
         said = self._project.tag_rows.sources()
-        return [{word for source in said.get(one.name, ()) for word in (source, source.split(":")[0])} for one in self._pictures]
+        return lambda one: {word for source in said.get(one.name, ()) for word in (source, source.split(":")[0])}
 
-    def ratings(self) -> Sequence[Collection[str]]:
-        """Gives each picture's rating on its site: its letter."""
-        return [(str(picture.post.get("rating", "")),) for picture in self._pictures]
-
-    def kinds(self) -> Sequence[Collection[str]]:
-        """Gives what each picture is: original or edit, what kind of edit, generated, where it came from."""
-        return [
-            {picture.origin, picture.kind or "original", *(("generated",) if picture.generated else ())} for picture in self._pictures
-        ]
+    def _caption(self) -> Callable[[Picture], Collection[str]]:
+        texts = self._captions()
+        return lambda one: (texts.get(one.name, ""),)
 
     def number(self, field: str, tag: str) -> Sequence[float]:
         """Gives a number for each picture."""
@@ -132,3 +128,18 @@ class _Asked:
                     score = unpack("<e", stored)[0]
                     best[at] = score if best[at] != best[at] else max(best[at], score)
         return best
+
+
+def _names(picture: Picture) -> Collection[str]:
+    """Gives a picture's name and that of the original it was made from."""
+    return {picture.name, picture.name.split(".")[0]}
+
+
+def _rating(picture: Picture) -> Collection[str]:
+    """Gives a picture's rating on its site: a letter."""
+    return (str(picture.post.get("rating", "")),)
+
+
+def _kinds(picture: Picture) -> Collection[str]:
+    """Gives what a picture is: where it came from, original or what kind of edit, generated."""
+    return {picture.origin, picture.kind or "original", *(("generated",) if picture.generated else ())}

@@ -1,6 +1,7 @@
 """Which pictures have which tag, as one whole number a tag with a bit a picture: filters and counts of large sets at once."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
@@ -91,15 +92,24 @@ class TagIndex:
     def numbers(self, field: str, tag: str) -> Sequence[float]:
         """Gives a number for each picture."""
         if field == "tags":
-            return self.lengths()
+            return self.lengths
         return self.number(field, tag)
 
+    @cached_property
     def lengths(self) -> list[int]:
-        """Gives how many tags each picture has."""
+        """Gives how many tags each picture has: all counted at once, digit by binary digit."""
+        digits: list[int] = []
+        for carry in self.bits.values():
+            for place, digit in enumerate(digits):
+                if not carry:
+                    break
+                digits[place], carry = digit ^ carry, digit & carry
+            if carry:
+                digits.append(carry)
         lengths = [0] * len(self.names)
-        for bits in self.bits.values():
-            for place in places_of(bits):
-                lengths[place] += 1
+        for place, digit in enumerate(digits):
+            for at in places_of(digit):
+                lengths[at] += 1 << place
         return lengths
 
     @cached_property
@@ -143,8 +153,31 @@ class TagIndex:
         if field == "caption":
             wanted = pattern.casefold()
             return bits_of([place for place, words in enumerate(texts) if any(wanted in word.casefold() for word in words)])
-        fits = re.compile(translate(pattern.casefold().replace("[", "[[]"))).match
-        return bits_of([place for place, words in enumerate(texts) if any(fits(word.casefold()) for word in words)])
+        match = re.compile(translate(pattern.casefold().replace("[", "[[]"))).match
+        fits = {word: match(word.casefold()) is not None for words in texts for word in words}
+        return bits_of([place for place, words in enumerate(texts) if any(map(fits.__getitem__, words))])
+
+
+def index_of_lists(
+    names: Sequence[str], lists: Iterable[tuple[str, list[str]]], gone: Iterable[tuple[str, str]], separator: str, **more: object
+) -> TagIndex:
+    """Builds an index of (picture, all that is said of it as tag, separator, category), less what is gone."""
+    places = {name: place for place, name in enumerate(names)}
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for picture, said in lists:
+        if (place := places.get(picture)) is not None:
+            for each in said:
+                found[each].append(place)
+    bits: dict[str, int] = {}
+    categories: dict[str, str] = {}
+    for said_, its in found.items():
+        tag, _, category = said_.rpartition(separator)
+        bits[tag] = bits.get(tag, 0) | bits_of(its)
+        categories.setdefault(tag, category)
+    for picture, tag in gone:
+        if picture in places and tag in bits:
+            bits[tag] &= ~(1 << places[picture])
+    return TagIndex(tuple(names), {tag: its for tag, its in bits.items() if its}, categories, **more)  # type: ignore[arg-type]
 
 
 def index_of(names: Sequence[str], rows: Iterable[tuple[str, str, str]], **more: object) -> TagIndex:
