@@ -114,7 +114,7 @@ def _measure(decoded: Decoded) -> tuple[Measures, Pixels]:
         phash=f"{phash:016x}",
         colours=cv2.resize(small, (4, 4), interpolation=cv2.INTER_AREA).tobytes().hex(),
         telling=not blank and 4 < dhash.bit_count() < 60 and 4 < phash.bit_count() < 60,
-        sharpness=round(sharpness(_grey(lesser), max(decoded.width, decoded.height)), 4),
+        sharpness=round(sharpness(_grey(lesser) if further > 1 else grey, max(decoded.width, decoded.height)), 4),
         blockiness=round(block, 4),
         blank=blank,
         is_grey=_is_grey(small),
@@ -208,7 +208,7 @@ def _is_grey(pixels: Pixels) -> bool:
 
 def _levels(grey: Grey, *shares: float) -> list[int]:
     """Gives the levels that these shares of the pixels do not exceed."""
-    below = np.bincount(grey.ravel(), minlength=256).cumsum()
+    below = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().cumsum(dtype=np.int64)
     return [int(np.searchsorted(below, share * grey.size)) for share in shares]
 
 
