@@ -8,7 +8,6 @@ from lorasmith.project.database import transaction
 from lorasmith.project.pictures import NOT_THERE, PERSON, Tag
 from lorasmith.safety import text_is_refused
 
-
 SEPARATOR = "\x1f"  # between tag and category in `lists`
 
 

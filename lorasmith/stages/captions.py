@@ -36,6 +36,7 @@ class Composed:
     core: list[str]
     outfits: Mapping[str, frozenset[str]]  # an outfit's tag -> the tags it stands for
     captions: dict[str, str]
+    verdicts: "Mapping[str, Verdict]"  # what the taggers say of each picture
 
 
 def compose(
@@ -48,7 +49,7 @@ def compose(
     core = core_of(project, merged, settings)
     outfits = outfits_of(project, settings.caption_set)
     captions = _captions(project, pictures, merged, rows, core, settings)
-    return Composed(merged, core, outfits, captions)
+    return Composed(merged, core, outfits, captions, verdicts)
 
 
 def profile_of(project: Project, caption_set: str) -> "Profile":

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import TAGGER, Tag
+from lorasmith.project.pictures import TAGGER, Picture, Tag
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import announce_captions, write_dataset
-from lorasmith.settings.tables import NO_TAGGER, ResearchSettings, TagSettings, TrainSettings
+from lorasmith.settings.tables import ResearchSettings, TagSettings, TrainSettings
 from lorasmith.stages.captions import compose
 from lorasmith.stages.outside_edits import enter_outside_edits
-from lorasmith.stages.scores import open_project_tagger, refuse, score_missing
+from lorasmith.stages.scores import disagreements_of, open_project_taggers, refuse, score_pictures
 from lorasmith.stages.tag_index import LABELS
 from lorasmith.stages.tag_tables import in_words, tables_of
 
 if TYPE_CHECKING:
-    from lorasmith.taggers.onnx import Tagger
-    from lorasmith.tags.merge import MergedTag
+    from lorasmith.stages.captions import Composed
+    from lorasmith.stages.scores import Scoring
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,10 @@ class Tagged:
 
     pictures: int
     scored_now: int
-    tagger: str
+    skipped: dict[str, str]  # picture -> why it could not be opened: it is left out of the set
+    taggers: tuple[str, ...]
     provider: str
+    disagreements: int  # tags on which booru and taggers are at odds
     core_tags: tuple[str, ...]  # absorbed by the trigger
     mean_tags: float  # tags per caption
     edited_elsewhere: tuple[str, ...]  # sidecars that another tool changed: merged
@@ -40,34 +42,35 @@ class Tagged:
 def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tagged:
     """Scores what has no scores yet, merges the sources, and writes the captions and sidecars."""
     pictures = project.pictures.trained()
-    tagger = None if settings.tagger == NO_TAGGER else open_project_tagger(settings, report)
-    scored = 0 if tagger is None else score_missing(project, tagger, pictures, settings.batch_size, report)
+    taggers = open_project_taggers(settings, report)
+    scoring = score_pictures(project, taggers, pictures, settings.batch_size, report)
     with project.change("tag", "tag"):
-        refused = refuse(project, pictures, tagger)
-        pictures = project.pictures.trained()
-        composed = compose(project, pictures, tagger, settings)
+        refused = refuse(project, pictures, taggers)
+        pictures = _to_caption(project, scoring)
+        composed = compose(project, pictures, taggers, settings)
         edited, refused_edits = enter_outside_edits(project, settings, composed)
         refused += refused_edits
         if edited:
-            pictures = project.pictures.trained()
-            composed = compose(project, pictures, tagger, settings)
+            pictures = _to_caption(project, scoring)
+            composed = compose(project, pictures, taggers, settings)
         captions = composed.captions
         announce_captions(project, settings.caption_set, captions)
         with project.transaction():
-            for name, tags in composed.merged.items():
-                _keep_tagger_tags(project, name, tagger, tags)
+            _keep_tagger_tags(project, composed, [tagger.name for tagger in taggers])
             repeats = project.settings(TrainSettings).repeats
             write_dataset(project, settings.caption_set, captions, repeats)
             project.remember("core_tags", composed.core)
-            if tagger is not None:
+            for tagger in taggers:
                 project.remember(f"{LABELS}{tagger.id}", [label.name for label in tagger.labels])
     report(Progress("tag", len(pictures), len(pictures), "done"))
     counts = [len(caption.split(", ")) for caption in captions.values()]
     return Tagged(
         pictures=len(captions),
-        scored_now=scored,
-        tagger=NO_TAGGER if tagger is None else tagger.name,
-        provider="" if tagger is None else tagger.provider,
+        scored_now=scoring.scored,
+        skipped=dict(scoring.skipped),
+        taggers=tuple(tagger.name for tagger in taggers),
+        provider=", ".join(dict.fromkeys(tagger.provider for tagger in taggers)),
+        disagreements=len(disagreements_of(project, taggers, pictures, settings)),
         core_tags=tuple(composed.core),
         mean_tags=round(sum(counts) / max(1, len(counts)), 1),
         edited_elsewhere=edited,
@@ -78,9 +81,21 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
     )
 
 
-def _keep_tagger_tags(project: Project, name: str, tagger: "Tagger | None", tags: "Sequence[MergedTag]") -> None:
-    if tagger is None:
-        return
-    source = f"{TAGGER}{tagger.name}"
-    rows = [Tag(tag.tag, tag.category, source, round(tag.score or 0.0, 3)) for tag in tags if "tagger" in tag.sources]
-    project.pictures.set_tags(name, source, rows)
+def _to_caption(project: Project, scoring: "Scoring") -> list[Picture]:
+    """Lists the pictures that are trained on and could be opened."""
+    return [picture for picture in project.pictures.trained() if picture.name not in scoring.skipped]
+
+
+def _keep_tagger_tags(project: Project, composed: "Composed", taggers: Sequence[str]) -> None:
+    """Stores which tagger says which of the merged tags; what a tagger said that is asked no more goes."""
+    before = project.tag_rows.sources()
+    for name, merged in composed.merged.items():
+        verdict = composed.verdicts.get(name)
+        said = {} if verdict is None else verdict.by
+        rows: dict[str, list[Tag]] = {f"{TAGGER}{tagger}": [] for tagger in taggers}
+        rows |= {source: [] for source in before.get(name, ()) if source.startswith(TAGGER)}
+        for one in merged:
+            for tagger, score in said.get(one.tag, {}).items():
+                rows[f"{TAGGER}{tagger}"].append(Tag(one.tag, one.category, f"{TAGGER}{tagger}", round(score, 3)))
+        for source, its in rows.items():
+            project.pictures.set_tags(name, source, its)
