@@ -1,6 +1,6 @@
 """Prune's first pass over new pictures beside Pillow's bare decoding of them, and its second pass over known ones.
 
-    python benchmarks/prune_pass.py [pictures] [finish]
+    python benchmarks/prune_pass.py [new pictures] [finish] [known pictures]
 
 Pictures are scenes of the demo's world at 2 megapixels in one of three finishes (flat, shaded, painted; `one_decode.py` draws
 them), three of four as JPEG of quality 90 and one as PNG. 48 files stand for all: the record has a row of its own for each
@@ -8,7 +8,8 @@ picture, and each is decoded and measured. Told are, wall and CPU seconds and th
 
 1. the first pass, beside Pillow's full decoding of the same files on as many threads, once before and once after it;
 2. prune as a whole over what is known by now, for the first time: decisions are written and sheets drawn;
-3. the same again: the second pass. For both every picture got hashes of its own, since 10,000 copies of 48 would be all twins.
+3. the same again: the second pass. For both there are as many known pictures as told (10,000), the new ones among them; each has
+   measures with hashes of its own, since 10,000 copies of 48 would be all twins.
 """
 
 import os
@@ -49,13 +50,13 @@ def draw(folder: Path, finish: str) -> list[Path]:
     return paths
 
 
-def fill(project: Project, paths: list[Path], count: int, luck: random.Random) -> None:
+def fill(project: Project, paths: list[Path], numbers: range, luck: random.Random) -> None:
     """Adds rows as downloads would have: each with a content hash, a post and forty tags of its own."""
     facts = [facts_of(project.folder, path, SIZE) for path in paths]
     words = sorted({(tag, category) for post in posts.posts() for category, tags in post.tags.items() for tag in tags})
     words += [(f"thing_{number}", "general") for number in range(2000)]
     with project.transaction():
-        for number in range(count):
+        for number in numbers:
             name, digest = f"e621_{10**6 + number}", f"{luck.getrandbits(256):064x}"
             post = {"site": "e621", "id": 10**6 + number, "score": luck.randrange(500), "rating": "s", "fav_count": 9,
                     "sources": [f"https://example.org/{luck.getrandbits(60)}"], "pools": [], "children": []}  # fmt: skip
@@ -66,14 +67,13 @@ def fill(project: Project, paths: list[Path], count: int, luck: random.Random) -
 
 
 def make_different(project: Project, luck: random.Random) -> None:
-    """Gives every picture's measures hashes of their own."""
+    """Gives every picture measures with hashes of their own."""
+    measured = [found for _, facts in project.caches.measures_of_all() if (found := Measures.from_dict(facts))]
     with project.transaction():
-        for sha256, facts in list(project.caches.measures_of_all()):
-            measures = Measures.from_dict(facts)
-            assert measures is not None
+        for number, picture in enumerate(project.pictures.originals()):
             dhash, phash, pixels = (f"{luck.getrandbits(bits):0{bits // 4}x}" for bits in (64, 64, 128))
-            other = replace(measures, dhash=dhash, phash=phash, pixel_sha=pixels)
-            project.caches.keep_measures(sha256, other.to_dict())
+            other = replace(measured[number % len(measured)], dhash=dhash, phash=phash, pixel_sha=pixels)
+            project.caches.keep_measures(picture.sha256, other.to_dict())
 
 
 def decode_all(paths: list[Path], count: int) -> None:
@@ -97,23 +97,26 @@ def timed(words: str, work: Callable[[], object]) -> tuple[float, float]:
     return wall, cpu
 
 
-def main(count: int, finish: str) -> None:
+def main(count: int, finish: str, known: int) -> None:
     """Prints the table."""
     luck = random.Random(1)
     print(f"{count} pictures, {finish}, {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as place, Project.create(Path(place) / "p", "nick") as project:
         paths = draw(project.images, finish)
-        timed("(rows made)", lambda: fill(project, paths, count, luck))
+        timed("(rows made)", lambda: fill(project, paths, range(count), luck))
         before = timed("Pillow's decoding alone", lambda: decode_all(paths, count))
         first = timed("first pass", lambda: measure_all(project))
         after = timed("Pillow's decoding alone, again", lambda: decode_all(paths, count))
         ratios = [(one + other) / 2 / ours for one, other, ours in zip(before, after, first, strict=True)]
         print(f"decoding / first pass: {ratios[0]:.2f} by wall, {ratios[1]:.2f} by CPU")
+        fill(project, paths, range(count, known), luck)
         make_different(project, luck)
+        print(f"{max(count, known)} known pictures")
         timed("prune, first decisions and sheets", lambda: prune(project, PruneSettings()))
         timed("second pass: prune again", lambda: prune(project, PruneSettings()))
         timed("second pass, once more", lambda: prune(project, PruneSettings()))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, sys.argv[2] if len(sys.argv) > 2 else "flat")
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, sys.argv[2] if len(sys.argv) > 2 else "flat",
+         int(sys.argv[3]) if len(sys.argv) > 3 else 10_000)  # fmt: skip
