@@ -1,6 +1,7 @@
 """Which group a tag belongs to (framing, pose, markings...), and whether it tells who, what or where."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 from lorasmith.tags.spelling import with_underscores
@@ -118,6 +119,7 @@ _NOT_ALIVE = names("stuffed toy teddy plush rubber hot sea hand balloon snow")
 _STATE_OF_BODY = names("raised lowered wagging spread hiding holding grabbing touching biting covering")
 
 
+@lru_cache(1 << 16)  # thousands of pictures share a few thousand tags
 def group_of(tag: str) -> str | None:
     """Names a tag's group by the table, else by its qualifier, last word and first word; None when nothing tells."""
     name = with_underscores(tag).lower()
