@@ -18,7 +18,8 @@ _CARRIED = frozenset(
     "text_encoder_lr text_encoder_2_lr text_encoder_share optimizer optimizer_args lr_scheduler lr_cycles lr_power lr_min warmup "
     "clip_skip min_snr_gamma debiased scale_v_loss loss huber_c huber_schedule noise_offset multires_iterations multires_discount "
     "ip_noise_gamma shuffle keep_tokens caption_dropout tag_dropout wildcards token_warmup flip weight_decay max_grad_norm seed "
-    "save_every checkpoint_every sample_every sample_prompts precision gradient_checkpointing device max_steps".split()
+    "save_every checkpoint_every sample_every sample_prompts sample_steps precision gradient_checkpointing device max_steps processes "
+    "caption_variants validation_share".split()
 )
 
 
@@ -122,6 +123,8 @@ def dataset_of(settings: TrainSettings, subsets: list[dict[str, Any]], *, marks:
         general |= {"keep_tokens_separator": "|||", "secondary_separator": ";;;"}
     if settings.token_warmup:
         general |= {"token_warmup_min": 1, "token_warmup_step": round(settings.token_warmup * steps)}
+    if settings.validation_share:
+        general["validation_split"] = float(settings.validation_share)
     step = settings.bucket_step
     dataset = {
         "resolution": settings.resolution, "batch_size": settings.batch_size, "enable_bucket": True, "bucket_reso_steps": step,

@@ -215,6 +215,7 @@ KOHYA: Mapping[str, Row] = {
     "max_data_loader_n_workers": _LOADERS,
     "persistent_data_loader_workers": _LOADERS,
     "deepspeed": _MEMORY,
+    "num_processes": Goes("processes"),
     "zero_stage": _MEMORY,
     "zero3_init_flag": _MEMORY,
     "zero3_save_16bit_model": _MEMORY,

@@ -54,7 +54,7 @@ GUI_NAMES: Mapping[str, str] = {
 GUI_ASIDE: Mapping[str, str] = {
     "LoRA_type": "it chooses the network", "use_8bit_adam": "it chooses the optimizer", "use_wandb": "nothing is sent anywhere",
     "sdxl": "read off the base model itself", "model_list": _GUI, "additional_parameters": "its flags are read one by one",
-    "save_as_bool": _GUI, "num_cpu_threads_per_process": "it belongs to the launcher", "num_processes": "it belongs to the launcher",
+    "save_as_bool": _GUI, "num_cpu_threads_per_process": "it belongs to the launcher",
     "num_machines": "it belongs to the launcher", "multi_gpu": "it belongs to the launcher", "gpu_ids": "it belongs to the launcher",
     "main_process_port": "it belongs to the launcher", "extra_accelerate_launch_args": "it belongs to the launcher",
     "dynamo_mode": "it belongs to the launcher", "dynamo_use_fullgraph": "it belongs to the launcher",
