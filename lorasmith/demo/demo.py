@@ -12,6 +12,7 @@ from lorasmith.errors import UsageError
 from lorasmith.progress import Progress, Report
 from lorasmith.project.project import Project
 from lorasmith.stages.run import run_all
+from lorasmith.stages.tag_tables import fetch_tables
 
 LEARNT = 0.7  # mean score of the character's own tags that the LoRA must reach
 UNKNOWN = 0.2  # mean score that the base alone may have at the most
@@ -64,7 +65,9 @@ def run_demo(folder: Path | None, report: Report, *, seed: int = 1) -> Demonstra
     report(Progress("demo", 0, None, f"project in {folder}"))
     drawn = folder / "booru"  # the server's files: drawn once, so that a second start is quick
     booru = DemoBooru(posts.posts(), aliases=world.ALIASES, implications=world.IMPLICATIONS, cache=drawn)
+    booru.site.exports_posts = False  # the tables of tags are enough, and the posts' would need every picture drawn
     with booru, open_or_create(folder, booru.url, world.NEW_CHARACTER, seed) as project:
+        fetch_tables("e621", booru.url, report)
         results = run_all(project, report)
         return conclude(project, results["evaluate"], world.OWN_TAGS)
 
