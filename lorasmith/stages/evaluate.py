@@ -306,14 +306,16 @@ def _grid(bench: Bench, cells: Sequence[Cell], renders: Sequence[Wanted]) -> Non
 
 def _sidecars(bench: Bench, best: Cell, record: "Evaluation") -> None:
     """Writes what WebUIs read beside the recommended LoRA: activation text and weight (.json), a preview (.png)."""
+    from lorasmith.checkpoints.header import read_header
     from lorasmith.tags.spelling import escaped
 
     if best.lora is None:
         return
+    version = read_header(best.lora).metadata.get("ss_base_model_version", "")
     notes = f"lorasmith: {record.ranking.advice}"
     facts = {
         "description": f"{bench.project.trigger}, trained on {record.base_model}",
-        "sd version": "SD1",
+        "sd version": "SDXL" if version.startswith("sdxl") else "SD1",
         "activation text": escaped(bench.project.trigger),
         "preferred weight": best.weight,
         "negative text": bench.settings.negative,

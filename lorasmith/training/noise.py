@@ -1,4 +1,4 @@
-"""The diffusion process of SD1.x: its schedule, its targets, and the random numbers of one step.
+"""The diffusion process of SD1.x and SDXL: its schedule, its targets, and the random numbers of one step.
 
 Schedule: 1000 steps, betas from 0.00085 to 0.012, linear in their square roots (DDPM as Stable Diffusion uses it).
 Zero terminal SNR: "Common Diffusion Noise Schedules and Sample Steps are Flawed", arXiv:2305.08891, section 3.1.

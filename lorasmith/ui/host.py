@@ -75,15 +75,20 @@ class Host:
 
     def trainable_checkpoint(self) -> str:
         """Gives the path of the checkpoint that the WebUI has loaded; raises where it cannot be trained on."""
+        from lorasmith.checkpoints.checkpoint import detect_at
+
         found = self._webui.status().get("checkpoint")
         if not found:
             raise LorasmithError("The WebUI has no checkpoint loaded yet; make one picture there, then try again.")
-        if found["family"] != "sd1":
+        if found["family"] not in ("sd1", "sdxl"):
             raise LorasmithError(
-                f"'{found['name']}' is of the family {found['family']}; lorasmith trains on Stable Diffusion 1.x so far."
+                f"'{found['name']}' is of the family {found['family']}; lorasmith trains on Stable Diffusion 1.x and SDXL."
             )
-        if found["v_prediction"]:
-            raise LorasmithError(f"'{found['name']}' predicts v; lorasmith trains on models that predict noise so far.")
+        if found["v_prediction"] and detect_at(str(found["path"])).prediction_type == "epsilon":
+            raise LorasmithError(
+                f"The WebUI takes '{found['name']}' as a model that predicts v, and the file does not say so. Write its path "
+                f"into checkpoint and set prediction_type to v_prediction: {found['path']}"
+            )
         if found["inpainting"]:
             raise LorasmithError(f"'{found['name']}' is an inpainting model; train on the ordinary one it was made from.")
         return str(found["path"])

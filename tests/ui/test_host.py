@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from lorasmith.errors import LorasmithError
 from lorasmith.jobs.queue import Queue
@@ -17,6 +18,8 @@ from lorasmith.project.project import Project
 from lorasmith.rendering.webui import Webui, WebuiError
 from lorasmith.ui import host as module
 from lorasmith.ui.host import Host
+from tests.checkpoints.tiny import write_tiny
+from tests.checkpoints.tiny_xl import write_tiny_xl
 from tests.jobs.test_queue import StubPlace, until
 
 
@@ -190,16 +193,29 @@ def test_a_fault_in_one_project_does_not_keep_back_the_files_of_another(
     until(lambda: "could not convert" in training[0].word)  # and is told all the same
 
 
+def test_sdxl_with_v_prediction_is_offered_where_its_file_says_so(webui: Wanting, tmp_path: Path) -> None:
+    path = str(write_tiny_xl(tmp_path / "noob.safetensors", extra={"v_pred": torch.zeros(0)}))
+    webui.checkpoint = {"name": "noob", "path": path, "family": "sdxl", "v_prediction": True, "inpainting": False}
+    assert Host(webui).trainable_checkpoint() == path  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("facts", "words"),
-    [({"family": "sdxl"}, "sdxl"), ({"v_prediction": True}, "predicts v"), ({"inpainting": True}, "inpainting model")],
+    [
+        ({"family": "sd2"}, "sd2"),
+        ({"v_prediction": True}, "predicts v, and the file does not say so"),
+        ({"inpainting": True}, "inpainting model"),
+    ],
 )
-def test_only_a_checkpoint_that_can_be_trained_on_is_offered(webui: Wanting, facts: dict[str, Any], words: str) -> None:
+def test_only_a_checkpoint_that_can_be_trained_on_is_offered(
+    webui: Wanting, tmp_path: Path, facts: dict[str, Any], words: str
+) -> None:
+    path = str(write_tiny(tmp_path / "fox.safetensors"))
     host = Host(webui)  # type: ignore[arg-type]
     with pytest.raises(LorasmithError, match="no checkpoint loaded"):
         host.trainable_checkpoint()
-    webui.checkpoint = {"name": "fox", "path": "/fox", "family": "sd1", "v_prediction": False, "inpainting": False}
-    assert host.trainable_checkpoint() == "/fox"
+    webui.checkpoint = {"name": "fox", "path": path, "family": "sd1", "v_prediction": False, "inpainting": False}
+    assert host.trainable_checkpoint() == path
     webui.checkpoint |= facts
     with pytest.raises(LorasmithError, match=words):
         host.trainable_checkpoint()
