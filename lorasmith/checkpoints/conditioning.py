@@ -8,6 +8,7 @@ import torch
 from lorasmith.checkpoints.load import BaseModel
 
 CELL = 8  # pixels of a cell of the latents
+RESCALE = 0.7  # of guidance, for zero terminal SNR only (Lin et al. 2023, arXiv:2305.08891, section 3.4)
 
 
 @dataclass(frozen=True)
@@ -66,3 +67,13 @@ def predict(
         latents, timesteps, encoder_hidden_states=conditioning.context, added_cond_kwargs=added
     ).sample
     return said
+
+
+def guide(model: BaseModel, without: torch.Tensor, wanted: torch.Tensor, scale: float) -> torch.Tensor:
+    """Leads away from what is said without the prompt; zero terminal SNR needs the contrast that this adds taken back."""
+    result = without + scale * (wanted - without)
+    if not model.family.zero_terminal_snr:
+        return result
+    axes = tuple(range(1, result.ndim))
+    matched = result * (wanted.std(axes, keepdim=True) / result.std(axes, keepdim=True))
+    return RESCALE * matched + (1 - RESCALE) * result

@@ -7,12 +7,11 @@ from typing import Any, Literal
 import torch
 from diffusers import DDIMScheduler, EulerDiscreteScheduler
 
-from lorasmith.checkpoints.conditioning import Conditioning, joined, predict
+from lorasmith.checkpoints.conditioning import Conditioning, guide, joined, predict
 from lorasmith.checkpoints.load import BaseModel
 
 Sampler = Literal["ddim", "euler"]
 NAMES: dict[Sampler, str] = {"ddim": "DDIM", "euler": "Euler"}  # as WebUIs spell them
-RESCALE = 0.7  # of guidance, for zero terminal SNR only (Lin et al. 2023, arXiv:2305.08891, section 3.4)
 
 
 @dataclass(frozen=True)
@@ -61,15 +60,7 @@ def guided(model: BaseModel, latents: torch.Tensor, timestep: torch.Tensor, cond
         without, wanted = said(torch.cat([latents] * 2), joined([negative, positive])).chunk(2)
     else:
         without, wanted = said(latents, negative), said(latents, positive)
-    result = without + conditions.guidance * (wanted - without)
-    return _rescaled(result, wanted) if model.family.zero_terminal_snr else result
-
-
-def _rescaled(result: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Takes back the contrast that guidance adds."""
-    axes = tuple(range(1, result.ndim))
-    matched = result * (wanted.std(axes, keepdim=True) / result.std(axes, keepdim=True))
-    return RESCALE * matched + (1 - RESCALE) * result
+    return guide(model, without, wanted, conditions.guidance)
 
 
 def denoise(

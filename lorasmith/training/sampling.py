@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from lorasmith.checkpoints.conditioning import Conditioning, predict
+from lorasmith.checkpoints.conditioning import Conditioning, guide, predict
 from lorasmith.checkpoints.load import BaseModel, load_base
 from lorasmith.training.noise import STEPS, alphas_cumprod, generator_for
 
@@ -31,7 +31,7 @@ def sample_latents(model: BaseModel, conditioning: Conditioning, noise: torch.Te
         now, then = float(alphas[timestep]), float(alphas[following])
         said = predict(model, latents.repeat(2, 1, 1, 1).to(model.dtype), timestep, conditioning).float()
         without, with_prompt = said.chunk(2)
-        said = without + GUIDANCE * (with_prompt - without)
+        said = guide(model, without, with_prompt, GUIDANCE)
         clean, noisy = _split(latents, said, now, model.prediction_type)
         latents = then**0.5 * clean + (1 - then) ** 0.5 * noisy
     return clean
