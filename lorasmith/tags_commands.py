@@ -19,9 +19,11 @@ Preview = Annotated[bool, Parameter(help="only show what would change", negative
 def tags_app(sort_key: int) -> App:
     """Builds the sub-commands."""
     app = App(name="tags", help="Edit, count and look over tags and captions.", sort_key=sort_key)
-    commands: tuple[Callable[..., Any], ...] = (count, edit, audit, consolidate, outfit, fetch, show, translate, tokens)
+    commands: tuple[Callable[..., Any], ...] = (
+        count, edit, audit, consolidate, outfit, sets, reinforce, import_, fetch, show, translate, tokens,
+    )  # fmt: skip
     for place, command in enumerate(commands):
-        app.command(command, sort_key=place)
+        app.command(command, name=command.__name__.strip("_"), sort_key=place)
     return app
 
 
@@ -78,6 +80,67 @@ def outfit(
 
     with Project.open(folder, writing=not preview) as project:
         return set_outfit(project, name, tags, set, preview=preview)
+
+
+def sets(  # noqa: PLR0913 - one parameter per flag
+    folder: Folder,
+    name: Annotated[str, Parameter(help="the caption set to change or make; left out: all are listed")] = "",
+    *,
+    family: Annotated[str | None, Parameter(help="the base family: sd15, e621, illustrious, noobai, pony, plain")] = None,
+    prefix: Annotated[list[str] | None, Parameter(help="tags behind the trigger of every caption, one flag each")] = None,
+    suffix: Annotated[list[str] | None, Parameter(help="tags at the end of every caption, one flag each")] = None,
+    keep_tokens: Annotated[int | None, Parameter(help="tags at the start that training leaves in place")] = None,
+    generated: Annotated[str | None, Parameter(help="the tag of pictures that a model drew")] = None,
+    underscores: Annotated[bool | None, Parameter(help="write tags with underscores")] = None,
+    write: Annotated[bool, Parameter(help="write the captions of this set now", negative="")] = False,
+) -> Any:
+    """List the caption sets, or say what one is like; the record of tags is one, each set is a view for a base family."""
+    from lorasmith.project.project import Project
+    from lorasmith.settings.tables import TagSettings
+    from lorasmith.stages.caption_sets import caption_sets, change_caption_set
+    from lorasmith.stages.tag import tag
+    from lorasmith.tags.spelling import with_underscores
+    from lorasmith.terminal import shown
+
+    ends = {"prefix": prefix, "suffix": suffix}
+    chosen: dict[str, Any] = {"family": family, "keep_tokens": keep_tokens, "generated": generated, "underscores": underscores}
+    chosen |= {key: None if tags is None else tuple(filter(None, map(with_underscores, tags))) for key, tags in ends.items()}
+    if not name:
+        with Project.open(folder, writing=False) as project:
+            return {"caption_sets": caption_sets(project)}
+    with Project.open(folder) as project, shown() as bar:
+        changes = any(value is not None for value in chosen.values())
+        row = change_caption_set(project, name, chosen) if changes or not write else None
+        return tag(project, project.settings(TagSettings, {"caption_set": name}), bar) if write else row
+
+
+def import_(
+    folder: Folder,
+    source: Annotated[Path, Parameter(help="a folder of captions, or kohya's JSON, a .jsonl or a .csv of file names and captions")],
+    *,
+    add: Annotated[bool, Parameter(help="add to what came with the pictures before; else that is replaced", negative="")] = False,
+    preview: Preview = False,
+) -> Any:
+    """Take in captions of another layout for the pictures that are here, matched by name, file name, post or md5."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.import_captions import import_captions
+
+    with Project.open(folder, writing=not preview) as project:
+        return import_captions(project, source, add=add, preview=preview)
+
+
+def reinforce(
+    folder: Folder,
+    toggle: Annotated[str, Parameter(help="a toggle; left out: all toggles of info.md that have no line yet")] = "",
+    *tags: Annotated[str, Parameter(help="the tags that help to prompt it; left out: what the set shows")],
+    again: Annotated[bool, Parameter(help="look anew for those that have a line too", negative="")] = False,
+) -> Any:
+    """Write to info.md which tags help to prompt each toggle."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.reinforce import reinforce as do
+
+    with Project.open(folder) as project:
+        return do(project, toggle, tags, again=again)
 
 
 def edit(  # noqa: PLR0913 - one parameter per flag

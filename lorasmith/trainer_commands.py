@@ -60,9 +60,24 @@ def import_(
 
 def export_app(sort_key: int) -> App:
     """Builds the sub-commands of `export`."""
-    app = App(name="export", help="Hand a project to another trainer.", sort_key=sort_key)
+    app = App(name="export", help="Hand a project to another trainer, or a LoRA to others.", sort_key=sort_key)
     app.command(kohya)
+    app.command(info)
     return app
+
+
+def info(
+    folder: Annotated[Path, Parameter(help="the project folder")],
+    lora: Annotated[Path | None, Parameter(help="the LoRA; left out: the one that evaluate chose, else the newest")] = None,
+    *,
+    to: Annotated[Path | None, Parameter(help="where to write; left out: beside the LoRA, as .info.txt")] = None,
+) -> Any:
+    """Write the text that goes with a published LoRA: trigger, weight, outfits, toggles and what helps, how it was trained."""
+    from lorasmith.project.project import Project
+    from lorasmith.stages.export_info import export_info
+
+    with Project.open(folder, writing=False) as project:
+        return export_info(project, lora, to)
 
 
 def kohya(

@@ -280,6 +280,10 @@ class Pictures:
         """Forgets a picture's caption in one set."""
         self._db.execute("DELETE FROM captions WHERE caption_set = ? AND picture = ?", (caption_set, name))
 
+    def caption_set_names(self) -> list[str]:
+        """Names the caption sets that have captions."""
+        return [row[0] for row in self._db.execute("SELECT DISTINCT caption_set FROM captions ORDER BY 1")]
+
     def captions(self, caption_set: str) -> dict[str, Caption]:
         """Gives the captions of one set by picture name."""
         rows = self._db.execute("SELECT * FROM captions WHERE caption_set = ? ORDER BY picture", (caption_set,))

@@ -59,7 +59,8 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
             _keep_tagger_tags(project, composed, [tagger.name for tagger in taggers])
             repeats = project.settings(TrainSettings).repeats
             write_dataset(project, settings.caption_set, captions, repeats)
-            project.remember("core_tags", composed.core)
+            if settings.caption_set == project.settings(TagSettings).caption_set:  # evaluate judges what is trained on
+                project.remember("core_tags", composed.core)
             for tagger in taggers:
                 project.remember(f"{LABELS}{tagger.id}", [label.name for label in tagger.labels])
     report(Progress("tag", len(pictures), len(pictures), "done"))

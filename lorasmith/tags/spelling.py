@@ -5,6 +5,7 @@ import re
 from lorasmith.errors import UsageError
 
 _TWO_LETTERS = re.compile(r"[^\W\d_]{2}")
+_SCORE_WORD = re.compile(r"score_\d(?:_up)?")  # Pony was trained on these with their underscores
 _SPACES = re.compile(r"\s+")
 _SPECIAL = re.compile(r"([\\()\[\]])")
 _ESCAPED = re.compile(r"\\([\\()\[\]])")
@@ -16,8 +17,8 @@ def is_kaomoji(tag: str) -> bool:
 
 
 def with_spaces(tag: str) -> str:
-    """Writes a tag as trainers read it: spaces for underscores, but a kaomoji as it is."""
-    return tag if is_kaomoji(tag) else _SPACES.sub(" ", tag.replace("_", " ")).strip()
+    """Writes a tag as trainers read it: spaces for underscores, but a kaomoji and Pony's score words as they are."""
+    return tag if is_kaomoji(tag) or _SCORE_WORD.fullmatch(tag) else _SPACES.sub(" ", tag.replace("_", " ")).strip()
 
 
 def with_underscores(tag: str) -> str:
