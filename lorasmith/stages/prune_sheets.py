@@ -30,7 +30,9 @@ def draw_sheets(project: Project, originals: Sequence[Picture], decisions: Mappi
     for one in shown:
         if _drops(decisions.get(one.name)):
             dropped.setdefault(decisions[one.name].reason, []).append(one)
-    wanted = {"kept": kept} | {f"dropped-{_file_word(reason)}": some for reason, some in sorted(dropped.items())}
+    wanted: dict[str, list[Picture]] = {"kept": kept}
+    for reason, some in sorted(dropped.items()):  # reasons in a person's words may come to one file name
+        wanted.setdefault(f"dropped-{_file_word(reason)}", []).extend(some)
     before: dict[str, str] = project.fact(_DRAWN) or {}
     now: dict[str, str] = {}
     for name, some in wanted.items():

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heapreplace
 
 from lorasmith.tags.crops import kind_of_framing
 from lorasmith.tags.groups import group_of
@@ -133,16 +134,39 @@ def pick(members: Sequence[Member], size: int, toggles: Sequence[str] = ()) -> P
     """
     least, most = _quotas(size, toggles)
     counts: Counter[tuple[str, str]] = Counter()
-    left = sorted(members, key=lambda one: one.name)
+    queues = _queues(members)
     names: list[str] = []
     reasons: dict[str, str] = {}
-    for _ in range(min(size, len(left))):
-        best = max(left, key=lambda one: (one.must, _use(one, counts, least, most), one.quality))
-        reasons[best.name] = _why(best, counts, least)
-        names.append(best.name)
-        counts.update(best.features())
-        left.remove(best)
+
+    def key(place: int) -> tuple[bool, float, float, str, int]:
+        one = queues[place][-1]
+        return not one.must, -_use(one, counts, least, most), -one.quality, one.name, place
+
+    # Nobody's use grows while the set does, so that whoever is first by a new look at it alone is first among all.
+    heap = [key(place) for place in range(len(queues))]
+    heapify(heap)
+    while heap and len(names) < size:
+        place = heap[0][-1]
+        if heap[0] == (now := key(place)):
+            best = queues[place].pop()
+            reasons[best.name] = _why(best, counts, least)
+            names.append(best.name)
+            counts.update(best.features())
+            if not queues[place]:
+                heappop(heap)
+                continue
+            now = key(place)
+        heapreplace(heap, now)
+    left = sorted((one for queue in queues for one in queue), key=lambda one: one.name)
     return Picked(tuple(names), reasons, {one.name: _why_not(one, counts, most) for one in left})
+
+
+def _queues(members: Sequence[Member]) -> list[list[Member]]:
+    """Puts those that show the same together, the next to be taken last: only that one is looked at."""
+    queues: dict[tuple[object, ...], list[Member]] = {}
+    for one in sorted(members, key=lambda one: (-one.quality, one.name), reverse=True):
+        queues.setdefault((one.must, *one.features()), []).append(one)
+    return list(queues.values())
 
 
 def _quotas(size: int, toggles: Sequence[str]) -> tuple[dict[tuple[str, str], float], dict[str, float]]:

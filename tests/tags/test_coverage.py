@@ -1,9 +1,11 @@
 """How a set is spread, and which pictures make a better one."""
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lorasmith.tags.coverage import Member, coverage, pick, shows
+from lorasmith.tags.coverage import Member, _quotas, _use, coverage, pick, shows
 
 
 def member(number: int, quality: float = 0.5, must: bool = False, **parts: str) -> Member:
@@ -71,3 +73,23 @@ def test_the_same_pictures_in_any_order_give_the_same_set_each_with_a_reason(mem
     assert set(picked.reasons) == set(picked.names) and set(picked.left) == {one.name for one in members} - set(picked.names)
     must = [one.name for one in members if one.must]
     assert len(set(must) & set(picked.names)) == min(size, len(must))
+
+
+_PARTS = st.dictionaries(st.sampled_from(["view", "pose", "background"]), st.sampled_from(["front", "side", "simple sitting"]))
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.5, 0.51]), st.booleans(), _PARTS), max_size=25), st.integers(0, 30))
+def test_what_is_picked_is_what_looking_at_everybody_at_each_step_picks(
+    drawn: list[tuple[float, bool, dict[str, str]]], size: int
+) -> None:
+    members = [member(number, quality, must, **parts) for number, (quality, must, parts) in enumerate(drawn)]
+    least, most = _quotas(size, ("hat",))
+    counts: Counter[tuple[str, str]] = Counter()
+    left, names = list(members), []
+    for _ in range(min(size, len(left))):
+        best = max(left, key=lambda one: (one.must, _use(one, counts, least, most), one.quality))
+        names.append(best.name)
+        counts.update(best.features())
+        left.remove(best)
+    picked = pick(members, size, ("hat",))
+    assert list(picked.names) == names and list(picked.left) == [one.name for one in left]
