@@ -21,47 +21,47 @@ _VELOCITY_WORDS = ("vpred", "v-pred", "v_pred", "vprediction", "v-prediction")
 
 
 class Foundation(NamedTuple):
-    """A published file: its bytes and sha256, its name, and which models descend from it."""
+    """A published file: its bytes and sha256, its name, its family, and what its descendants are called."""
 
     size: int
     sha256: str
     name: str
     base: Base
-    role: str
+    kin: str
 
 
 TABLE = (
     Foundation(
         4_265_146_304, "6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa",
-        "Stable Diffusion 1.5 (EMA weights)", "sd1", "the root of SD1.x models",
+        "Stable Diffusion 1.5 (EMA weights)", "sd1", "Stable Diffusion 1.5",
     ),
     Foundation(
         7_703_324_286, "1a189f0be69d6106a48548e7626207dddd7042a418dbf372cefd05e0cdba61b6",
-        "Stable Diffusion 1.5 (all weights)", "sd1", "the root of SD1.x models",
+        "Stable Diffusion 1.5 (all weights)", "sd1", "Stable Diffusion 1.5",
     ),
     Foundation(
         6_938_078_334, "31e35c80fc4829d14f90153f4c74cd59c90b779f6afe05a74cd6120b893f7e5b",
-        "SDXL base 1.0", "sdxl", "the root of SDXL models",
+        "SDXL base 1.0", "sdxl", "SDXL 1.0",
     ),
     Foundation(
         6_938_078_334, "e6bb9ea85bbf7bf6478a7c6d18b71246f22e95d41bcdd80ed40aa212c33cfeff",
-        "SDXL base 1.0 (VAE of 0.9)", "sdxl", "the root of SDXL models",
+        "SDXL base 1.0 (VAE of 0.9)", "sdxl", "SDXL 1.0",
     ),
     Foundation(
         6_938_041_050, "67ab2fd8ec439a89b3fedb15cc65f54336af163c7eb5e4f2acc98f090a29b0b3",
-        "Pony Diffusion V6 XL", "sdxl", "the root of Pony models",
+        "Pony Diffusion V6 XL", "sdxl", "Pony",
     ),
     Foundation(
         6_938_040_760, "3e15ba00387db678ab4a099f75771c4f5ac67fda9e7100a01d263eaf30145aa9",
-        "Illustrious XL 0.1", "sdxl", "the root of Illustrious and NoobAI models",
+        "Illustrious XL 0.1", "sdxl", "Illustrious",
     ),
     Foundation(
         7_105_349_958, "6681e8e4b134c81f16533acedb0d406d7e5e366e1624b4105178c64d00b05d51",
-        "NoobAI XL 1.1", "sdxl", "the root of NoobAI models with noise prediction",
+        "NoobAI XL 1.1", "sdxl", "NoobAI",
     ),
     Foundation(
         7_105_350_110, "ea349eeae87ca8d25ba902c93810f7ca83e5c82f920edf12f273af004ae02819",
-        "NoobAI XL v-prediction 1.0", "sdxl", "the root of NoobAI models with v-prediction",
+        "NoobAI XL v-prediction 1.0", "sdxl", "NoobAI",
     ),
 )  # fmt: skip
 
@@ -99,7 +99,7 @@ def notes_on(path: Path, family: Family) -> list[str]:
 
 def _standing_notes(path: Path, family: Family) -> list[str]:
     judged = judge_base(path)
-    roots = ", ".join(dict.fromkeys(row.name for row in TABLE if row.base == family.base))
+    roots = ", ".join(dict.fromkeys(row.kin for row in TABLE if row.base == family.base))
     cost = "A LoRA trained on it fits it best, and other models of its kind less than one trained on their common root"
     if judged.standing == "merge":
         return [f"{path.name} is a merge, as its metadata says. {cost}."]
@@ -107,7 +107,7 @@ def _standing_notes(path: Path, family: Family) -> list[str]:
         of = f" of {judged.name}" if judged.name else ""
         return [f"{path.name} is a fine-tune{of}, as its metadata says. {cost}."]
     if judged.standing == "unknown":
-        return [f"{path.name} is none of the root models known here ({roots}). If it is a merge or a fine-tune: {_low(cost)}."]
+        return [f"{path.name} is none of the root models known here ({roots}, as published). If it is a merge or a fine-tune: {_low(cost)}."]
     return []
 
 

@@ -28,7 +28,7 @@ def test_the_table_holds_whole_hashes_and_true_sizes_once_each() -> None:
 
 def test_a_known_file_is_a_foundation_and_nothing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = a_file(tmp_path / "root.safetensors")
-    row = Foundation(path.stat().st_size, sha256_of(path), "Root 1.0", "sd1", "the root of all")
+    row = Foundation(path.stat().st_size, sha256_of(path), "Root 1.0", "sd1", "Root")
     monkeypatch.setattr(foundation, "TABLE", (*TABLE, row))
     assert judge_base(path) == foundation.Judged("foundation", "Root 1.0")
     assert notes_on(path, SD1) == []
