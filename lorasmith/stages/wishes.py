@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,11 @@ from lorasmith.errors import PictureError, UsageError
 from lorasmith.progress import Progress, Report
 from lorasmith.project.pictures import TOUCH_UP, Picture
 from lorasmith.project.project import Project
-from lorasmith.safety import fold
 from lorasmith.stages.again import PART, Plan, last_erased, standing, with_more
 from lorasmith.stages.erase import How
 from lorasmith.stages.erasing import REPEATED, WRITING
 from lorasmith.stages.operations import AGAIN
+from lorasmith.stages.tag_index import open_index
 from lorasmith.stages.work import SURE, Choice, Sides, words_of
 
 if TYPE_CHECKING:
@@ -75,25 +74,17 @@ def demand_sense(wish: Wish, renders: bool) -> None:
 
 def chosen_pictures(project: Project, wish: Wish) -> list[Picture]:
     """Gives the kept originals that are meant, by name or by the filter over what is said of them."""
+    from lorasmith.tags.filter import read_filter
+
     kept = {picture.name: picture for picture in project.pictures.kept()}
     if wish.names:
         unknown = [name for name in wish.names if name.split(".")[0] not in kept]
         if unknown:
             raise UsageError(f"{unknown[0]} is not among the kept pictures; `prune --list` shows the names.")
         return [kept[name] for name in dict.fromkeys(name.split(".")[0] for name in wish.names)]
-    groups = [group.replace(",", " ").split() for group in wish.filter.split("|")]
-    groups = [group for group in groups if group]
-    if not groups:
-        return list(kept.values())
-    return [one for one in kept.values() if _fits({fold(tag) for tag in project.pictures.said(one.name)}, groups)]
-
-
-def _fits(tags: set[str], groups: Sequence[Sequence[str]]) -> bool:
-    def holds(term: str) -> bool:
-        wanted = fold(term.removeprefix("-"))
-        return any(fnmatchcase(tag, wanted) for tag in tags) != term.startswith("-")
-
-    return any(all(map(holds, group)) for group in groups)
+    chosen = read_filter(wish.filter)
+    index = open_index(project, list(kept.values()))
+    return [kept[name] for name in index.chosen(chosen.holds(index))]
 
 
 def plans_of(project: Project, pictures: Sequence[Picture], wish: Wish, report: Report) -> list[Plan]:

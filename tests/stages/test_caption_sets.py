@@ -228,8 +228,8 @@ def test_info_says_what_a_person_must_know(project: Project) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("meta.json", json.dumps({r"C:\pics\e621_3.png": {"caption": "rain", "tags": "(night:1.2), ((umbrella))"}, "x.png": {"tags": "y"}})),
-        ("metadata.jsonl", '{"file_name": "drawing 2.png", "text": "rain, night, umbrella"}\n{"file_name": "x.png", "text": "y"}\n'),
+        ("meta.json", json.dumps({r"C:\a\e621_3.png": {"caption": "rain", "tags": "(night:1.2), ((umbrella))"}, "x.png": "y"})),
+        ("hub.jsonl", '{"file_name": "drawing 2.png", "text": "rain, night, umbrella"}\n{"file_name": "x.png", "text": "y"}\n'),
         ("table.csv", 'filename,caption\n3.jpg,"rain, night, umbrella"\nx,y\n'),
         ("table.tsv", "file\ttags\npost_3.jpg\train, night, umbrella\nx\ty\n"),
     ],
