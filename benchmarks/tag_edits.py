@@ -39,7 +39,7 @@ def fill(project: Project, pictures: int, tags: int, labels: int) -> None:
     known = sorted(TABLE)[:1500]
     names = ["smile", "open_mouth", "closed_eyes", "solo", *known, *(f"rare_tag_{place}" for place in range(3000 - len(known) - 4))]
     weights = [1 / (place + 10) for place in range(len(names))]
-    vector = [struct.pack("<e", luck.random()) for _ in range(1000)]
+    vector = b"".join(struct.pack("<e", luck.random()) for _ in range(labels))
     with project.transaction():
         for place in range(pictures):
             name = f"own_{place:06d}"
@@ -49,7 +49,7 @@ def fill(project: Project, pictures: int, tags: int, labels: int) -> None:
             rows += [(name, "tagger:wd", tag, "general", 0.5) for tag in chosen[::2]]
             project._connection.executemany("INSERT INTO tags (picture, source, tag, category, score) VALUES (?, ?, ?, ?, ?)", rows)
             if labels:
-                project.caches.keep_scores(f"{place:064x}", "wd", b"".join(luck.choices(vector, k=labels)))
+                project.caches.keep_scores(f"{place:064x}", "wd", vector[2 * place :] + vector[: 2 * place])
         if labels:
             project.remember(f"{LABELS}wd", ["smile", *(f"label_{place}" for place in range(labels - 2)), "open_mouth"])
 
