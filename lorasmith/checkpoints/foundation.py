@@ -107,7 +107,10 @@ def _standing_notes(path: Path, family: Family) -> list[str]:
         of = f" of {judged.name}" if judged.name else ""
         return [f"{path.name} is a fine-tune{of}, as its metadata says. {cost}."]
     if judged.standing == "unknown":
-        return [f"{path.name} is none of the root models known here ({roots}, as published). If it is a merge or a fine-tune: {_low(cost)}."]
+        return [
+            f"{path.name} is none of the root models known here ({roots}, as published). If it is a merge or a "
+            f"fine-tune: {_low(cost)}."
+        ]
     return []
 
 

@@ -50,6 +50,7 @@ def check(project: Project, settings: TrainSettings | None = None) -> Checked:
     errors += picture_faults(project, pictures)
     if shutil.disk_usage(project.folder).free < _SPARE_BYTES:
         warnings.append(f"Less than {_SPARE_BYTES / 1e6:.0f} MB are free on the disk of {project.folder}.")
+    errors += [] if errors else block_faults(settings)
     plan, base = None, ""
     if pictures and not errors:
         plan = plan_of(project, settings, pictures)
@@ -80,6 +81,21 @@ def base_model(settings: TrainSettings) -> tuple[str, list[str]]:
     path = Path(settings.checkpoint).expanduser()
     family = chosen(detect_at(path), settings.prediction_type, settings.zero_terminal_snr)
     return family.words, notes_on(path, family)
+
+
+def block_faults(settings: TrainSettings) -> list[str]:
+    """Says when the list of block weights is not one for this family of base model."""
+    from lorasmith.checkpoints.checkpoint import detect_at
+    from lorasmith.checkpoints.lora_keys import BLOCKS
+
+    blocks = BLOCKS[detect_at(settings.checkpoint).base] if settings.block_weights else ()
+    if len(settings.block_weights) == sum(blocks):
+        return []
+    down, middle, up = blocks
+    return [
+        f"block_weights has {len(settings.block_weights)} numbers; this base model needs {sum(blocks)}: {down} down, "
+        f"{middle} middle, {up} up."
+    ]
 
 
 def checkpoint_faults(checkpoint: str) -> list[str]:
