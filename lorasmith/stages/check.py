@@ -88,14 +88,13 @@ def block_faults(settings: TrainSettings) -> list[str]:
     from lorasmith.checkpoints.checkpoint import detect_at
     from lorasmith.checkpoints.lora_keys import BLOCKS
 
-    blocks = BLOCKS[detect_at(settings.checkpoint).base] if settings.block_weights else ()
-    if len(settings.block_weights) == sum(blocks):
+    if not settings.block_weights:
         return []
-    down, middle, up = blocks
-    return [
-        f"block_weights has {len(settings.block_weights)} numbers; this base model needs {sum(blocks)}: {down} down, "
-        f"{middle} middle, {up} up."
-    ]
+    down, middle, up = BLOCKS[detect_at(settings.checkpoint).base]
+    given, needed = len(settings.block_weights), down + middle + up
+    if given == needed:
+        return []
+    return [f"block_weights has {given} numbers; this base model needs {needed}: {down} down, {middle} middle, {up} up."]
 
 
 def checkpoint_faults(checkpoint: str) -> list[str]:
