@@ -96,6 +96,7 @@ def build_app(wanted: str = "") -> App:
     app.command(export_app(next(place)))
     for command in last:
         app.command(command, sort_key=next(place))
+    app.command(train_share, show=False)
     return app
 
 
@@ -351,6 +352,15 @@ def ui(
     else:
         wish = Serving(folder, port, listen, password, browser)
     serve(wish, lambda words: print(words, flush=True))
+
+
+def train_share(request: Path) -> Any:
+    """Train one process's part of a request; `train --processes N` and torchrun start it."""
+    from lorasmith.stages.together import take_part
+    from lorasmith.terminal import shown
+
+    with shown() as bar:
+        return take_part(request, bar)
 
 
 def demo(

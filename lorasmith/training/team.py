@@ -55,6 +55,12 @@ class Team:
 ALONE = Team()
 
 
+def own_device(device: torch.device) -> torch.device:
+    """Gives the card of this process where several share a machine."""
+    place = os.environ.get("LOCAL_RANK")
+    return torch.device("cuda", int(place)) if device == torch.device("cuda") and place else device
+
+
 @contextmanager
 def team_of(device: torch.device) -> Iterator[Team]:
     """Meets the other processes that torchrun started, if any, and parts from them at the end.

@@ -32,7 +32,7 @@ from lorasmith.training.plan import Plan, draws_of, plan
 from lorasmith.training.request import SavedLora, Trained, TrainRequest
 from lorasmith.training.run_file import begin, read_end, write_end
 from lorasmith.training.state import drop_states
-from lorasmith.training.team import ALONE, Team, team_of
+from lorasmith.training.team import ALONE, Team, own_device, team_of
 from lorasmith.training.texts import hold_texts
 
 __all__ = ["SavedLora", "Trained", "TrainRequest", "train"]
@@ -48,7 +48,7 @@ def train(request: TrainRequest, report: Report = silent) -> Trained:
     `PictureError` when it cannot start or go on, `RefusedError` for a refused caption, trigger or prompt.
     """
     _demand_safe(request)
-    device = device_of(request.settings.device)
+    device = own_device(device_of(request.settings.device))
     with team_of(device) as team:
         return _train(request, device, team, report if team.first else silent)
 
