@@ -99,9 +99,14 @@ def thumbnail(path: Path, max_side: int = 256, max_pixels: int = 100_000_000) ->
 
 def save_png(image: Image.Image, path: Path) -> None:
     """Writes a PNG file complete or not at all; compressed fast rather than small."""
+    write_atomic(Path(path), png_of(image))
+
+
+def png_of(image: Image.Image) -> bytes:
+    """Gives the bytes of a PNG file; the same pixels give the same bytes."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
-    write_atomic(Path(path), buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _decode(

@@ -113,8 +113,9 @@ def write_dataset(project: Project, caption_set: str, captions: Mapping[str, str
         written[name] = (where, text)
     for name in before.keys() - captions.keys():
         project.pictures.drop_caption(caption_set, name)
+    known = {*project.pictures.every_name(), *_last_written(project, caption_set), *captions}  # an undo may have taken a row
     project.remember(f"sidecars:{caption_set}", written)
-    _sweep(project, caption_set, folder, set(captions))
+    _sweep(project.dataset(caption_set), folder, set(captions), known)
     return Written(folder, len(captions))
 
 
@@ -145,10 +146,9 @@ def _put_picture(project: Project, picture: Picture, folder: Path) -> None:
         move_into_place(temporary, target)
 
 
-def _sweep(project: Project, caption_set: str, folder: Path, names: set[str]) -> None:
-    """Removes copies that the record no longer has; only files named after pictures of this project are touched."""
-    known = project.pictures.every_name() | names
-    for place in project.dataset(caption_set).iterdir():
+def _sweep(dataset: Path, folder: Path, names: set[str], known: set[str]) -> None:
+    """Removes copies that are no longer captioned; only files named after pictures of this project are touched."""
+    for place in dataset.iterdir():
         if not place.is_dir() or not _FOLDER.match(place.name):
             continue  # not a folder of ours
         for file in place.iterdir():

@@ -9,7 +9,7 @@ from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import ERASE, REFUSED, VERSIONS, Picture
 from lorasmith.project.project import Project
 from lorasmith.safety import demand_safe_text
-from lorasmith.stages.edits import add_edit, mask_file
+from lorasmith.stages.edits import add_edit
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -74,7 +74,6 @@ def erase(
     cropped from, at full size: prepare then makes the crops anew. Undo brings the old state back.
     """
     from lorasmith.imaging.erase import changed_pixels
-    from lorasmith.imaging.read import save_png
 
     how = How(**words)
     demand_safe_text(how.prompt, "prompt")
@@ -83,9 +82,7 @@ def erase(
     report(Progress("erase", 0, None, base.name))
     result = without(image, hole, how, renderer, report)
     with project.change("erase", f"erase in {base.name}"), project.transaction():
-        made = add_edit(project, base, _operation(hole, how, renderer), result)
-        save_png(hole, mask_file(project, made.name))  # for another time
-
+        made = add_edit(project, base, _operation(hole, how, renderer), result, painted=hole)
     report(Progress("erase", 1, 1, "done"))
     return Erased(made.name, made.file, base.name, changed_pixels(image, result))
 

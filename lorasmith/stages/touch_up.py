@@ -12,7 +12,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
 from lorasmith.stages.again import PART, Plan
 from lorasmith.stages.before_after import MOST_SHOWN, Pair, draw
-from lorasmith.stages.edits import add_edit, mask_file
+from lorasmith.stages.edits import add_edit
 from lorasmith.stages.operations import read_steps
 from lorasmith.stages.retag import Difference, Look
 from lorasmith.stages.wishes import Wish, asked_again, chosen_pictures, demand_sense, in_words, plans_again, plans_of
@@ -201,8 +201,6 @@ def _put_down(project: Project, result: _Result, wish: Wish) -> list[str]:
 
 
 def _add(project: Project, source: Picture, result: _Result, words: Sequence[str], wish: Wish) -> Picture:
-    from lorasmith.imaging.read import save_png
-
     plan, gone = result.plan, set(result.dropped)
     record: dict[str, Any] = {
         "kind": TOUCH_UP, "maker": "touch-up", "replaces_parent": True, "steps": result.steps, "dropped": result.dropped,
@@ -212,12 +210,10 @@ def _add(project: Project, source: Picture, result: _Result, words: Sequence[str
         record |= {"sure": plan.sure, "choice": plan.choice.told()}
     if wish.again:
         record["again"] = asked_again(wish)
-    made = add_edit(
-        project, source, record, result.work.image, lambda tags: [tag for tag in tags if tag not in gone], result.work.brought
-    )
-    if plan.painted is not None and source is plan.source:
-        save_png(plan.painted, mask_file(project, made.name))
-    return made
+    return add_edit(
+        project, source, record, result.work.image, lambda tags: [tag for tag in tags if tag not in gone], result.work.brought,
+        plan.painted if source is plan.source else None,
+    )  # fmt: skip
 
 
 def _remember(

@@ -1,73 +1,227 @@
-"""Any sequence of prune and prepare work, killed again and again, undone to the start, leaves everything as it was."""
+"""Any sequence of work on a project, killed again and again: each undo gives back what was there before, to the very start.
 
+Quick by default; `LORASMITH_STEPS=200` makes the sequences long, `LORASMITH_EXAMPLES` says how many there are, and
+`pytest --hypothesis-seed=N` which. What fails is made short and told as a program of steps.
+"""
+
+import functools
+import json
 import os
-import random
+import shutil
 import subprocess
 import sys
-import time
+import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from PIL import Image
 
-from lorasmith.errors import LorasmithError
-from lorasmith.files import sha256_of
-from lorasmith.project.database import JOURNALLED
 from lorasmith.project.project import Project
 from lorasmith.stages.add import add_folder
 from tests.imaging.drawing import creature
+from tests.stages.random_work import STEPS, Step, do
+from tests.stages.whole import Record, bytes_of, demand_dataset, demand_whole, record_of
 
-STEPS = int(os.environ.get("LORASMITH_STEPS", "20"))
-pytestmark = pytest.mark.slow
-
-
-def record(project: Project) -> dict[str, list[tuple[Any, ...]]]:
-    """Gives every row of the tables that the journal covers."""
-    rows = {table: project._connection.execute(f"SELECT * FROM {table}").fetchall() for table in JOURNALLED}
-    return {table: sorted(tuple(row) for row in found) for table, found in rows.items()}
+LENGTH = int(os.environ.get("LORASMITH_STEPS", "15"))
+EXAMPLES = int(os.environ.get("LORASMITH_EXAMPLES", "2"))
+REPEATABLE = ("prune", "prepare", "captions", "add", "touch up")  # steps that find nothing to do when they were done
+_MOMENTS = st.integers(1, 120)
 
 
-def contents(folder: Path) -> dict[str, str]:
-    """Gives the hash of every file that is neither the database nor can be made anew."""
-    files = (path for part in ("images", "edits") for path in (folder / part).rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+@functools.cache
+def begun() -> Path:
+    """Makes what every example starts from, once: a project, and two folders of pictures that may be added."""
+    place = Path(tempfile.mkdtemp(prefix="lorasmith-work-"))
+    pictures = [creature("sitting", "meadow", (220, 260), seed=number % 4, fill=0.6).picture.convert("RGB") for number in range(5)]
+    framed = Image.new("RGB", (260, 300), "black")
+    framed.paste(pictures[0], (20, 20))
+    page = Image.new("RGB", (460, 300), "white")
+    for at, one in ((5, 1), (235, 2)):
+        page.paste(pictures[one], (at, 20))
+    own = {"own": [*pictures, framed], "more 0": [page], "more 1": [creature("standing", "plain", (200, 240), seed=9).picture]}
+    for folder, some in own.items():
+        (place / folder).mkdir()
+        for number, picture in enumerate(some):
+            picture.save(place / folder / f"{number}.png")
+            (place / folder / f"{number}.txt").write_text(f"solo, red fur, pose{number}, outside, text", encoding="utf-8")
+    with Project.create(place / "p", "nick", chosen={"tag": {"tagger": "none"}}) as project:
+        add_folder(project, place / "own")
+    return place
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_random_work_killed_in_between_and_undone_to_the_start_leaves_no_trace(tmp_path: Path, seed: int) -> None:
-    source, folder, log = tmp_path / "own", tmp_path / "p", tmp_path / "log.txt"
-    source.mkdir()
-    for place in range(6):
-        picture = creature("sitting", "meadow", (220, 260), seed=place % 4).picture.convert("RGB")
-        if place == 5:
-            framed = Image.new("RGB", (260, 300), "black")
-            framed.paste(picture, (20, 20))
-            picture = framed
-        picture.save(source / f"{place}.png")
-        (source / f"{place}.txt").write_text(f"solo, red fur, pose{place}, outside, text", encoding="utf-8")
-    with Project.create(folder, "nick") as project:
-        add_folder(project, source)
-        start, files, entries = record(project), contents(folder), len(project.journal.history())
-    luck = random.Random(seed)
-    kills = 0
-    while kills < 3 or not log.exists() or len(log.read_text(encoding="utf-8").splitlines()) < STEPS:
-        command = [sys.executable, "-m", "tests.stages.random_work", str(folder), str(luck.randrange(10**6)), str(log)]
-        child = subprocess.Popen(command, stderr=subprocess.PIPE)
-        time.sleep(1.5 + luck.random() * 3)
-        assert child.poll() is None, child.communicate()[1].decode()
-        child.kill()
-        child.wait()
-        kills += 1
-    done = log.read_text(encoding="utf-8").splitlines()
-    assert len({line.split(":")[0] for line in done}) >= 4
-    with Project.open(folder) as project:
-        project.journal.settle()
-        while len([one for one in project.journal.history() if one.state == "done"]) > entries:
-            try:
-                project.undo()
-            except LorasmithError as error:
-                pytest.fail(f"undo stopped: {error}")
-        assert record(project) == start
-    left = contents(folder)
-    assert {name: left.get(name) for name in files} == files
+def done_in_a_child(folder: Path, step: Step, moments: int) -> bool:
+    """Lets a child process do a step and die in it; says whether it died."""
+    command = [sys.executable, "-m", "tests.stages.random_work", str(folder), str(moments), json.dumps(step)]
+    child = subprocess.run(command, capture_output=True, timeout=300)
+    assert child.returncode in (0, -9, 15), child.stderr.decode(errors="replace")
+    return child.returncode != 0
+
+
+class WorkMachine(RuleBasedStateMachine):
+    """Work, undo, redo and kills; the model is the whole record as it was after each entry of the history."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = Path(tempfile.mkdtemp(prefix="lorasmith-work-"))
+        shutil.copytree(begun(), self.place, dirs_exist_ok=True)
+        self.project = Project.open(self.place / "p")
+        self.files = bytes_of(self.project.folder)
+        self.at_first = self.now()[0]
+        self.after: dict[int, Record] = {self.at_first: record_of(self.project)}
+        self.before_step = (*self.now(), record_of(self.project))
+
+    # the model
+
+    def now(self) -> tuple[int, int]:
+        """Gives the last entry that holds and changed anything, and the number of its changes."""
+        held = [entry for entry in self.project.journal.history() if entry.state != "undone" and entry.changes]
+        return (held[-1].number, held[-1].changes) if held else (0, 0)
+
+    def follow(self, step: Step) -> None:
+        """Compares with the model, or lets the model learn what a new entry made of the record."""
+        entry, changes = self.now()
+        record, (entry_before, changes_before, record_before) = record_of(self.project), self.before_step
+        if (entry, changes) == (entry_before, changes_before):
+            assert record == record_before, f"{step['do']} changed the record beside the journal"
+        elif entry < entry_before or (step["do"] == "redo" and entry in self.after):
+            assert step["do"] in ("undo", "redo")
+            assert record == self.after[entry]
+        else:
+            assert step["do"] != "undo"
+        self.after[entry] = record
+        self.before_step = entry, changes, record
+
+    def work(self, step: Step) -> None:
+        told = do(self.project, step)
+        self.follow(step)
+        if told.startswith("told") or step["do"] not in REPEATABLE or step.get("what") in ("consolidate", "outfit", "set"):
+            return
+        if step["do"] == "captions" and step["sidecar"] is None:
+            demand_dataset(self.project)
+        if step.get("sidecar") is None:
+            again = self.now()
+            do(self.project, step)
+            assert self.now() == again, f"{step['do']} found something to do a second time"
+            self.follow(step)
+
+    def kill(self, step: Step, moments: int) -> None:
+        self.project.close()
+        try:
+            done_in_a_child(self.place / "p", step, moments)
+        finally:
+            self.project = Project.open(self.place / "p")
+
+    # rules
+
+    @rule(step=STEPS["prune"])
+    def prune(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(step=STEPS["prepare"])
+    def prepare(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(step=STEPS["decide"])
+    def decide(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(step=STEPS["word"])
+    def say_of_a_suggestion(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(step=STEPS["touch up"])
+    def touch_up(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(step=STEPS["again"])
+    def again(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(step=STEPS["erase"])
+    def erase(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(step=STEPS["tags"])
+    def tags(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(step=STEPS["captions"])
+    def captions(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(step=STEPS["add"])
+    def add(self, step: Step) -> None:
+        self.work(step)
+
+    @rule(times=st.integers(1, 3))
+    def undo(self, times: int) -> None:
+        for _ in range(times):
+            self.work({"do": "undo"})
+
+    @rule(times=st.integers(1, 3))
+    def redo(self, times: int) -> None:
+        for _ in range(times):
+            self.work({"do": "redo"})
+
+    @rule(step=st.one_of(*STEPS.values()), moments=_MOMENTS)
+    def killed(self, step: Step, moments: int) -> None:
+        self.kill(step, moments)
+        self.follow(step)
+
+    @rule(step=st.one_of(*(STEPS[name] for name in ("prune", "prepare", "touch up", "add"))), moments=_MOMENTS)
+    def killed_and_done_again(self, step: Step, moments: int) -> None:
+        """A step that is killed and run again ends as one that was not."""
+        self.project.close()
+        shutil.copytree(self.place / "p", self.place / "whole" / "p")
+        for folder in ("more 0", "more 1"):
+            shutil.copytree(self.place / folder, self.place / "whole" / folder)
+        with Project.open(self.place / "whole" / "p") as whole:
+            do(whole, step)
+            wanted = record_of(whole)
+        shutil.rmtree(self.place / "whole")
+        self.kill(step, moments)
+        do(self.project, step)
+        assert record_of(self.project) == wanted
+        self.follow(step)
+
+    @invariant()
+    def all_is_whole(self) -> None:
+        demand_whole(self.project)
+        images = bytes_of(self.project.folder)
+        assert self.files.items() <= images.items(), "what was there is there with its bytes"
+        self.files = images
+
+    def teardown(self) -> None:
+        try:
+            self.undo_and_redo_all()
+        finally:
+            self.project.close()
+            shutil.rmtree(self.place)
+
+    def undo_and_redo_all(self) -> None:
+        """Walks to the start and back to the end, through every state there was."""
+        self.project.journal.settle()
+        end = record_of(self.project)
+        assert end == self.before_step[2]
+        entries = []
+        while self.now()[0] > self.at_first:
+            entries.append(self.now()[0])
+            assert record_of(self.project) == self.after[entries[-1]]
+            assert self.project.undo().number == entries[-1]
+        assert record_of(self.project) == self.after[self.at_first]
+        demand_whole(self.project)
+        for entry in entries[::-1]:
+            assert self.project.redo().number == entry
+            assert record_of(self.project) == self.after[entry]
+        assert record_of(self.project) == end
+        self.all_is_whole()
+
+
+TestWork = WorkMachine.TestCase
+TestWork.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=LENGTH, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
