@@ -12,7 +12,10 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "lorasmith"
 
-FRONT_ENDS = {"cli", "flags", "terminal", "webui_commands", "trainer_commands", "queue_commands", "tags_commands", "ui", "__main__"}  # the three after cli are its hands
+FRONT_ENDS = {
+    "cli", "flags", "terminal", "webui_commands", "trainer_commands", "queue_commands", "tags_commands",  # cli and its hands
+    "ui", "__main__",
+}  # fmt: skip
 STAGES = {"research", "download", "prune", "prepare", "tag", "train", "evaluate", "refine"}
 GROUND = {"project", "settings", "safety", "errors", "progress", "files", "folders", "results", "presets", "model_files"}
 SHARED_ROOMS = {"imaging", "tags", "checkpoints"}  # every room may use them

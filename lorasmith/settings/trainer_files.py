@@ -122,7 +122,9 @@ def options(value: Any) -> dict[str, Any]:
             value = shlex.split(value)
         except ValueError:
             value = value.split()
-    pairs = [str(each).partition("=") for each in value or ()]
+    if not isinstance(value, list | tuple):
+        value = ()  # a switch or a number says nothing that could be read
+    pairs = [str(each).partition("=") for each in value]
     return {name.strip(): plain_value(text.strip()) for name, _, text in pairs if name.strip()}
 
 
