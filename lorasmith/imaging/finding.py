@@ -149,10 +149,14 @@ class Finders:
 
     def look(self, image: Image.Image) -> Framing:
         """Looks where the character and its head are."""
-        mask = character_mask(image) if self._mask is None else self._mask.mask(image)
-        return look(image, mask, self._head(image, mask))
+        mask = self.mask(image)
+        return look(image, mask, self.head(image, mask))
 
-    def _head(self, image: Image.Image, mask: Mask) -> Head | None:
+    def mask(self, image: Image.Image) -> Mask:
+        """Gives 255 where the character is and 0 elsewhere, as uint8 [height, width]."""
+        return character_mask(image) if self._mask is None else self._mask.mask(image)
+
+    def head(self, image: Image.Image, mask: Mask) -> Head | None:
         """Gives the surest head whose middle lies on the character, with hair and ears; None leaves it to the shape."""
         if self._heads is None:
             return None

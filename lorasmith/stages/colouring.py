@@ -61,15 +61,13 @@ def recolour_part(work: Work, arguments: str) -> Done | str | None:
 
 def _region_of(work: Work, part: str, old: Rgb | None) -> "np.ndarray[Any, Any] | None":
     from lorasmith.imaging.crop import character_box
-    from lorasmith.imaging.heads import head_box
-    from lorasmith.imaging.masks import character_mask
-    from lorasmith.imaging.parts import coloured, find_part, head_by_eyes
+    from lorasmith.imaging.parts import coloured, find_part
 
-    mask = character_mask(work.image)
+    mask = work.mask()
     if not part:
         assert old is not None
         return coloured(work.image, mask, old)
-    head = None if part == "fur" else head_box(work.image, mask) or head_by_eyes(work.image, mask)
+    head = None if part == "fur" else work.head(mask)
     if head is None and old is not None:
         head = character_box(mask, 0.0)  # its colour tells alone
     return find_part(work.image, mask, head, part, old)  # type: ignore[arg-type]

@@ -80,13 +80,10 @@ def head_out(work: Work, arguments: str) -> Done | str:
 def _head_of(work: Work, arguments: str) -> "tuple[np.ndarray[Any, Any], Box | None]":
     """Gives the character's mask and the head's box: the one that a person gave, else the one that is found."""
     from lorasmith.imaging.crop import Box
-    from lorasmith.imaging.heads import head_box
-    from lorasmith.imaging.masks import character_mask
-    from lorasmith.imaging.parts import head_by_eyes
 
-    mask = character_mask(work.image)
+    mask = work.mask()
     typed = numbers_of(arguments)
     if not typed:
-        return mask, head_box(work.image, mask) or head_by_eyes(work.image, mask)
+        return mask, work.head(mask)
     box = Box(*typed).inside(work.image.size)
     return mask, box if box.area else None

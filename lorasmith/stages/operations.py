@@ -42,10 +42,9 @@ def _crop(work: Work, arguments: str) -> Done | None:
 def _background(work: Work, arguments: str) -> Done | str:
     """Blurs the ground, or puts the character on a plain one."""
     from lorasmith.imaging.backgrounds import with_background
-    from lorasmith.imaging.masks import character_mask
     from lorasmith.tags.touched import after_background
 
-    mask = character_mask(work.image)
+    mask = work.mask()
     share = float((mask > 0).mean())
     if not 0.01 < share < 0.98:
         return "no character was found in front of a ground"
@@ -55,10 +54,9 @@ def _background(work: Work, arguments: str) -> Done | str:
 
 def _split(work: Work, arguments: str) -> Done | None:
     """Finds the panels of a page, or the figures of a sheet, each to become a picture of its own."""
-    from lorasmith.imaging.masks import character_mask
     from lorasmith.imaging.panels import figures, panels
 
-    found = panels(work.image) if arguments == "panels" else figures(work.image, character_mask(work.image))
+    found = panels(work.image) if arguments == "panels" else figures(work.image, work.mask())
     if len(found.boxes) < 2 or found.confidence < max(work.sure, _SURE_SPLIT):
         return None
     work.parts = [(box.left, box.top, box.right, box.bottom) for box in found.boxes]

@@ -1,24 +1,27 @@
 """touch-up: the same operations on many pictures: erase what is found, trim borders, change the ground, recolour, split."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import PictureError, UsageError
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import TOUCH_UP, Picture
 from lorasmith.project.project import Project
-from lorasmith.settings.tables import TagSettings
+from lorasmith.settings.tables import PrepareSettings, TagSettings
 from lorasmith.stages.again import PART, Plan
 from lorasmith.stages.before_after import MOST_SHOWN, Pair, draw
 from lorasmith.stages.edits import add_edit
 from lorasmith.stages.operations import read_steps
 from lorasmith.stages.retag import Difference, Look
+from lorasmith.stages.suggestions import finders_for
 from lorasmith.stages.wishes import Wish, asked_again, chosen_pictures, demand_sense, in_words, plans_again, plans_of
 from lorasmith.stages.work import Sides, Step, Work
 
 if TYPE_CHECKING:
+    from lorasmith.imaging.finding import Finders
     from lorasmith.rendering.prompt import Renderer
 
 _MOST_ROWS = 200  # of marks and of the tagger's differences in the result
@@ -124,10 +127,11 @@ def _each(  # noqa: PLR0913 - one walk over all that a wish has
     project: Project, plans: Sequence[Plan], wish: Wish, renderer: "Renderer | None", report: Report, failed: list[str]
 ) -> Iterator[_Result]:
     """Yields what the steps make of each picture."""
+    finders = cache(lambda: finders_for(project.settings(PrepareSettings), report))  # opened by the first step that asks
     for place, plan in enumerate(plans):
         report(Progress("touch-up", place, len(plans), plan.source.name))
         try:
-            result = _touched(project, plan, renderer)
+            result = _touched(project, plan, renderer, finders)
         except PictureError as error:
             failed.append(str(error))
             continue
@@ -138,7 +142,9 @@ def _each(  # noqa: PLR0913 - one walk over all that a wish has
         yield result
 
 
-def _touched(project: Project, plan: Plan, renderer: "Renderer | None") -> _Result:
+def _touched(
+    project: Project, plan: Plan, renderer: "Renderer | None", finders: "Callable[[], Finders]"
+) -> _Result:
     """Does the steps on one picture; after a split those that follow on each part."""
     from lorasmith.boorus.sites import SITES
     from lorasmith.imaging.read import open_picture
@@ -148,7 +154,7 @@ def _touched(project: Project, plan: Plan, renderer: "Renderer | None") -> _Resu
     work = Work(
         open_picture(file), tuple(project.pictures.said(plan.source.name)), plan.sure, renderer,
         danbooru=site is not None and site.family in ("danbooru", "gelbooru"), file=file, choice=plan.choice,
-        painted=plan.painted, repeated=plan.repeated,
+        painted=plan.painted, repeated=plan.repeated, finders=finders,
     )  # fmt: skip
     result = _Result(plan, work)
     steps = read_steps(plan.words)

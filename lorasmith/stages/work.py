@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import PIL.Image
 
     from lorasmith.imaging.crop import Box
+    from lorasmith.imaging.finding import Finders
     from lorasmith.imaging.marks import Mark
+    from lorasmith.imaging.masks import Mask
     from lorasmith.rendering.prompt import Renderer
     from lorasmith.tags.touched import Ended
 
@@ -56,8 +58,23 @@ class Work:
     brought: tuple[str, ...] = ()
     parts: list[Sides] = field(default_factory=list)
     marks: list[dict[str, Any]] = field(default_factory=list)  # numbered from 1, also those that stay
+    finders: "Callable[[], Finders] | None" = None  # the models that the project chose; None: what ships
     drawn: bool = False  # the boxes and the mask have been erased
     missed: dict[str, str] = field(default_factory=dict)  # step -> why it could do nothing
+
+    def mask(self) -> "Mask":
+        """Finds the character: 255 where it is, uint8 [height, width]."""
+        from lorasmith.imaging.masks import character_mask
+
+        return character_mask(self.image) if self.finders is None else self.finders().mask(self.image)
+
+    def head(self, mask: "Mask") -> "Box | None":
+        """Finds the head: by the project's detector where one is set and sees it, else by its shape, else by its eyes."""
+        from lorasmith.imaging.heads import head_box
+        from lorasmith.imaging.parts import head_by_eyes
+
+        seen = None if self.finders is None else self.finders().head(self.image, mask)
+        return seen.box if seen else head_box(self.image, mask) or head_by_eyes(self.image, mask)
 
     def end(self, ended: "Ended") -> dict[str, str]:
         """Takes over what a step left of the tags; gives those that it ended."""

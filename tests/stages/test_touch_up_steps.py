@@ -171,3 +171,24 @@ def test_the_tagger_says_what_it_sees_no_longer_and_nothing_of_it_is_written(mak
         told = {(row.tag, row.change) for row in result.tagger_says}
         assert ("red_fur", "gone") in told and ("blue_fur", "new") in told
         assert {tag.source for tag in again.pictures.tags(f"{name}.2")} == {"sidecar"}
+
+
+def test_the_projects_own_models_find_head_and_character(make: Make, tmp_path: Path) -> None:
+    from lorasmith.settings.toml import keep_choice
+    from tests.imaging.test_finding import box_graph, light_box, mask_graph
+
+    mask, heads = mask_graph(tmp_path / "m.onnx"), box_graph(tmp_path / "h.onnx", [(48, 24, 24, 24, 0.9)])
+    with make(light_box((192, 192), (60, 20, 140, 180))) as project:
+        name = only(project)
+        for key, file in (("mask_model", mask), ("head_model", heads)):
+            keep_choice(project.folder / "lorasmith.toml", "prepare", {key: str(file)})
+    with Project.open(project.folder) as again:
+        touch_up(again, Wish(("head-out",)))
+        cut = again.pictures.get(f"{name}.2")
+        assert (cut.operation or {})["steps"][0]["box"] == [0, 77, 192, 192]  # the detector's box, a tenth of its side round it
+        again.undo()
+        for step, place in (("recolour fur #f0f0f0 #3060c0", (100, 100)), ("background pink", (5, 5))):
+            touch_up(again, Wish((step,)))
+            found = pixels(again, again.pictures.newest_version(name).name)[place]
+            assert max(found) - min(found) > 30  # grey as it was before
+            again.undo()
