@@ -82,9 +82,11 @@ STEPS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         sidecar=st.none() | st.integers(0, 50),
     ),
     "add": _steps("add", more=st.integers(0, 1)),
-    "undo": _steps("undo"),
-    "redo": _steps("redo"),
+    "undo": _steps("undo", times=st.integers(1, 4)),
+    "redo": _steps("redo", times=st.integers(1, 4)),
 }  # fmt: skip
+# The record is interesting where it has a past: what makes and takes back versions comes more often than the rest.
+ANY_STEP = st.one_of(*STEPS.values(), *(STEPS[each] for each in ("prepare", "touch up", "undo", "undo", "redo")))
 
 
 def do(project: Project, step: Step) -> str:
@@ -184,8 +186,8 @@ _DO: dict[str, Callable[[Project, Step], object]] = {
     "tags": _edit_tags,
     "captions": _captions,
     "add": lambda project, step: add_folder(project, project.folder.parent / f"more {step['more']}"),
-    "undo": lambda project, step: project.undo(),
-    "redo": lambda project, step: project.redo(),
+    "undo": lambda project, step: [project.undo() for _ in range(step["times"])],
+    "redo": lambda project, step: [project.redo() for _ in range(step["times"])],
 }
 
 
