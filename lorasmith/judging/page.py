@@ -1,39 +1,48 @@
-"""The page `report.html`: opened by double click, no scripts, nothing from outside; pictures lie beside it."""
+"""The page `report.html`: opened by double click, no scripts, nothing from outside; its pictures are in it, so it can be moved."""
 
-from collections.abc import Iterable, Sequence
 from html import escape
-from urllib.parse import quote
+from pathlib import Path
 
+from lorasmith.judging.page_numbers import BAKE, badge, figure, mean, measured, pairs, spread
+from lorasmith.judging.page_pictures import Find, fixes_section, nowhere, questions, renders_section
 from lorasmith.judging.rank import Standing
-from lorasmith.judging.record import Evaluation, RenderRow, Row, rows
-from lorasmith.judging.scores import CellScores, Spread, kept_share
+from lorasmith.judging.record import Evaluation, Row, rows
+from lorasmith.judging.scores import CellScores, kept_share
 from lorasmith.judging.style import STYLE
 
-_BAKE = {"good": "good", "underbaked": "under", "overbaked": "over", "unjudged": "none"}
 _EXPLAINED = {
     "likeness": "mean tagger score of the character's own tags",
     "leak": "likeness where nobody asked for the character: low is right",
     "looks followed by name": "the own tags written out, without the trigger",
+    "near to the set": "to the nearest training picture, by what the tagger sees",
+    "copies": "share of renders that nearly repeat a training picture",
+    "marks and faults": "share of renders with a signature, text, blur or the like",
 }
 
 
-def page(evaluation: Evaluation) -> str:
-    """Gives the whole page."""
+def page(folder: Path, evaluation: Evaluation, find: Find = nowhere) -> str:
+    """Gives the whole page; `find` gives the file of a training picture by its name."""
     parts = [
         _head(evaluation),
         _verdict(evaluation),
+        fixes_section(evaluation, find),
         _told(evaluation),
+        questions(folder, evaluation),
         _own_tags(evaluation),
         _candidates(evaluation),
-        _grid(evaluation),
-        _renders(evaluation),
+        renders_section(folder, evaluation),
         _details(evaluation),
     ]
     body = "\n".join(part for part in parts if part)
+    return document(f"{evaluation.trigger}: evaluation {evaluation.name}", body)
+
+
+def document(title: str, body: str) -> str:
+    """Wraps a body as a page with the report's style."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(evaluation.trigger)}: evaluation {escape(evaluation.name)}</title>\n"
+        f"<title>{escape(title)}</title>\n"
         f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
@@ -55,30 +64,17 @@ def _verdict(evaluation: Evaluation) -> str:
     if told is not None and base is not None:
         numbers = "".join(
             [
-                _figure("likeness with the LoRA", _mean(told.likeness), "now"),
-                _figure("without it", _mean(base.likeness)),
-                _figure("of the base's obedience kept", kept_share(told, base), percent=True),
+                figure("likeness with the LoRA", mean(told.likeness), "now"),
+                figure("without it", mean(base.likeness)),
+                figure("of the base's obedience kept", kept_share(told, base), percent=True),
             ]
         )
     return (
-        f"<section class='verdict {_BAKE[best.bake]}'><div class='words'>{_badge(best)}"
+        f"<section class='verdict {BAKE[best.bake]}'><div class='words'>{badge(best)}"
         f"<h2>Epoch {best.epoch} at weight {best.weight:g}</h2>"
         f"<p class='advice'>{escape(evaluation.ranking.advice)}</p>"
         f"<p class='quiet'>{escape(evaluation.lora)}</p></div><div class='figures'>{numbers}</div></section>"
     )
-
-
-def _mean(value: Spread | None) -> float | None:
-    return None if value is None else value.mean
-
-
-def _badge(standing: Standing) -> str:
-    return f"<span class='badge {_BAKE[standing.bake]}'>{standing.bake}</span>"
-
-
-def _figure(what: str, value: float | None, kind: str = "", percent: bool = False) -> str:
-    shown = "–" if value is None else f"{value:.0%}" if percent else f"{value:.2f}"
-    return f"<div class='figure {kind}'><b>{shown}</b><span>{escape(what)}</span></div>"
 
 
 def _told(evaluation: Evaluation) -> str:
@@ -104,30 +100,9 @@ def _told_row(row: Row) -> str:
     hint = f"<small>{escape(_EXPLAINED[row.what])}</small>" if row.what in _EXPLAINED else ""
     kept = "" if row.kept is None else f"{row.kept:.0%}"
     return (
-        f"<tr><th>{escape(row.what)}{hint}</th><td>{_spread(row.with_lora, 'now')}</td>"
-        f"<td>{_spread(row.without)}</td><td class='number'>{kept}</td></tr>"
+        f"<tr><th>{escape(row.what)}{hint}</th><td>{spread(row.with_lora, 'now')}</td>"
+        f"<td>{spread(row.without)}</td><td class='number'>{kept}</td></tr>"
     )
-
-
-def _spread(value: Spread | None, kind: str = "") -> str:
-    if value is None:
-        return "<span class='quiet'>–</span>"
-    return (
-        f"{_bar(value.mean, kind)}<span class='number'>{value.mean:.2f} <i>± {value.deviation:.2f}</i></span>"
-        f"<small>{value.low:.2f} to {value.high:.2f}, {value.count} renders</small>"
-    )
-
-
-def _bar(value: float, kind: str = "") -> str:
-    width = round(100 * min(1.0, max(0.0, value)), 1)
-    return f"<span class='bar {kind}'><span style='width:{width}%'></span></span>"
-
-
-def _measured(value: float | None, kind: str = "", percent: bool = False) -> str:
-    if value is None:
-        return "<span class='quiet'>–</span>"
-    shown = f"{value:.0%}" if percent else f"{value:.2f}"
-    return f"<span class='measured'>{_bar(value, kind)}<span class='number'>{shown}</span></span>"
 
 
 def _own_tags(evaluation: Evaluation) -> str:
@@ -136,8 +111,8 @@ def _own_tags(evaluation: Evaluation) -> str:
         return ""
     before = base.by_tag if base is not None else {}
     lines = "".join(
-        f"<tr><th>{escape(tag.replace('_', ' '))}</th><td>{_measured(score, 'now')}</td>"
-        f"<td>{_measured(before.get(tag))}</td></tr>"
+        f"<tr><th>{escape(tag.replace('_', ' '))}</th><td>{measured(score, 'now')}</td>"
+        f"<td>{measured(before.get(tag))}</td></tr>"
         for tag, score in sorted(told.by_tag.items(), key=lambda item: -item[1])
     )
     unknown = ", ".join(tag.replace("_", " ") for tag in evaluation.unknown)
@@ -162,59 +137,18 @@ def _candidates(evaluation: Evaluation) -> str:
 def _candidate(one: Standing, is_best: bool) -> str:
     return (
         f"<tr{' class=best' if is_best else ''}><th>{one.epoch}</th><td class='number'>{one.weight:g}</td>"
-        f"<td>{_measured(one.likeness, 'now')}</td><td>{_measured(one.kept, percent=True)}</td>"
-        f"<td>{_badge(one)}</td><td class='reason'>{escape(one.reason)}</td></tr>"
-    )
-
-
-def _grid(evaluation: Evaluation) -> str:
-    if not evaluation.grid:
-        return ""
-    source = quote(evaluation.grid)
-    return (
-        f"<section><h2>Grid</h2><a href='{source}'><img class='grid' src='{source}' "
-        "alt='grid of epochs, weights and prompts'></a></section>"
-    )
-
-
-def _renders(evaluation: Evaluation) -> str:
-    """Shows the told renders prompt by prompt, each beside the base's; all renders where none is marked as told."""
-    shown = [row for row in evaluation.renders if row.told] or list(evaluation.renders)
-    prompts = dict.fromkeys((row.prompt.kind, row.prompt.text) for row in shown)
-    blocks = [
-        _prompt_block(kind, text, [row for row in shown if (row.prompt.kind, row.prompt.text) == (kind, text)])
-        for kind, text in prompts
-    ]
-    return f"<section><h2>Renders</h2>{''.join(blocks)}</section>" if blocks else ""
-
-
-def _prompt_block(kind: str, text: str, shown: Sequence[RenderRow]) -> str:
-    ordered = sorted(shown, key=lambda row: (row.epoch is None, row.epoch or 0, row.weight, row.seed))
-    cards = "".join(_card(row) for row in ordered)
-    return f"<h3><span class='kind'>{escape(kind)}</span>{escape(text)}</h3><div class='cards'>{cards}</div>"
-
-
-def _card(row: RenderRow) -> str:
-    what = "base alone" if row.epoch is None else f"epoch {row.epoch} · {row.weight:g}"
-    numbers = [
-        f"{name} {value:.2f}"
-        for name, value in (("likeness", row.likeness), ("followed", row.followed))
-        if value is not None
-    ]
-    return (
-        f"<figure class='{'base' if row.epoch is None else 'lora'}'><a href='{quote(row.file)}'>"
-        f"<img loading='lazy' src='{quote(row.thumbnail or row.file)}' alt='{escape(row.prompt.text, quote=True)}'></a>"
-        f"<figcaption><b>{what}</b> seed {row.seed}<br>{escape(', '.join(numbers))}</figcaption></figure>"
+        f"<td>{measured(one.likeness, 'now')}</td><td>{measured(one.kept, percent=True)}</td>"
+        f"<td>{badge(one)}</td><td class='reason'>{escape(one.reason)}</td></tr>"
     )
 
 
 def _details(evaluation: Evaluation) -> str:
     prompts = {(row.prompt.kind, row.prompt.text, row.prompt.asked) for row in evaluation.renders}
-    asked = _pairs(
+    asked = pairs(
         (f"{kind}: {text}", f"asks for {', '.join(tags) or 'nothing else'}") for kind, text, tags in sorted(prompts)
     )
-    settings = _pairs((name, str(value)) for name, value in evaluation.settings.items())
-    cells = _pairs((_cell_name(cell), _cell_words(cell)) for cell in (evaluation.base, *evaluation.cells))
+    settings = pairs((name, str(value)) for name, value in evaluation.settings.items())
+    cells = pairs((_cell_name(cell), _cell_words(cell)) for cell in (evaluation.base, *evaluation.cells))
     return (
         f"<section class='details'><details><summary>Prompts</summary>{asked}</details>"
         f"<details><summary>Scores on the choosing seeds</summary>{cells}</details>"
@@ -232,6 +166,3 @@ def _cell_words(cell: CellScores) -> str:
     return ", ".join([*words, *([] if cell.diversity is None else [f"diversity {cell.diversity:.3f}"])])
 
 
-def _pairs(entries: Iterable[tuple[str, str]]) -> str:
-    lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in entries)
-    return f"<dl>{lines}</dl>"

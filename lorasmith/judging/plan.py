@@ -1,53 +1,20 @@
-"""What is rendered to judge a LoRA: prompts that ask for the character, and for it in other poses and places."""
+"""What is rendered to judge a LoRA: prompts that ask for the character, and for it in other poses, places and clothes."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lorasmith.errors import UsageError
+from lorasmith.judging.asked import FLEXIBILITY, Flexible, asked_members
 from lorasmith.safety import demand_safe_text
-from lorasmith.tags.groups import group_of, members
 from lorasmith.tags.spelling import escaped, for_prompt, from_prompt
 
-Kind = Literal["likeness", "pose", "framing", "background", "described", "plain", "extra"]
-FLEXIBILITY: tuple[Kind, ...] = ("pose", "framing", "background")
-
-# Raised arms and the like are asked among the poses; a prompt asks one thing at a time.
-_ASKED_GROUPS: dict[Kind, tuple[str, ...]] = {
-    "pose": ("pose", "arms"),
-    "framing": ("framing",),
-    "background": ("background",),
-}
-# Asked first: plain and different from each other, in the boards' own words.
-_FIRST: dict[Kind, str] = {
-    "pose": "standing sitting lying raised_arms arms_up kneeling running crossed_arms",
-    "framing": """
-        headshot_portrait half-length_portrait full-length_portrait portrait upper_body cowboy_shot full_body
-        three-quarter_portrait close-up""",
-    "background": "white_background forest beach night inside indoors city snow simple_background",
-}
-# They say little by themselves, or contradict a single character that is drawn in full.
-_NOT_ASKED = frozenset(
-    [
-        "multiple_views",
-        "multiple_angles",
-        "reference_sheet",
-        "model_sheet",
-        "out_of_frame",
-        "head_out_of_frame",
-        "detailed_background",
-        "depth_of_field",
-        "outside",
-        "outdoors",
-        "pose",
-        "tree",
-        "plant",
-        "sky",
-        "water",
-    ]
-)
+Kind = Literal[
+    "likeness", "framing", "view", "pose", "expression", "background", "clothing", "toggle", "described", "plain", "extra"
+]
 _WHOLE_FIGURE = ("full-length_portrait", "full_body")
-_MIN_HABIT = 0.02
+_SEEN_WHOLE = ("pose", "clothing", "toggle")  # kinds that are asked with the whole figure in view, or nobody could see it
+MOST = 4  # prompts of a kind
 
 
 @dataclass(frozen=True)
@@ -63,48 +30,50 @@ class PlannedPrompt:
     has_trigger: bool = True
 
 
-def evaluation_prompts(
-    trigger: str,
-    core: Sequence[str],
-    habits: Mapping[str, float],
-    known: Collection[str],
-    extra: Sequence[str] = (),
-    per_group: int = 4,
-) -> list[PlannedPrompt]:
-    """Plans the prompts of an evaluation.
+@dataclass(frozen=True)
+class Wishes:
+    """What a plan is made from.
 
-    `core` are the character's own tags, `habits` the shares of the other tags in the training set, `known` what the
-    tagger can see: only that is asked. `extra` are a person's prompts with `{trigger}`. `described` prompts name the
-    looks without the trigger, `plain` ones neither: there the character should not come.
+    `core` are the character's own tags, `habits` the shares of the other tags in the training set, `known` what the tagger
+    can see: only that is asked. `toggles` maps the word of each toggle to the tags by which it is seen. `extra` are a
+    person's prompts with `{trigger}`; `most` is the number of prompts of one kind.
     """
-    trigger = escaped(trigger)
-    likeness = [PlannedPrompt("likeness", _text(trigger))]
-    chosen = {kind: asked_members(kind, habits, known, per_group) for kind in FLEXIBILITY}
+
+    core: Sequence[str]
+    habits: Mapping[str, float]
+    known: Collection[str]
+    toggles: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    extra: Sequence[str] = ()
+    most: int = MOST
+
+
+def evaluation_prompts(trigger: str, wishes: Wishes) -> list[PlannedPrompt]:
+    """Plans the prompts of an evaluation, each text once.
+
+    `described` prompts name the looks without the trigger, `plain` ones neither: there the character should not come. What
+    a render shows unasked is read off the prompts that do not ask for it.
+    """
+    trigger, known = escaped(trigger), wishes.known
+    worn = {tag for word, tags in wishes.toggles.items() for tag in (word, *tags)}
+    chosen = {kind: asked_members(kind, wishes.habits, known, wishes.most, worn) for kind in FLEXIBILITY}
     whole = next((tag for tag in _WHOLE_FIGURE if tag in known), None)
-    flexible = [_flexible(kind, trigger, tag, whole) for kind in FLEXIBILITY for tag in chosen[kind]]
-    seen = tuple(tag for tag in core if tag in known)
-    base = [PlannedPrompt("described", _text("", *seen), seen, has_trigger=False)] if seen else []
-    base += [PlannedPrompt("plain", _text("", *plain), plain, False) for plain in _plain(chosen, known)]
-    prompts = [*likeness, *flexible, *base, *(extra_prompt(text, trigger, known) for text in extra)]
+    prompts = [PlannedPrompt("likeness", _text(trigger))]
+    prompts += [_asking(kind, trigger, tag, (tag,), whole) for kind in FLEXIBILITY for tag in chosen[kind]]
+    toggles = [(word, tuple(tag for tag in tags if tag in known)) for word, tags in wishes.toggles.items()]
+    prompts += [_asking("toggle", trigger, word, tags, whole) for word, tags in toggles if tags]
+    seen = tuple(tag for tag in wishes.core if tag in known)
+    prompts += [PlannedPrompt("described", _text("", *seen), seen, has_trigger=False)] if seen else []
+    prompts += [PlannedPrompt("plain", _text("", *plain), plain, has_trigger=False) for plain in _plain(chosen, known)]
+    prompts += [extra_prompt(text, trigger, known) for text in wishes.extra]
     for prompt in prompts:
         demand_safe_text(prompt.text, "evaluation prompt")
-    return prompts
+    return list({prompt.text: prompt for prompt in reversed(prompts)}.values())[::-1]
 
 
-def _flexible(kind: Kind, trigger: str, tag: str, whole: str | None) -> PlannedPrompt:
-    """Plans a prompt that asks one thing; a pose is asked with the whole figure in view, or nobody could see it."""
-    shown = [whole] if kind == "pose" and whole is not None else []
-    return PlannedPrompt(kind, _text(trigger, *shown, tag), (tag,))
-
-
-def asked_members(kind: Kind, habits: Mapping[str, float], known: Collection[str], limit: int) -> list[str]:
-    """Chooses the tags of a group that are asked for: known to the tagger, plain ones first, then the set's own."""
-    groups = _ASKED_GROUPS[kind]
-    own = sorted((tag for tag, share in habits.items() if share >= _MIN_HABIT), key=lambda tag: (-habits[tag], tag))
-    table = [tag for group in groups for tag in members(group)]
-    candidates = [*_FIRST[kind].split(), *own, *table]
-    fitting = [tag for tag in candidates if tag in known and tag not in _NOT_ASKED and group_of(tag) in groups]
-    return list(dict.fromkeys(fitting))[:limit]
+def _asking(kind: Kind, trigger: str, word: str, tags: tuple[str, ...], whole: str | None) -> PlannedPrompt:
+    """Plans a prompt that asks one thing."""
+    shown = [whole] if kind in _SEEN_WHOLE and whole is not None else []
+    return PlannedPrompt(kind, _text(trigger, *shown, word), tags)
 
 
 def extra_prompt(text: str, trigger: str, known: Collection[str]) -> PlannedPrompt:
@@ -120,7 +89,7 @@ def extra_prompt(text: str, trigger: str, known: Collection[str]) -> PlannedProm
     return PlannedPrompt("extra", filled, asked, trigger.casefold() in filled.casefold())
 
 
-def _plain(chosen: Mapping[Kind, Sequence[str]], known: Collection[str]) -> list[tuple[str, ...]]:
+def _plain(chosen: Mapping[Flexible, Sequence[str]], known: Collection[str]) -> list[tuple[str, ...]]:
     """Gives two ordinary scenes without the character."""
     count = ["solo"] if "solo" in known else []
     groups = (chosen["pose"], chosen["background"])

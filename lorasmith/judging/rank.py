@@ -16,11 +16,20 @@ RULE = (
 
 @dataclass(frozen=True)
 class Bars:
-    """The bars of the rule: likeness for "good", share of the base's obedience to keep, and what counts as a tie."""
+    """The bars of the rule: likeness for "good", share of the base's obedience to keep, and what counts as a tie.
+
+    `copies` is the share of renders, over the base's own, that may nearly repeat a training picture; `diversity` the share of
+    the base's difference between seeds to keep; `broken` the obedience under which a LoRA that is not like the character is
+    no longer too weak but too strong; `fallen` the likeness that a later epoch or higher weight must have lost for that.
+    """
 
     likeness: float = 0.7
     kept: float = 0.8
     tie: float = 0.02
+    copies: float = 0.25
+    diversity: float = 0.4
+    broken: float = 0.6
+    fallen: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Ranking:
 
 def rank(cells: Sequence[CellScores], base: CellScores, bars: Bars = Bars()) -> Ranking:
     """Chooses epoch and weight from cells judged on the choosing seeds; `base` is the same without the LoRA."""
-    standings = [judge_cell(cell, base, bars) for cell in cells if cell.epoch is not None]
+    standings = [judge_cell(cell, base, bars, likest_below(cell, cells)) for cell in cells if cell.epoch is not None]
     judged = [standing for standing in standings if standing.likeness is not None]
     rule = RULE.format(kept=bars.kept, tie=bars.tie)
     if not judged:
@@ -70,24 +79,56 @@ def choose(standings: Sequence[Standing], bars: Bars) -> Standing:
     return min((one for one in pool if value(one) >= top - bars.tie), key=lambda one: (one.weight, one.epoch))
 
 
-def judge_cell(cell: CellScores, base: CellScores, bars: Bars) -> Standing:
-    """Says of one cell whether it is underbaked, good or overbaked, and why."""
+def judge_cell(cell: CellScores, base: CellScores, bars: Bars, likest: float | None = None) -> Standing:
+    """Says of one cell whether it is underbaked, good or overbaked, and why.
+
+    `likest` is the likeness of the best cell with fewer epochs or less weight, where there is one.
+    """
     like = None if cell.likeness is None else cell.likeness.mean
     kept = kept_share(cell, base)
-    bake, reason = word(like, kept, bars)
+    bake, reason = word(like, kept, bars, signs_of(cell, base, bars), likest)
     return Standing(cell.epoch or 0, cell.weight, like, kept, bake, reason)
 
 
-def word(like: float | None, kept: float | None, bars: Bars) -> tuple[Bake, str]:
-    """Words the two numbers of a cell."""
+def signs_of(cell: CellScores, base: CellScores, bars: Bars) -> list[str]:
+    """Names the other signs of too much training: renders that repeat the set, or each other."""
+    signs = []
+    if cell.copies is not None and base.copies is not None and cell.copies.mean >= base.copies.mean + bars.copies:
+        signs.append(f"{cell.copies.mean:.0%} of the renders nearly repeat a training picture")
+    if cell.diversity is not None and base.diversity and cell.diversity < bars.diversity * base.diversity:
+        signs.append(f"seeds differ by {cell.diversity / base.diversity:.0%} of what they differ by in the base")
+    return signs
+
+
+def word(
+    like: float | None, kept: float | None, bars: Bars, signs: Sequence[str] = (), likest: float | None = None
+) -> tuple[Bake, str]:
+    """Words the numbers of a cell."""
     if like is None:
         return "unjudged", "the tagger knows none of the own tags"
     told = "obedience could not be measured" if kept is None else f"follows {kept:.0%} of what the base follows"
-    if kept is not None and kept < bars.kept and like >= bars.likeness:
-        return "overbaked", f"{told}, under {bars.kept:.0%}: the LoRA overrules the prompt (likeness {like:.2f})"
+    stiff = kept is not None and kept < bars.kept
     if like < bars.likeness:
+        fell = likest is not None and likest >= like + bars.fallen
+        if kept is not None and (kept < bars.broken or (stiff and fell)):
+            how = f", where less training or weight had {likest:.2f}" if fell else ""
+            return "overbaked", f"likeness {like:.2f}{how}, and {told}: pictures break down"
         return "underbaked", f"likeness {like:.2f}, under {bars.likeness:.2f}: not yet the character ({told})"
+    if stiff:
+        return "overbaked", f"{told}, under {bars.kept:.0%}: the LoRA overrules the prompt (likeness {like:.2f})"
+    if signs:
+        return "overbaked", f"{' and '.join(signs)} (likeness {like:.2f}, {told})"
     return "good", f"likeness {like:.2f}, and {told}"
+
+
+def likest_below(cell: CellScores, cells: Sequence[CellScores]) -> float | None:
+    """Gives the greatest likeness among cells with fewer epochs or less weight, and not more of the other."""
+    below = [
+        one.likeness.mean
+        for one in cells
+        if one is not cell and one.likeness is not None and (one.epoch or 0) <= (cell.epoch or 0) and one.weight <= cell.weight
+    ]
+    return max(below, default=None)
 
 
 def advice(best: Standing, standings: Sequence[Standing]) -> str:

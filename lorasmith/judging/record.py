@@ -5,16 +5,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from lorasmith.judging.plan import FLEXIBILITY, PlannedPrompt
+from lorasmith.judging.asked import FLEXIBILITY
+from lorasmith.judging.fixes import Fix
+from lorasmith.judging.judge import Spread
+from lorasmith.judging.plan import PlannedPrompt
 from lorasmith.judging.rank import Ranking
-from lorasmith.judging.scores import CellScores, Spread, kept_by_group, kept_share
+from lorasmith.judging.scores import CellScores, kept_by_group, kept_share
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class RenderRow:
-    """One render: its file (and smaller copy) relative to the evaluation folder, what it was asked, its scores.
+    """One render: its file relative to the evaluation folder, what it was asked, its scores.
 
     `epoch` None is the base alone; `told` marks the seeds that chose nothing.
     """
@@ -27,14 +30,22 @@ class RenderRow:
     likeness: float | None = None
     followed: float | None = None
     told: bool = False
-    thumbnail: str = ""
+    title: str = ""
+    name: str = ""
+    lora: str = ""
+    own_scores: Mapping[str, float] = field(default_factory=dict)
+    similarity: float | None = None
+    nearest: str = ""  # the training picture that it is nearest to
+    copies: str = ""  # the one that it nearly repeats
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Everything that an evaluation found: `told` and `told_base` come from the seeds that chose nothing.
 
-    `cells` and `base` come from the choosing seeds; `grid` is a picture's name in the folder, or empty.
+    `cells` and `base` come from the choosing seeds; `grid` is a picture's name in the folder, or empty; `grids` has one for
+    each kind of prompt. `fixes` is what to fix in the set; `features` says what similarity is measured by, and `typical` how
+    near one training picture is to the next.
     """
 
     name: str
@@ -53,6 +64,12 @@ class Evaluation:
     grid: str = ""
     made: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    run: str = ""
+    fixes: tuple[Fix, ...] = ()
+    grids: Mapping[str, str] = field(default_factory=dict)
+    features: str = ""
+    typical: float | None = None
+    pictures: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,26 +87,55 @@ def rows(evaluation: Evaluation) -> list[Row]:
     told, base = evaluation.told, evaluation.told_base
     if told is None or base is None:
         return []
-    kept = kept_by_group(told, base)
-    kinds = [kind for kind in (*FLEXIBILITY, "extra", "described") if kind in told.followed]
-    table = [Row("likeness", told.likeness, base.likeness)]
-    table += [Row(_NAMES[kind], told.followed[kind], base.followed.get(kind), kept.get(kind)) for kind in kinds]
-    if told.leak is not None:
-        table.append(Row("leak", told.leak, base.leak))
+    return [row for row in compared(told, base) if row.with_lora is not None or row.without is not None]
+
+
+def compared(one: CellScores, other: CellScores) -> list[Row]:
+    """Gives the rows of two cells side by side: likeness, what is followed, outfits, leak, copies, marks and faults."""
+    kept = kept_by_group(one, other)
+    kinds = [kind for kind in (*FLEXIBILITY, "toggle", "extra", "described") if kind in one.followed]
+    table = [Row("likeness", one.likeness, other.likeness)]
+    table += [Row(NAMES[kind], one.followed[kind], other.followed.get(kind), kept.get(kind)) for kind in kinds]
+    for word, control in one.outfit.items():
+        before = other.outfit.get(word)
+        name = word.replace("_", " ")
+        table.append(Row(f"{name}, asked", control.asked, None if before is None else before.asked))
+        table.append(Row(f"{name}, not asked", control.unasked, None if before is None else before.unasked))
+    table.append(Row("leak", one.leak, other.leak))
+    table.append(Row("near to the set", one.similarity, other.similarity))
+    table.append(Row("copies", one.copies, other.copies))
+    table.append(Row("marks and faults", one.artefacts, other.artefacts))
     return table
 
 
-_NAMES = {
-    "pose": "pose followed",
+QUESTIONS = {
+    "likeness": "Is it the character?",
+    "framing": "Is it framed as asked?",
+    "view": "Is it seen from where it is asked?",
+    "pose": "Does it take the pose?",
+    "expression": "Does its face do as asked?",
+    "background": "Is it where it is asked to be?",
+    "clothing": "Does it wear what the set rarely shows?",
+    "toggle": "Does it put its outfits on?",
+    "described": "Does it come when it is described, without the trigger?",
+    "plain": "Does it stay away where nobody asks for it?",
+    "extra": "Your own prompts",
+}
+NAMES = {
     "framing": "framing followed",
+    "view": "view followed",
+    "pose": "pose followed",
+    "expression": "expression followed",
     "background": "background followed",
+    "clothing": "clothing followed",
+    "toggle": "outfit followed",
     "extra": "own prompts followed",
     "described": "looks followed by name",
 }
 
 
 def scores_json(evaluation: Evaluation) -> str:
-    """Writes the record as JSON, numbers to four digits."""
+    """Writes the record as JSON, numbers to four digits: the same record gives the same bytes."""
     content = asdict(evaluation)
     content["format"] = FORMAT
     if evaluation.told is not None and evaluation.told_base is not None:

@@ -1,47 +1,17 @@
 """Numbers out of renders: is it the character (likeness), and does it still do what it is told (followed)."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
-from lorasmith.judging.plan import FLEXIBILITY, PlannedPrompt
+from lorasmith.judging.asked import FLEXIBILITY
+from lorasmith.judging.judge import Control, Judge, Judged, Spread, spread
+from lorasmith.judging.plan import PlannedPrompt
+from lorasmith.judging.unasked import artefact, outfit, shown_unasked
 from lorasmith.tags.crops import kind_of_framing, shown_by
 from lorasmith.tags.groups import group_of
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A mean over renders with its spread: lowest and highest, standard deviation, and how many there were."""
-
-    mean: float
-    low: float
-    high: float
-    deviation: float
-    count: int
-
-
-@dataclass(frozen=True)
-class Judge:
-    """What renders are judged by: each tag's place in the scores, the own tags, and the score that counts as drawn."""
-
-    index: Mapping[str, int]
-    core: tuple[str, ...]
-    threshold: float = 0.5
-
-    def unknown(self) -> tuple[str, ...]:
-        """Names the own tags that the tagger cannot see, which count for nothing."""
-        return tuple(tag for tag in self.core if tag not in self.index)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One render under judgement: its prompt, its seed, and the tagger's scores (one per label)."""
-
-    prompt: PlannedPrompt
-    seed: int
-    scores: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -49,7 +19,10 @@ class CellScores:
     """One epoch at one weight (epoch None and weight 0: the base alone).
 
     `likeness` None: no render could show it. `followed` by kind of prompt. `leak` is the likeness of renders that never
-    asked for the character, `diversity` how much renders of one prompt differ over seeds (mean score distance).
+    asked for the character, `diversity` how much renders of one prompt differ over seeds (mean score distance). `described`
+    is the mean score of the own tags where the prompt names them all. `outfit` by toggle. `unasked` is the share of renders
+    that show a place, mark or fault nobody asked for; `artefacts` the share with any mark or fault; `copies` the share that
+    nearly repeats a training picture; `similarity` that to the nearest training picture.
     """
 
     epoch: int | None
@@ -59,12 +32,24 @@ class CellScores:
     leak: Spread | None = None
     diversity: float | None = None
     by_tag: Mapping[str, float] = field(default_factory=dict)
+    described: Spread | None = None
+    outfit: Mapping[str, Control] = field(default_factory=dict)
+    unasked: Mapping[str, float] = field(default_factory=dict)
+    artefacts: Spread | None = None
+    similarity: Spread | None = None
+    copies: Spread | None = None
 
     @property
     def followed_mean(self) -> float | None:
         """Gives the mean share of followed prompts over the groups of flexibility, each group counting the same."""
         shares = [self.followed[kind].mean for kind in FLEXIBILITY if kind in self.followed]
         return sum(shares) / len(shares) if shares else None
+
+    @property
+    def control(self) -> float | None:
+        """Gives the mean over toggles of how well they come at a word and stay away without it."""
+        values = [one.control for one in self.outfit.values() if one.control is not None]
+        return sum(values) / len(values) if values else None
 
 
 def likeness(judged: Judged, judge: Judge) -> float | None:
@@ -89,22 +74,38 @@ def followed(judged: Judged, judge: Judge) -> float | None:
     return float(np.mean(judged.scores[places] >= judge.threshold)) if places else None
 
 
+def asked_score(judged: Judged, judge: Judge) -> float | None:
+    """Gives the mean score of the asked tags, finer than the share that passes the threshold."""
+    places = [judge.index[tag] for tag in judged.prompt.asked if tag in judge.index]
+    return float(np.mean(judged.scores[places])) if places else None
+
+
 def score_cell(epoch: int | None, weight: float, renders: Sequence[Judged], judge: Judge) -> CellScores:
     """Judges all renders of one epoch at one weight."""
     asked = [render for render in renders if render.prompt.has_trigger]
-    plain = [render for render in renders if render.prompt.kind == "plain"]
-    kinds = list(dict.fromkeys(render.prompt.kind for render in renders))
-    by_kind = {kind: [render for render in renders if render.prompt.kind == kind] for kind in kinds}
-    shares = {kind: spread(followed(render, judge) for render in group) for kind, group in by_kind.items()}
+    by_kind: dict[str, list[Judged]] = {}
+    for render in renders:
+        by_kind.setdefault(render.prompt.kind, []).append(render)
+    shares = {kind: _over(group, lambda render: followed(render, judge)) for kind, group in by_kind.items()}
     return CellScores(
         epoch=epoch,
         weight=weight,
-        likeness=spread(likeness(render, judge) for render in asked),
+        likeness=_over(asked, lambda render: likeness(render, judge)),
         followed={kind: share for kind, share in shares.items() if share is not None},
-        leak=spread(likeness(render, judge) for render in plain),
+        leak=_over(by_kind.get("plain", ()), lambda render: likeness(render, judge)),
         diversity=diversity(renders),
         by_tag=score_by_tag(asked, judge),
+        described=_over(by_kind.get("described", ()), lambda render: asked_score(render, judge)),
+        outfit=outfit(asked, judge),
+        unasked=shown_unasked(asked, judge),
+        artefacts=_over(asked, lambda render: artefact(render, judge)),
+        similarity=_over(asked, lambda render: render.similarity),
+        copies=_over([one for one in asked if one.similarity is not None], lambda render: float(bool(render.copies))),
     )
+
+
+def _over(renders: Sequence[Judged], value: Callable[[Judged], float | None]) -> Spread | None:
+    return spread([value(render) for render in renders], [render.seed for render in renders])
 
 
 def score_by_tag(renders: Iterable[Judged], judge: Judge) -> dict[str, float]:
@@ -127,21 +128,15 @@ def diversity(renders: Sequence[Judged]) -> float | None:
     return float(np.mean(distances)) if distances else None
 
 
-def spread(values: Iterable[float | None]) -> Spread | None:
-    """Sums up values over renders, those that are None left out; None where none is left."""
-    known = np.array([value for value in values if value is not None], dtype=np.float64)
-    if not known.size:
-        return None
-    return Spread(float(known.mean()), float(known.min()), float(known.max()), float(known.std()), int(known.size))
-
-
 def kept_share(cell: CellScores, base: CellScores, kinds: Collection[str] = FLEXIBILITY) -> float | None:
-    """Gives how often prompts are followed relative to the base alone: the mean over groups, each at most 1.
+    """Gives how often prompts are followed relative to the base alone, at most 1: the mean over groups, by their renders.
 
     None where no group is left.
     """
-    ratios = [min(1.0, ratio) for ratio in kept_by_group(cell, base, kinds).values()]
-    return sum(ratios) / len(ratios) if ratios else None
+    ratios = kept_by_group(cell, base, kinds)
+    counts = {kind: base.followed[kind].count for kind in ratios}
+    total = sum(counts.values())
+    return sum(min(1.0, ratio) * counts[kind] for kind, ratio in ratios.items()) / total if total else None
 
 
 def kept_by_group(cell: CellScores, base: CellScores, kinds: Collection[str] = FLEXIBILITY) -> dict[str, float]:

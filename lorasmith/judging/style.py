@@ -59,6 +59,13 @@ figure img { width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 8
 figure.lora img { border-color: var(--now); } figure.base img { border-color: var(--before); }
 figcaption { font-size: 12px; color: var(--quiet); margin-top: 6px; line-height: 1.4; }
 figcaption b { color: var(--ink); font-weight: 600; }
+.fix { border-top: 1px solid var(--line); padding: 14px 0 6px; } .fix p { margin-bottom: 6px; }
+.strip { display: flex; flex-wrap: wrap; gap: 8px; } .strip figure { width: 96px; }
+.strip figcaption { overflow-wrap: anywhere; }
+.gone { display: flex; align-items: center; justify-content: center; aspect-ratio: 1; border-radius: 8px; padding: 6px;
+  background: var(--line); color: var(--quiet); font-size: 11px; overflow: hidden; overflow-wrap: anywhere; }
+.answer span { margin-right: 20px; } .answer .bar { width: 72px; margin-right: 8px; }
+.question img { border-radius: 8px; border: 1px solid var(--line); } .question summary { margin-bottom: 8px; }
 details { border-top: 1px solid var(--line); padding: 10px 0; } details:first-child { border-top: 0; }
 summary { cursor: pointer; font-weight: 600; }
 dl { margin: 12px 0 0; display: grid; grid-template-columns: minmax(160px, 2fr) 3fr; gap: 4px 20px; font-size: 14px; }

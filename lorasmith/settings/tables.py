@@ -192,6 +192,7 @@ class EvaluateSettings(StageSettings):
     weights: list[float] = setting(lambda: [0.7, 1.0], "LoRA weights compared", min_length=1)
     epochs: int = setting(3, "saved epochs compared, the last and others evenly before it", ge=1, le=100)
     prompts: list[str] = setting(list, "further prompts; {trigger} stands for the trigger", lines=True)
+    asked: int = setting(4, "prompts of each kind at most: framings, views, poses, places, toggles; half as many expressions and clothes", ge=1, le=20)
     seeds: list[int] = setting(lambda: [11, 12], "render seeds that choose epoch and weight", min_length=1)
     report_seeds: list[int] = setting(lambda: [101, 102], "render seeds that choose nothing; the told scores come from these", min_length=1)
     negative: str = setting("", "negative prompt")

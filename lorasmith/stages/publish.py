@@ -70,6 +70,9 @@ def _write_sidecars(project: Project, lora: Path, target: Path) -> None:
     facts = lora.with_suffix(".json")
     text = facts.read_text(encoding="utf-8") if facts.is_file() else _facts(project, lora)
     write_atomic(target.with_suffix(".json"), text)
+    words = lora.with_suffix(".txt")
+    if words.is_file():
+        write_atomic(target.with_suffix(".txt"), words.read_bytes())
     picture = lora.with_suffix(".png")
     if picture.is_file():
         write_atomic(target.with_suffix(".png"), picture.read_bytes())
@@ -78,17 +81,9 @@ def _write_sidecars(project: Project, lora: Path, target: Path) -> None:
 
 
 def _facts(project: Project, lora: Path) -> str:
-    from lorasmith.checkpoints.header import read_header
-    from lorasmith.tags.spelling import escaped
+    from lorasmith.stages.card import card_of
 
-    metadata = read_header(lora).metadata
-    facts = {
-        "description": f"{project.trigger}, trained on {metadata.get('ss_sd_model_name', 'an unknown base model')}",
-        "sd version": "SDXL" if metadata.get("ss_base_model_version", "").startswith("sdxl") else "SD1",
-        "activation text": escaped(project.trigger),
-        "preferred weight": 1.0,
-        "notes": "lorasmith: not yet evaluated",
-    }
+    facts = card_of(project, lora).facts(1.0, "", ["lorasmith: not yet evaluated"])
     return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
 

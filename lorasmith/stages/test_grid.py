@@ -12,9 +12,9 @@ from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
 from lorasmith.safety import is_seen, refused_places
 from lorasmith.settings.tables import NO_TAGGER, EvaluateSettings, TagSettings
-from lorasmith.stages.evaluate import habits
 from lorasmith.stages.publish import run_of
 from lorasmith.stages.renders import common_prompt
+from lorasmith.stages.training_looks import habits
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -66,11 +66,11 @@ def test_grid(project: Project, lora: Path, renderer: "Renderer", report: Report
 
 def _texts(project: Project) -> list[str]:
     """Gives one prompt of each kind, of what the training set knows."""
-    from lorasmith.judging.plan import evaluation_prompts
+    from lorasmith.judging.plan import Wishes, evaluation_prompts
 
     core = tuple(project.fact("core_tags") or ())
     shares = habits(project)
-    planned = evaluation_prompts(project.trigger, core, shares, {*core, *shares}, per_group=1)
+    planned = evaluation_prompts(project.trigger, Wishes(core, shares, {*core, *shares}, most=1))
     found: dict[str, str] = {prompt.kind: prompt.text for prompt in reversed(planned)}
     return [found[kind] for kind in _KINDS if found.get(kind)]
 

@@ -7,9 +7,10 @@ import pytest
 
 import lorasmith.demo
 from lorasmith.demo import world
-from lorasmith.judging.plan import PlannedPrompt, evaluation_prompts
+from lorasmith.judging.judge import Judge, Judged
+from lorasmith.judging.plan import PlannedPrompt, Wishes, evaluation_prompts
 from lorasmith.judging.rank import rank
-from lorasmith.judging.scores import CellScores, Judge, Judged, score_cell
+from lorasmith.judging.scores import CellScores, score_cell
 from lorasmith.taggers.labels import scores_by_tag
 from lorasmith.taggers.onnx import Tagger
 from lorasmith.tags.merge import merge
@@ -30,13 +31,14 @@ def drawing(prompt: PlannedPrompt, looks: world.Creature, rng: random.Random) ->
 
     pose = asked(tuple(world.POSES), "standing")
     framing = asked(world.FRAMINGS, "full-length_portrait")
-    creature = type(looks)(**{**vars(looks), "pose": pose})
+    worn, mouth = asked(world.ACCESSORIES, ""), asked(world.MOUTHS, looks.mouth)
+    creature = type(looks)(**{**vars(looks), "pose": pose, "accessory": worn, "mouth": mouth})
     return world.Scene((creature,), asked(world.BACKGROUNDS, "inside"), framing, "boldline", rng.getrandbits(30))
 
 
 def judged(tagger: Tagger, judge: Judge, epoch: int | None, looks: list[world.Creature]) -> CellScores:
     rng = random.Random(5)
-    prompts = evaluation_prompts("zorvex", world.OWN_TAGS, {}, judge.index.keys())
+    prompts = evaluation_prompts("zorvex", Wishes(world.OWN_TAGS, {}, judge.index.keys()))
     asked = [prompt for prompt in prompts if prompt.has_trigger]
     scenes = [drawing(prompt, rng.choice(looks), rng) for prompt in asked]
     vectors = tagger.score([scene.draw(SIDE, SIDE) for scene in scenes])
@@ -52,7 +54,7 @@ def test_drawings_of_the_character_are_alike_and_those_of_strangers_are_not(tagg
     base = judged(tagger, judge, None, [world.random_creature(rng) for _ in range(9)])
     assert perfect.likeness is not None and perfect.likeness.mean > 0.8
     assert base.likeness is not None and base.likeness.mean < 0.2
-    assert set(perfect.followed) == {"pose", "framing", "background"} and (perfect.followed_mean or 0) > 0.8
+    assert {"pose", "framing", "background", "clothing"} <= set(perfect.followed) and (perfect.followed_mean or 0) > 0.8
     best = rank([perfect], base).best
     assert best is not None and best.bake == "good"
 

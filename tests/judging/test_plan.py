@@ -3,7 +3,8 @@
 import pytest
 
 from lorasmith.errors import RefusedError, UsageError
-from lorasmith.judging.plan import FLEXIBILITY, PlannedPrompt, asked_members, evaluation_prompts, extra_prompt
+from lorasmith.judging.asked import FLEXIBILITY, asked_members
+from lorasmith.judging.plan import PlannedPrompt, Wishes, evaluation_prompts, extra_prompt
 from lorasmith.tags.vocabulary import names
 
 KNOWN = names(
@@ -15,15 +16,16 @@ LOOKS = ["purple_fur", "curled_horns", "fox"]
 
 
 def plan(**values: object) -> list[PlannedPrompt]:
-    arguments = {"trigger": "zorvex", "core": LOOKS, "habits": {}, "known": KNOWN, **values}
-    return evaluation_prompts(**arguments)  # type: ignore[arg-type]
+    wishes = {"core": LOOKS, "habits": {}, "known": KNOWN, **values}
+    return evaluation_prompts("zorvex", Wishes(**wishes))  # type: ignore[arg-type]
 
 
 def test_the_trigger_alone_comes_first_and_every_group_is_asked_several_ways() -> None:
     prompts = plan()
     assert prompts[0] == PlannedPrompt("likeness", "zorvex")
     asked = {kind: [prompt.asked[0] for prompt in prompts if prompt.kind == kind] for kind in FLEXIBILITY}
-    assert asked == {
+    assert {kind: tags for kind, tags in asked.items() if tags} == {
+        "clothing": ["scarf"],
         "pose": ["standing", "sitting", "lying", "raised_arms"],
         "framing": ["headshot_portrait", "half-length_portrait", "full-length_portrait"],
         "background": ["white_background", "forest", "beach", "night"],
@@ -70,5 +72,29 @@ def test_a_prompt_with_a_minor_s_tag_is_refused() -> None:
 
 
 def test_no_prompt_is_planned_twice() -> None:
-    texts = [(prompt.kind, prompt.text) for prompt in plan(habits={"forest": 0.5, "night": 0.4}, per_group=9)]
+    texts = [prompt.text for prompt in plan(habits={"forest": 0.5, "night": 0.4}, most=9, extra=["zorvex, night"])]
     assert len(texts) == len(set(texts))
+
+
+def test_what_the_set_rarely_shows_is_asked_before_what_it_often_shows() -> None:
+    asked = asked_members("background", {"white_background": 0.6, "forest": 0.2, "night": 0.01}, KNOWN, 3)
+    assert asked == ["beach", "inside", "night"]
+
+
+def test_every_view_and_expression_that_the_tagger_knows_is_asked() -> None:
+    known = KNOWN | {"front_view", "side_view", "rear_view", "smile", "angry", "crying"}
+    asked = {kind: [prompt.asked[0] for prompt in plan(known=known) if prompt.kind == kind] for kind in ("view", "expression")}
+    assert asked == {"view": ["front_view", "side_view", "rear_view"], "expression": ["smile", "angry"]}
+
+
+def test_a_toggle_is_asked_by_its_word_and_seen_by_its_tags() -> None:
+    prompts = plan(toggles={"winter_outfit": ["scarf", "boots"], "monocle": ["monocle"]})
+    toggles = [prompt for prompt in prompts if prompt.kind == "toggle"]
+    assert toggles == [PlannedPrompt("toggle", "zorvex, full-length portrait, winter outfit", ("scarf",))]
+    assert not [prompt for prompt in prompts if prompt.kind == "clothing"], "the scarf is a toggle's, and not asked twice"
+
+
+def test_nothing_lewd_is_asked_though_the_set_shows_it() -> None:
+    known = KNOWN | {"nude", "spread_legs", "jacket"}
+    asked = {tag for prompt in plan(known=known, habits={"nude": 0.5, "spread_legs": 0.4}, most=20) for tag in prompt.asked}
+    assert "jacket" in asked and not asked & {"nude", "spread_legs"}

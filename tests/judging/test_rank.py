@@ -5,8 +5,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lorasmith.judging.judge import Spread
 from lorasmith.judging.rank import Bars, rank
-from lorasmith.judging.scores import CellScores, Spread
+from lorasmith.judging.scores import CellScores
 
 
 def cell(epoch: int | None, weight: float, like: float | None, pose: float | None) -> CellScores:

@@ -3,19 +3,16 @@
 import numpy as np
 import pytest
 
+from lorasmith.judging.judge import Judge, Judged, Spread, spread
 from lorasmith.judging.plan import PlannedPrompt
 from lorasmith.judging.scores import (
     CellScores,
-    Judge,
-    Judged,
-    Spread,
     diversity,
     followed,
     kept_by_group,
     kept_share,
     likeness,
     score_cell,
-    spread,
 )
 
 LABELS = ("purple_fur", "fluffy_tail", "standing", "sitting", "night", "headshot_portrait")
@@ -70,7 +67,7 @@ def test_a_cell_sums_up_its_renders_by_kind() -> None:
         ],
         JUDGE,
     )
-    assert cell.likeness == Spread(pytest.approx(0.6), 0.0, 1.0, pytest.approx(np.std([1, 0.5, 0.9, 0])), 4)
+    assert cell.likeness == Spread(pytest.approx(0.6), 0.0, 1.0, pytest.approx(np.std([1, 0.5, 0.9, 0])), 4, pytest.approx(0.35))
     assert cell.followed["pose"].mean == 0.5 and cell.followed["plain"].mean == 1.0
     assert cell.followed_mean == 0.5
     assert cell.leak is not None and cell.leak.mean == pytest.approx(0.2)

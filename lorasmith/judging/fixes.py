@@ -1,0 +1,157 @@
+"""What to fix: what the renders show that they should not, or do not show that they should, with the pictures to look at."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lorasmith.judging.scores import CellScores
+from lorasmith.tags.groups import group_of
+
+FixKind = Literal[
+    "toggle_never_shows", "toggle_not_controllable", "toggle_comes_unasked", "trait_wrong", "background_leaks", "artefact"
+]
+FixStage = Literal["prune", "prepare", "tag"]
+
+ALWAYS = 0.95  # share of the set from which nothing shows the character without a tag
+SHOWS = 0.5  # mean score under which a toggle or trait that should be there is missing
+UNASKED = 0.35  # mean score, or share of renders, from which something comes by itself
+ABOVE_BASE = 0.2  # and so much more than the base alone shows it: the LoRA brings it
+_FEW_WORN = 0.25  # share of the set under which a toggle is too rare to learn (see tags/coverage.py)
+_SAME_PICTURES = 0.8  # overlap from which two tags tell of the same thing
+
+
+@dataclass(frozen=True)
+class Fix:
+    """One thing to fix: the tag, what is wrong in words, and the training pictures that matter (`of` is the set's size).
+
+    `stage` is where it is mended: prune (drop or add pictures), prepare (crop, erase), tag (captions).
+    """
+
+    kind: FixKind
+    tag: str
+    stage: FixStage
+    words: str
+    pictures: tuple[str, ...]
+    of: int
+    with_lora: float | None = None
+    without: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What is known of the training set: its pictures, who shows which tag, and who disagrees with a trait."""
+
+    names: tuple[str, ...]
+    showing: Mapping[str, tuple[str, ...]]  # tag, or a toggle's word -> pictures
+    against: Mapping[str, tuple[str, ...]]  # own tag -> pictures on which the tagger does not see it, or sees another
+
+    def share(self, tag: str) -> float:
+        """Gives the share of the pictures that show a tag."""
+        return len(self.showing.get(tag, ())) / len(self.names) if self.names else 0.0
+
+    def told(self, tag: str) -> str:
+        """Words the count: n of m pictures."""
+        return f"{len(self.showing.get(tag, ()))} of {len(self.names)} pictures have it"
+
+
+def fixes(cell: CellScores, base: CellScores, training: TrainingSet, artefacts: Sequence[str] = ()) -> list[Fix]:
+    """Lists what to fix, toggles first, then traits, backgrounds, marks and faults."""
+    if not training.names:
+        return []
+    found = [fix for word in cell.outfit if (fix := _toggle(word, cell, base, training)) is not None]
+    found += [
+        fix for tag, score in sorted(cell.by_tag.items(), key=lambda item: item[1])
+        if (fix := _trait(tag, score, base, training)) is not None
+    ]  # fmt: skip
+    places = {tag: share for tag, share in cell.unasked.items() if group_of(tag) == "background" and tag not in artefacts}
+    found += _distinct([fix for tag in _most_first(places) if (fix := _place(tag, places[tag], base, training)) is not None])
+    marks = {tag: share for tag, share in cell.unasked.items() if tag in artefacts}
+    found += _distinct([fix for tag in _most_first(marks) if (fix := _mark(tag, marks[tag], base, training)) is not None])
+    return found
+
+
+def _most_first(shares: Mapping[str, float]) -> list[str]:
+    return sorted(shares, key=lambda tag: (-shares[tag], tag))
+
+
+def _toggle(word: str, cell: CellScores, base: CellScores, training: TrainingSet) -> Fix | None:
+    control = cell.outfit[word]
+    asked = None if control.asked is None else control.asked.mean
+    bare = None if control.unasked is None else control.unasked.mean
+    alone = base.outfit.get(word)
+    before = None if alone is None or alone.unasked is None else alone.unasked.mean
+    name, share, pictures = word.replace("_", " "), training.share(word), training.showing.get(word, ())
+    told, of = training.told(word), len(training.names)
+    if share >= ALWAYS:
+        seen = "" if bare is None else f", and renders that do not ask for it show it at {bare:.2f}"
+        words = (
+            f"{name} is not controllable: {told}{seen}. Nothing tells the LoRA what the character is without it; add pictures "
+            "without it, paint it away on some, or count it as a core look."
+        )
+        return Fix("toggle_not_controllable", word, "prune", words, pictures, of, bare, before)
+    if bare is not None and bare >= UNASKED and bare >= (before or 0.0) + ABOVE_BASE:
+        words = (
+            f"{name} comes unasked: {bare:.2f} where no prompt names it ({before or 0.0:.2f} without the LoRA); {told}. "
+            "See that the captions of those pictures name it, or drop some of them."
+        )
+        return Fix("toggle_comes_unasked", word, "tag", words, pictures, of, bare, before)
+    if asked is not None and asked < SHOWS:
+        base_asked = None if alone is None or alone.asked is None else alone.asked.mean
+        rare = share < _FEW_WORN
+        advice = "Add pictures with it, or weight those it has." if rare else "See that the captions of those pictures name it."
+        words = f"{name} hardly shows when asked for ({asked:.2f}): {told}. {advice}"
+        return Fix("toggle_never_shows", word, "prune" if rare else "tag", words, pictures, of, asked, base_asked)
+    return None
+
+
+def _trait(tag: str, score: float, base: CellScores, training: TrainingSet) -> Fix | None:
+    if score >= SHOWS:
+        return None
+    against, of = training.against.get(tag, ()), len(training.names)
+    name = tag.replace("_", " ")
+    if against:
+        words = (
+            f"{name} is wrong in renders ({score:.2f}): {len(against)} of {of} pictures disagree. Drop or mend those, or let "
+            "their captions say what they show."
+        )
+    else:
+        words = f"{name} does not come in renders ({score:.2f}), though no picture disagrees: train longer, or higher."
+    return Fix("trait_wrong", tag, "prune", words, against, of, score, base.by_tag.get(tag))
+
+
+def _place(tag: str, share: float, base: CellScores, training: TrainingSet) -> Fix | None:
+    before = base.unasked.get(tag, 0.0)
+    if share < UNASKED or share < before + ABOVE_BASE or not training.showing.get(tag):
+        return None
+    name = tag.replace("_", " ")
+    words = (
+        f"The background '{name}' leaks: {share:.0%} of the renders that ask for no background show it ({before:.0%} without "
+        f"the LoRA); {training.told(tag)}. Add pictures elsewhere, change the background of some, and name it in captions."
+    )
+    return Fix("background_leaks", tag, "prepare", words, training.showing[tag], len(training.names), share, before)
+
+
+def _mark(tag: str, share: float, base: CellScores, training: TrainingSet) -> Fix | None:
+    before = base.unasked.get(tag, 0.0)
+    if share < ABOVE_BASE / 2 or share < before + ABOVE_BASE / 2:
+        return None
+    name = tag.replace("_", " ")
+    words = (
+        f"'{name}' shows on {share:.0%} of the renders ({before:.0%} without the LoRA); {training.told(tag)}. Erase or crop it "
+        "there, or name it in captions and in the negative prompt."
+    )
+    return Fix("artefact", tag, "prepare", words, training.showing.get(tag, ()), len(training.names), share, before)
+
+
+def _distinct(found: Sequence[Fix]) -> list[Fix]:
+    """Leaves out what tells of the same pictures as an earlier one: `outside` and `tree` beside `forest`."""
+    kept: list[Fix] = []
+    for fix in found:
+        if not any(_overlap(fix.pictures, other.pictures) >= _SAME_PICTURES for other in kept if fix.pictures):
+            kept.append(fix)
+    return kept
+
+
+def _overlap(one: Sequence[str], other: Sequence[str]) -> float:
+    either = set(one) | set(other)
+    return len(set(one) & set(other)) / len(either) if either else 0.0
