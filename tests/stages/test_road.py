@@ -87,6 +87,7 @@ def test_originals_are_untouched_by_every_stage(walked: Project) -> None:
 
 
 def test_a_head_crop_loses_the_tags_of_what_left_the_picture(walked: Project) -> None:
+    prepare(walked, walked.settings(PrepareSettings, {"head_share": 0.6}))  # a quarter are headshots already
     heads = [p for p in walked.pictures.all() if (p.operation or {}).get("kind") == "head"]
     assert heads
     for head in heads:
