@@ -1,7 +1,7 @@
 """Captions worked out from the master record: sources merged, tags gathered under others, order, words of the base family."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,17 @@ def compose(
     outfits = outfits_of(project, settings.caption_set)
     captions = _captions(project, pictures, merged, rows, core, settings)
     return Composed(merged, core, outfits, captions, verdicts)
+
+
+def caption_of(
+    project: Project, picture: Picture, verdict: "Verdict | None", core: Sequence[str], settings: TagSettings,
+    common: Collection[str] = (),
+) -> "tuple[list[MergedTag], str]":
+    """Works out one picture's merged tags and caption, with the core looks and a person's common tags as the set has them."""
+    rows = {picture.name: project.pictures.tags(picture.name)}
+    merged = {picture.name: _merge(project, picture, rows[picture.name], verdict, settings)}
+    text = _captions(project, [picture], merged, rows, core, settings, common)[picture.name]
+    return merged[picture.name], text
 
 
 def profile_of(project: Project, caption_set: str) -> "Profile":
@@ -131,7 +142,7 @@ def core_of(project: Project, merged: Merged, settings: TagSettings) -> list[str
 
 def _captions(  # noqa: PLR0913 - all that a caption is made of
     project: Project, pictures: Sequence[Picture], merged: Merged, rows: Mapping[str, Sequence[Tag]], core: Sequence[str],
-    settings: TagSettings,
+    settings: TagSettings, common: Collection[str] | None = None,
 ) -> dict[str, str]:
     """Writes the caption of each picture: trigger first."""
     from lorasmith.tags.captions import caption_text
@@ -141,7 +152,7 @@ def _captions(  # noqa: PLR0913 - all that a caption is made of
     profile = profile_of(project, settings.caption_set)
     outfits = outfits_of(project, settings.caption_set)
     places = project.caption_sets.placed(settings.caption_set)
-    common = _said_of_most(rows, merged, settings.core_share)
+    common = _said_of_most(rows, merged, settings.core_share) if common is None else common
     rules = replace(_rules(settings, profile), outfits=outfits)
     underscores = settings.underscores if profile.underscores is None else profile.underscores
     tables = tables_of(project) if settings.prune_implied else None

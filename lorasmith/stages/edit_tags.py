@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lorasmith.tags.index import TagIndex
 
 STAGE = "tags"  # what the history calls edits of tags and of caption sets
+_FEW = 3  # pictures that the history names
 SHOWN = 40  # pictures of a difference that are listed unless more are asked for
 
 
@@ -34,6 +35,7 @@ class TagEdit:
     words: tuple[str, ...] = ()
     where: str = ""
     caption_set: str = ""  # for first, last and sort; empty: the one that [tag] names
+    pictures: tuple[str, ...] = ()  # these alone, of those that the filter means; empty: all of them
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class _Worked:
 def edit_tags(project: Project, edit: TagEdit, *, preview: bool = False, shown: int = SHOWN) -> EditedTags:
     """Edits the tags of the pictures that a filter means; with `preview` only says what would change."""
     worked = _work_out(project, edit)
-    words = " ".join((edit.action, *edit.words, *(("where", edit.where) if edit.where else ())))
+    words = " ".join((edit.action, *edit.words, *(("where", edit.where) if edit.where else ()), *_named(edit.pictures)))
     if not preview:
         with project.change(STAGE, f"tags {words}"), project.transaction():
             project.tag_rows.say(_said(worked))
@@ -88,11 +90,29 @@ def _work_out(project: Project, edit: TagEdit) -> _Worked:
     index = open_index(project, pictures, caption_set)
     seen = {picture.name for picture in trained}
     mask = sum(1 << place for place, name in enumerate(index.names) if name in seen) if everywhere else (1 << len(trained)) - 1
-    plan = plan_edit(index, chosen.holds(index), edit.action, edit.words)
+    meant = chosen.holds(index) & (_bits_of(project, index, edit.pictures) if edit.pictures else index.everything)
+    plan = plan_edit(index, meant, edit.action, edit.words)
     hints = unknown_words(index, chosen)
     if not hints and not (plan.changed or plan.moved):
         hints = ("Nothing changes: the pictures are as the edit wants them.",)
     return _Worked(index, mask, plan, caption_set, hints)
+
+
+def _named(pictures: Sequence[str]) -> tuple[str, ...]:
+    """Words the pictures that an edit names, for the history."""
+    if len(pictures) > _FEW:
+        return ("on", str(len(pictures)), "pictures")
+    return ("on", ", ".join(pictures)) if pictures else ()
+
+
+def _bits_of(project: Project, index: "TagIndex", names: Sequence[str]) -> int:
+    """Gives the pictures named, and those behind them that are not trained on, a bit each."""
+    known = {picture.name: picture for picture in project.pictures.trained()}
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise UsageError(f"'{unknown}' is not trained on; `lorasmith tags count` and the Tag page show the pictures that are.")
+    behind = [one.name for one in _behind(project, [known[name] for name in names]) if one.name not in known]
+    return sum(1 << index.places[name] for name in {*names, *behind} if name in index.places)
 
 
 def _behind(project: Project, trained: Sequence[Picture]) -> list[Picture]:

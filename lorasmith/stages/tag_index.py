@@ -41,16 +41,18 @@ def count_tags(project: Project, where: str = "") -> Counted:
     return Counted(bits.bit_count(), len(index.names), tuple(index.counts(bits)), unknown_words(index, chosen))
 
 
-def open_index(project: Project, pictures: Sequence[Picture] | None = None, caption_set: str = "") -> "TagIndex":
+def open_index(
+    project: Project, pictures: Sequence[Picture] | None = None, caption_set: str = "", asked: "Asked | None" = None
+) -> "TagIndex":
     """Builds the index of some pictures, those that are trained on where none are given.
 
-    A picture has what any source says of it, less what a person took out.
+    A picture has what any source says of it, less what a person took out. `asked` is what an index that is kept answers from.
     """
     from lorasmith.tags.index import index_of_lists
 
     pictures = project.pictures.trained() if pictures is None else pictures
     names = [picture.name for picture in pictures]
-    asked = _Asked(project, pictures, caption_set)
+    asked = asked or Asked(project, pictures, caption_set)
     texts = {word: partial(asked.text, word) for word in ("name", "caption", "source", "rating", "is")}
     rows = project.tag_rows
     return index_of_lists(names, rows.lists(), rows.gone(), SEPARATOR, texts=texts, number=asked.number)
@@ -66,11 +68,14 @@ def unknown_words(index: "TagIndex", chosen: "Filter") -> tuple[str, ...]:
     return tuple(hints)
 
 
-class _Asked:
-    """Answers a filter's other words from the project; what was asked once is kept."""
+class Asked:
+    """Answers a filter's other words from the project; what was asked once is kept.
+
+    An index may outlive the project that it was built from: `project` is then the one opened now, of the same state.
+    """
 
     def __init__(self, project: Project, pictures: Sequence[Picture], caption_set: str) -> None:
-        self._project = project
+        self.project = project
         self._pictures = pictures
         self._set = caption_set
         self._texts: dict[str, Sequence[Collection[str]]] = {}
@@ -85,7 +90,7 @@ class _Asked:
         return self._texts[word]
 
     def _source(self) -> Callable[[Picture], Collection[str]]:
-        said = self._project.tag_rows.sources()
+        said = self.project.tag_rows.sources()
         return lambda one: {word for source in said.get(one.name, ()) for word in (source, source.split(":")[0])}
 
     def _caption(self) -> Callable[[Picture], Collection[str]]:
@@ -102,8 +107,8 @@ class _Asked:
         return kept
 
     def _captions(self) -> dict[str, str]:
-        name = self._set or self._project.settings(TagSettings).caption_set
-        return {caption.picture: caption.text for caption in self._project.pictures.captions(name).values()}
+        name = self._set or self.project.settings(TagSettings).caption_set
+        return {caption.picture: caption.text for caption in self.project.pictures.captions(name).values()}
 
     def _tokens(self) -> Sequence[float]:
         from lorasmith.tags.tokens import count_tokens
@@ -114,7 +119,7 @@ class _Asked:
     def _scores(self, tag: str) -> Sequence[float]:
         """Gives the best score of all taggers that know the tag."""
         best = [NAN] * len(self._pictures)
-        lists = self._project.facts_named(LABELS)
+        lists = self.project.facts_named(LABELS)
         if not lists:
             raise UsageError(f"score({tag}) asks what a tagger saw, and none has looked yet; run `lorasmith tag` first.")
         places = {model: names.index(tag) for model, names in lists.items() if tag in names}
@@ -122,7 +127,7 @@ class _Asked:
             near = get_close_matches(tag, sorted({name for names in lists.values() for name in names}), 1, 0.7)
             raise UsageError(f"The tagger does not know '{tag}'{f'; did you mean {near[0]}' if near else ''}.")
         for model, place in places.items():
-            column = self._project.tag_rows.column(model.removeprefix(LABELS), place)
+            column = self.project.tag_rows.column(model.removeprefix(LABELS), place)
             for at, picture in enumerate(self._pictures):
                 if stored := column.get(picture.sha256):
                     score = unpack("<e", stored)[0]

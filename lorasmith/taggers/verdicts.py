@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from lorasmith.taggers.labels import PICTURE_CATEGORIES, Label
-from lorasmith.taggers.onnx import Tagger
 from lorasmith.taggers.thresholds import ThresholdRule, over, thresholds_of
 
 SURE = 0.85  # from here on a tagger's word alone is worth a look where others say otherwise
@@ -76,7 +75,20 @@ class Disagreement:
     scores: Mapping[str, float]  # by tagger
 
 
-def voice_of(tagger: Tagger, rules: Iterable[ThresholdRule] = (), general: float = 0.0) -> Voice:
+class Known(Protocol):
+    """What a voice needs of a tagger: one that is open, or one of which only the files were read."""
+
+    name: str
+    labels: tuple[Label, ...]
+    thresholds: Mapping[str, float]
+
+    @property
+    def vocabulary(self) -> str:
+        """Says whose tags it knows."""
+        ...
+
+
+def voice_of(tagger: Known, rules: Iterable[ThresholdRule] = (), general: float = 0.0) -> Voice:
     """Gives a tagger's voice under a person's rules; they may name it, its folder's name, or its vocabulary."""
     names = tuple(filter(None, (tagger.name, tagger.vocabulary)))
     thresholds = thresholds_of(tagger.labels, tagger.thresholds, rules, names, general)

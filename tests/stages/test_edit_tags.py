@@ -166,3 +166,14 @@ def test_an_order_that_another_tool_wrote_is_kept(project: Project) -> None:
     assert sidecar.read_bytes() == b"zorvex, hat, open mouth, smile, red fur, fox"
     edit_tags(project, TagEdit("add", ("night",), "hat"))
     assert captions(project)["own_1"] == "zorvex, hat, open mouth, smile, red fur, fox, night"
+
+
+def test_an_edit_of_named_pictures_leaves_all_others_and_reaches_the_original_behind_a_crop(project: Project) -> None:
+    done = edit_tags(project, TagEdit("add", ("night",), "", pictures=("own_4.2",)))
+    assert (done.pictures, done.behind_them) == (1, 1)
+    assert {name for name, tags in tags_of(project).items() if "night" in tags} == {"own_4", "own_4.2"}
+    assert project.journal.history()[-1].what == "tags add night on own_4.2"
+    edit_tags(project, TagEdit("remove", ("fox",), "red_fur", pictures=("own_1", "own_2")))
+    assert {name for name, tags in tags_of(project).items() if "fox" not in tags} == {"own_1", "own_2"}
+    with pytest.raises(UsageError, match="'own_4' is not trained on"):
+        edit_tags(project, TagEdit("add", ("night",), pictures=("own_4",)))
