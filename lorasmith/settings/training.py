@@ -1,10 +1,16 @@
 """The settings of the training, one line each."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from lorasmith.settings.stage import StageSettings, setting
+
+
+def _checkpointing(value: Any) -> Any:
+    """Reads what was a switch before: on is all of it, off is none."""
+    words = {"true": "full", "false": "none", "1": "full", "0": "none"}
+    return words.get(str(value).lower(), value)
 
 
 class TrainSettings(StageSettings):
@@ -134,12 +140,26 @@ class TrainSettings(StageSettings):
         50, "steps between the states a killed run goes on from", unit="steps", ge=1, advanced=True
     )
     sample_every: int = setting(1, "epochs between sample pictures; 0 draws none", unit="epochs", ge=0)
-    sample_prompts: list[str] = setting(list, "prompts of the samples; empty means the trigger alone", lines=True)
+    sample_prompts: list[str] = setting(list, "prompts of the samples; the trigger alone is always drawn too", lines=True)
     sample_steps: int = setting(20, "denoising steps of a sample", ge=1, le=200, advanced=True)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
         "auto", "compute precision; auto is bf16 or fp16 on a GPU, fp32 on a CPU", advanced=True
     )
-    gradient_checkpointing: bool = setting(False, "trade speed for memory", advanced=True)
+    base_precision: Literal["auto", "int8", "fp8"] = setting(
+        "auto", "how the frozen base model is held: as it computes, or in a quarter of fp32's memory, a little less exactly",
+        advanced=True,
+    )
+    gradient_checkpointing: Annotated[Literal["none", "selective", "full"], BeforeValidator(_checkpointing)] = setting(
+        "none", "trade speed for memory: nowhere, in the blocks of the highest resolution, or everywhere", advanced=True
+    )
+    fit: Literal["auto", "on", "off"] = setting(
+        "auto", "try before the run which batch_size and gradient_checkpointing the memory has room for; auto does on CUDA",
+        advanced=True,
+    )
+    cache_gb: float = setting(
+        20.0, "latents and encoded captions that are kept; beyond this the longest unused go; 0 keeps all", unit="GB", ge=0,
+        advanced=True,
+    )
     device: str = setting("auto", "cuda, cuda:1, mps, cpu, or auto", advanced=True)
     processes: int = setting(1, "processes that train together: one for each card", ge=1, le=64, advanced=True)
     max_steps: int = setting(0, "stop after so many steps; 0 runs all epochs", unit="steps", ge=0, advanced=True)

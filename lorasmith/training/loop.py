@@ -198,7 +198,7 @@ class Loop:
 
     def _draw_samples(self, epoch: int) -> None:
         request, settings = self.course.request, self.settings
-        prompts = settings.sample_prompts or [request.trigger]
+        prompts = request.sample_prompts
         folder = request.run_folder / "samples"
         paths = [folder / f"e{epoch:02d}-{index}.png" for index in range(len(prompts))]
         if not all(path.is_file() for path in paths):

@@ -23,6 +23,11 @@ class TrainRequest:
     name: str
     trigger: str
 
+    @property
+    def sample_prompts(self) -> list[str]:
+        """The prompts of the samples: a person's own, and always the trigger alone, which no outfit's tag helps."""
+        return list(dict.fromkeys([*self.settings.sample_prompts, self.trigger]))
+
     def stem(self, epoch: int, fingerprint: str) -> str:
         """Gives the file name of an epoch's LoRA, without suffix: never the same for another run, epoch or content."""
         name = _STRANGE.sub("_", self.name).strip("_") or "lora"

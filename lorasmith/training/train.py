@@ -116,7 +116,7 @@ def _learner(
         return model
 
     if frozen:
-        prompts = settings.sample_prompts or [request.trigger]
+        prompts = request.sample_prompts
         lessons = replace(lessons, texts=hold_texts(load(*TEXT_ENCODERS), lessons.captions, settings, prompts))
         _give_back(place.device)
     model = load("unet") if frozen else load("unet", *TEXT_ENCODERS)
