@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from lorasmith import __version__
 from lorasmith.errors import LorasmithError, UsageError
+from lorasmith.evaluate_commands import Against, BaseOnly, Sweep, evaluate_otherwise
 from lorasmith.stages.table import STAGES
 
 _HELP = "From a character's name to a tested character LoRA. Add --json to any command for one JSON object on standard output."
@@ -107,6 +108,13 @@ def _stage_command(name: str, full: bool) -> Callable[..., Any]:
     def listed_or_pruned(folder: Folder, *, list: bool = False, once: Once = False, **flags: Any) -> Any:
         return _listing(folder) if list else _run_stage(folder, name, flags, keep=not once)
 
+    def evaluated(
+        folder: Folder, *, against: Against = None, base_only: BaseOnly = False, sweep: Sweep = False, once: Once = False,
+        **flags: Any,
+    ) -> Any:  # fmt: skip
+        otherwise = evaluate_otherwise(folder, against, base_only, sweep, _absolute(flags))
+        return _run_stage(folder, name, flags, keep=not once) if otherwise is None else otherwise
+
     if not full:
         return lambda: None
     from lorasmith.flags import with_flags
@@ -117,7 +125,7 @@ def _stage_command(name: str, full: bool) -> Callable[..., Any]:
             bool, Parameter(help="list the decisions instead", negative="")
         ]
         return with_flags(listed_or_pruned, TABLES[name])
-    return with_flags(command, TABLES[name])
+    return with_flags(evaluated if name == "evaluate" else command, TABLES[name])
 
 
 def _run_stage(folder: Path, name: str, flags: dict[str, Any], *, keep: bool = True) -> Any:

@@ -14,7 +14,7 @@ PACKAGE = REPOSITORY / "lorasmith"
 
 FRONT_ENDS = {
     "cli", "flags", "terminal", "webui_commands", "trainer_commands", "queue_commands", "tags_commands",  # cli and its hands
-    "ui", "__main__",
+    "evaluate_commands", "ui", "__main__",
 }  # fmt: skip
 STAGES = {"research", "download", "prune", "prepare", "tag", "train", "evaluate", "refine"}
 GROUND = {"project", "settings", "safety", "errors", "progress", "files", "folders", "results", "presets", "model_files"}

@@ -141,14 +141,15 @@ def scores_json(evaluation: Evaluation) -> str:
     if evaluation.told is not None and evaluation.told_base is not None:
         content["kept"] = kept_share(evaluation.told, evaluation.told_base)
         content["kept_by_group"] = kept_by_group(evaluation.told, evaluation.told_base)
-    return json.dumps(_rounded(content), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return json.dumps(rounded(content), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Gives values as JSON holds them, numbers to four digits."""
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, Mapping):
-        return {str(key): _rounded(entry) for key, entry in value.items()}
+        return {str(key): rounded(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_rounded(entry) for entry in value]
+        return [rounded(entry) for entry in value]
     return value if isinstance(value, (str, int, bool, type(None))) else str(value)

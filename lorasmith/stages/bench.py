@@ -59,7 +59,6 @@ class Subject:
     cells: tuple[Cell, ...]
     trained: Mapping[str, Any]
     place: Path
-    trigger: str = ""  # another one than the project's
 
 
 def last_finished_run(project: Project) -> Path:
@@ -120,7 +119,7 @@ def open_bench(
     toggles = toggles_of(project, tagger.index, settings.asked)
     shares = habits(project)
     wishes = Wishes(core, shares, set(tagger.index), toggles, settings.prompts, settings.asked)
-    prompts = tuple(evaluation_prompts(subject.trigger or project.trigger, wishes))
+    prompts = tuple(evaluation_prompts(project.trigger, wishes))
     checkpoint = checkpoint_of(project, settings, subject.trained)
     folder = _folder(project, subject, _identity(settings, subject, checkpoint, tagger, core, prompts))
     judge = Judge(tagger.index, core, settings.threshold, toggles, places_known(tagger.index), artefacts_known(tagger.index, core))
@@ -146,7 +145,8 @@ def _identity(
 
     return {
         "run": subject.run,
-        "files": {cell.lora.name: sha256_of(cell.lora) for cell in subject.cells if cell.lora is not None},
+        "files": {cell.mark or cell.lora.name: sha256_of(cell.lora) for cell in subject.cells if cell.lora is not None},
+        "columns": [cell.name for cell in subject.cells],
         "checkpoint": model_sha(checkpoint),
         "tagger": tagger.id,
         "core": list(core),

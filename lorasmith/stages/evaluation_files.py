@@ -21,12 +21,18 @@ _CELL = 192  # pixels of a render in a grid
 
 def draw_grids(bench: Bench, record: "Evaluation", cells: Sequence[Cell], renders: Sequence[Wanted]) -> "Evaluation":
     """Draws the grid of everything and one for each kind of prompt: rows are prompts, columns epochs and weights."""
+    grids = draw_question_grids(bench, cells, renders)
+    _draw(bench, cells, renders, [prompt.text for prompt in bench.prompts], GRID)
+    return replace(record, grid=GRID, grids=grids)
+
+
+def draw_question_grids(bench: Bench, cells: Sequence[Cell], renders: Sequence[Wanted]) -> dict[str, str]:
+    """Draws one grid for each kind of prompt, and gives their names by kind."""
     grids: dict[str, str] = {}
     for kind in dict.fromkeys(prompt.kind for prompt in bench.prompts):
         grids[kind] = f"grid-{kind}.png"
         _draw(bench, cells, renders, [prompt.text for prompt in bench.prompts if prompt.kind == kind], grids[kind])
-    _draw(bench, cells, renders, [prompt.text for prompt in bench.prompts], GRID)
-    return replace(record, grid=GRID, grids=grids)
+    return grids
 
 
 def _draw(bench: Bench, cells: Sequence[Cell], renders: Sequence[Wanted], rows: Sequence[str], name: str) -> None:

@@ -24,20 +24,28 @@ FOLDER = "renders"
 
 @dataclass(frozen=True)
 class Cell:
-    """One column of the grid: a LoRA file at a weight, or the base alone (no file, weight 0)."""
+    """One column of the grid: a LoRA file at a weight, or the base alone (no file, weight 0).
+
+    `mark` is a letter where LoRAs of several makers stand side by side.
+    """
 
     epoch: int | None
     lora: Path | None
     weight: float
+    mark: str = ""
 
     @property
     def name(self) -> str:
         """How its files begin, and what its column is called."""
+        if self.mark:
+            return f"{self.mark}-w{self.weight:g}"
         return "base" if self.epoch is None else f"e{self.epoch:02d}-w{self.weight:g}"
 
     @property
     def title(self) -> str:
         """The heading of its column."""
+        if self.mark and self.lora is not None:
+            return f"{self.mark}: {self.lora.stem}, weight {self.weight:g}"
         return "without LoRA" if self.epoch is None else f"epoch {self.epoch}, weight {self.weight:g}"
 
 
