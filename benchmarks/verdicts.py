@@ -29,7 +29,7 @@ from lorasmith.demo.demo import model_files
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import EvaluateSettings, TagSettings
 from lorasmith.stages.add import add_folder
-from lorasmith.stages.bench import chosen_epochs, last_finished_run, settings_of_run
+from lorasmith.stages.bench import chosen_epochs, finished_runs, last_finished_run, settings_of_run
 from lorasmith.stages.renders import common_prompt
 from lorasmith.stages.run import run_stage
 from lorasmith.terminal import shown
@@ -51,7 +51,8 @@ def copy_of(demo: Path, target: Path) -> Project:
 def with_strength(demo: Path, target: Path, strength: float) -> None:
     target.mkdir(parents=True, exist_ok=True)
     with copy_of(demo, target) as project, shown() as bar:
-        run_stage(project, "train", bar, {"strength": strength, "sample_every": 0})
+        if not finished_runs(project):
+            run_stage(project, "train", bar, {"strength": strength, "sample_every": 0})
         tell(target.name, project, run_stage(project, "evaluate", bar))
 
 
