@@ -1,8 +1,12 @@
 """check: everything that would stop or spoil a training, said before it starts."""
 
 import shutil
+import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 from lorasmith.errors import CheckpointError
@@ -13,8 +17,9 @@ from lorasmith.stages.training_set import training_set
 
 if TYPE_CHECKING:
     from lorasmith.training.dataset import TrainingPicture
-    from lorasmith.training.plan import Plan
+    from lorasmith.training.plan import BucketRow, Plan
 
+_DECIDE_TIME = ("resolution", "batch_size", "gradient_accumulation", "precision", "device")
 _SPARE_BYTES = 500e6  # a run's states, samples and LoRA files
 
 
@@ -28,7 +33,9 @@ class Checked:
     unet_lr: float | None
     text_encoder_lr: float | None
     steps: int | None
-    buckets: dict[str, int]
+    images_seen: int | None
+    minutes: float | None  # as the last run of this base and size took for its steps; None where there was none
+    buckets: "tuple[BucketRow, ...]"
     captions: tuple[str, ...]  # three of them, as they will be trained
     base: str = ""  # family of the base model, and what it predicts
 
@@ -51,12 +58,13 @@ def check(project: Project, settings: TrainSettings | None = None) -> Checked:
     if shutil.disk_usage(project.folder).free < _SPARE_BYTES:
         warnings.append(f"Less than {_SPARE_BYTES / 1e6:.0f} MB are free on the disk of {project.folder}.")
     errors += [] if errors else block_faults(settings)
-    plan, base = None, ""
+    plan, base, minutes = None, "", None
     if pictures and not errors:
         plan = plan_of(project, settings, pictures)
         base, notes = base_model(settings)
         warnings += [*notes, *plan.notes]
-    return replace(_checked(errors, warnings, pictures, plan), base=base)
+        minutes = minutes_for(project, settings, plan.steps)
+    return replace(_checked(errors, warnings, pictures, plan), base=base, minutes=minutes)
 
 
 def _checked(errors: list[str], warnings: list[str], pictures: "list[TrainingPicture]", plan: "Plan | None") -> Checked:
@@ -67,9 +75,30 @@ def _checked(errors: list[str], warnings: list[str], pictures: "list[TrainingPic
         None if plan is None else plan.unet_lr,
         None if plan is None else plan.text_encoder_lr,
         None if plan is None else plan.steps,
-        {} if plan is None else {f"{width}x{height}": count for (width, height), count in plan.buckets.items()},
+        None if plan is None else plan.images_seen,
+        None,
+        () if plan is None else plan.table,
         tuple(picture.caption for picture in pictures[:3]),
     )
+
+
+def minutes_for(project: Project, settings: TrainSettings, steps: int) -> float | None:
+    """Gives how long so many steps will take, as they took in the last run of the same base, size and batch."""
+    from lorasmith.training.events import read_events
+
+    for folder in reversed(project.numbered(project.runs)):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            run = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
+            then = run["settings"]
+            if run["base"]["file"] != Path(settings.checkpoint).name or any(
+                then.get(name) != getattr(settings, name) for name in _DECIDE_TIME
+            ):
+                continue
+            times = [(event["step"], event["time"]) for event in read_events(folder / "events.jsonl") if event["event"] == "step"]
+            paces = [(after - before) / (high - low) for (low, before), (high, after) in pairwise(times) if high > low]
+            if paces:
+                return round(steps * median(paces) / 60, 1)
+    return None
 
 
 def base_model(settings: TrainSettings) -> tuple[str, list[str]]:

@@ -1,6 +1,6 @@
 """What a run will do, worked out before anything heavy is loaded: learning rates, steps, buckets, and what to know."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lorasmith.checkpoints.topology import Base
@@ -18,6 +18,18 @@ NAMED = 5  # names told in a sentence before "and n more"
 
 
 @dataclass(frozen=True)
+class BucketRow:
+    """One bucket of a run: how many pictures fall into it, how often they are drawn in an epoch, and what that costs them."""
+
+    bucket: str  # width x height
+    pictures: int
+    draws: int
+    cut: float  # mean share of their area that is cut off
+    most_cut: float
+    enlarged: float  # the most that one is enlarged; 1 where none is
+
+
+@dataclass(frozen=True)
 class Plan:
     """A run in numbers; `buckets` counts the draws of an epoch, `notes` are sentences for a person."""
 
@@ -30,6 +42,7 @@ class Plan:
     notes: list[str]
     text_encoder_2_lr: float = 0.0
     held_out: tuple[str, ...] = ()  # pictures that are not trained on: their loss is told
+    table: tuple[BucketRow, ...] = ()
 
 
 def learning_rate(strength: float, repeats: float, epochs: int, images: int) -> float:
@@ -101,8 +114,20 @@ def plan(
             *_base_notes(settings, base),
         ],
         held_out=tuple(picture.name for picture in held_out),
+        table=tuple(_table(fits, draws)),
         text_encoder_2_lr=(settings.text_encoder_2_lr or 0.0) if base == "sdxl" else 0.0,
     )
+
+
+def _table(fits: Mapping[str, Fit], draws: Mapping[str, Draws]) -> Iterator[BucketRow]:
+    """Gives a row for each bucket, in order of size."""
+    for size in sorted({each.bucket for each in fits.values()}):
+        own = {name: each for name, each in fits.items() if each.bucket == size}
+        cuts = [each.loss for each in own.values()]
+        yield BucketRow(
+            f"{size[0]}x{size[1]}", len(own), sum(draws[name].repeats for name in own), round(sum(cuts) / len(cuts), 3),
+            round(max(cuts), 3), round(max(1.0, *(each.scale for each in own.values())), 2),
+        )  # fmt: skip
 
 
 def _picture_notes(pictures: list[TrainingPicture], fits: Mapping[str, Fit]) -> list[str]:

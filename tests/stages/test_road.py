@@ -8,7 +8,8 @@ import pytest
 from lorasmith.demo import world
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.project.project import Project
-from lorasmith.settings.tables import DownloadSettings, PrepareSettings, ResearchSettings, TagSettings
+from lorasmith.settings.tables import DownloadSettings, PrepareSettings, ResearchSettings, TagSettings, TrainSettings
+from lorasmith.stages.check import check
 from lorasmith.stages.download import download
 from lorasmith.stages.prepare import prepare
 from lorasmith.stages.prune import decide_by_hand, listing
@@ -195,3 +196,13 @@ def test_the_demos_verdict_rests_on_the_seeds_that_chose_nothing(walked: Project
         render["own_scores"] = dict.fromkeys(world.OWN_TAGS, 0.5)
     path.write_text(json.dumps(scores), encoding="utf-8")
     assert not conclude(walked, result, world.OWN_TAGS).learnt
+
+
+def test_check_shows_the_buckets_and_after_a_run_how_long_the_next_will_take(walked: Project) -> None:
+    found = check(walked)
+    assert found.errors == () and found.images_seen and found.steps
+    assert sum(row.pictures for row in found.buckets) == found.pictures
+    assert all(0 <= row.cut <= row.most_cut < 1 <= row.enlarged for row in found.buckets)
+    assert found.minutes is not None and found.minutes >= 0
+    other = check(walked, walked.settings(TrainSettings, {"batch_size": 1}))
+    assert other.minutes is None
