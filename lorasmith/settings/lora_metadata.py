@@ -23,12 +23,22 @@ def settings_in(metadata: Mapping[str, str]) -> TrainerFile:
         bare = key.removeprefix("ss_")
         name = METADATA_NAMES.get(bare, bare)
         if key.startswith("ss_") and (bare in METADATA_NAMES or bare not in METADATA_OWN) and name in KOHYA:
-            value = plain_value(text)
+            value = _value(text)
             if value is not None:
                 values[name] = Given(key, value)
     values |= _optimizer(metadata) | _network(metadata) | _repeats(metadata)
     values.pop("caption_dropout_every_n_epochs", None)
     return TrainerFile("LoRA file", values, left_out={})
+
+
+def _value(text: str) -> Any:
+    """Reads a value as it is written there; several rates stand as a list."""
+    if not text.startswith("["):
+        return plain_value(text)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def parsed(text: str | None) -> dict[str, Any]:
