@@ -98,6 +98,11 @@ class Journal:
         )
         return [Entry(r["entry"], r["stage"], r["what"], r["at"], r["state"], r["changes"]) for r in rows]
 
+    def states(self) -> list[tuple[int, str, str]]:
+        """Lists (number, stage, state) of the entries, oldest first, without looking at what they changed."""
+        rows = self._db.execute("SELECT entry, stage, state FROM journal ORDER BY entry")
+        return [(row["entry"], row["stage"], row["state"]) for row in rows]
+
     def undo(self) -> Entry:
         """Takes the last done entry back; raises `ProjectError` when there is none."""
         self.settle()

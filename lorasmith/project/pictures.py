@@ -326,6 +326,10 @@ class Caches:
         for sha256, facts in _tuples(self._db, wanted):
             yield sha256, json.loads(facts)
 
+    def measured(self) -> int:
+        """Says how many files have measures."""
+        return int(self._db.execute("SELECT count(*) FROM measures").fetchone()[0])
+
     def keep_measures(self, sha256: str, facts: Mapping[str, Any]) -> None:
         """Stores the measures of a file."""
         self._db.execute("INSERT OR REPLACE INTO measures VALUES (?, ?)", (sha256, _json(facts)))

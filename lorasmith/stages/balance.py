@@ -25,7 +25,7 @@ def balance_of(project: Project, candidates: Sequence[Candidate]) -> Balance:
     from lorasmith.tags.coverage import coverage
 
     toggles = toggles_of(project)
-    return Balance(len(candidates), tuple(coverage(_members(candidates, toggles), toggles)))
+    return Balance(len(candidates), tuple(coverage(members_of(candidates, toggles), toggles)))
 
 
 def picked_set(project: Project, candidates: Sequence[Candidate], size: int, must: Collection[str]) -> dict[str, Decision]:
@@ -33,7 +33,7 @@ def picked_set(project: Project, candidates: Sequence[Candidate], size: int, mus
     from lorasmith.tags.coverage import pick
 
     toggles = toggles_of(project)
-    picked = pick(_members(candidates, toggles, must), size, toggles)
+    picked = pick(members_of(candidates, toggles, must), size, toggles)
     taken = {name: Decision("keep", MAKER, "picked", {"why": why}) for name, why in picked.reasons.items()}
     left = {name: Decision("drop", MAKER, f"not among the best {size}", {"why": why}) for name, why in picked.left.items()}
     return taken | left
@@ -49,7 +49,8 @@ def toggles_of(project: Project) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.tag for entry in sheet.toggles))
 
 
-def _members(candidates: Sequence[Candidate], toggles: Sequence[str], must: Collection[str] = ()) -> "list[Member]":
+def members_of(candidates: Sequence[Candidate], toggles: Sequence[str], must: Collection[str] = ()) -> "list[Member]":
+    """Gives what coverage looks at: what each picture shows, and how good it is beside the others."""
     from lorasmith.tags.coverage import Member, shows
 
     qualities = quality(candidates)

@@ -88,10 +88,14 @@ def shows(tags: Sequence[str], artists: Sequence[str], toggles: Sequence[str]) -
 
 def coverage(members: Sequence[Member], toggles: Sequence[str] = ()) -> list[Share]:
     """Tells each part's values with their share and what to do; the toggles first, then what is wanted and missing."""
-    total = len(members)
+    counts = Counter(feature for member in members for feature in member.features())
+    return coverage_of_counts(counts, len(members), toggles)
+
+
+def coverage_of_counts(counts: Counter[tuple[str, str]], total: int, toggles: Sequence[str] = ()) -> list[Share]:
+    """Tells the same of a set of `total` pictures from how many of them have each (part, value)."""
     if not total:
         return []
-    counts = Counter(feature for member in members for feature in member.features())
     rows = [toggle_share(toggle, counts["toggle", toggle], total) for toggle in toggles]
     for part, (wanted, most) in WISHES.items():
         values = {value for found, value in counts if found == part} | set(wanted)
@@ -111,6 +115,14 @@ def toggle_share(toggle: str, count: int, total: int) -> Share:
     elif count > MOST_TOGGLE * total:
         advice = f"add {_missing(total - count, total, 1 - MOST_TOGGLE)} without it, or count it as a core look"
     return Share("toggle", toggle, count, count / total, advice)
+
+
+def band_of(part: str, value: str) -> tuple[float, float]:
+    """Gives the least and the most share of a set that a value of a part should have."""
+    if part == "toggle":
+        return LEAST_TOGGLE, MOST_TOGGLE
+    wanted, most = WISHES[part]
+    return wanted.get(value, 0.0), most
 
 
 def _advice(part: str, value: str, count: int, total: int, wanted: Mapping[str, float], most: float) -> str:
