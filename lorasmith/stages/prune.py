@@ -45,18 +45,26 @@ def prune(project: Project, settings: PruneSettings, report: Report = silent) ->
     candidates, broken = measure_all(project, report)
     if settings.agreement:
         candidates = _with_agreement(project, candidates, report)
+    reasons = suggestions(project, candidates, broken, settings)
+    with project.change("prune", "prune"), project.transaction():
+        _write_down(project, [*(one.picture.name for one in candidates), *broken], reasons)
+    return _summary(project, candidates, reasons)
+
+
+def suggestions(
+    project: Project, candidates: Sequence[Candidate], broken: Mapping[str, Decision], settings: PruneSettings
+) -> dict[str, Decision]:
+    """Gives what prune says of measured pictures, beside a person's word and safety's; changes nothing."""
     # What a person or safety has dropped stands for nobody: its twin must not go with it.
     words = {name: word for name, word in project.pictures.decisions().items() if word.maker != MAKER}
     out = {name for name, word in words.items() if word.verdict == "drop"}
     judged = [one for one in candidates if one.picture.name not in out]
-    reasons = judge_all(judged, settings) | broken
+    reasons = judge_all(judged, settings) | dict(broken)
     kept_by_hand = {name for name, word in words.items() if word.maker == PERSON and word.verdict == "keep"}
     fit = [one for one in judged if one.picture.name in kept_by_hand or not _drops(reasons.get(one.picture.name))]
     if settings.to:
         reasons |= picked_set(project, fit, settings.to, kept_by_hand)
-    with project.change("prune", "prune"), project.transaction():
-        _write_down(project, [*(one.picture.name for one in candidates), *broken], reasons)
-    return _summary(project, candidates, reasons)
+    return reasons
 
 
 def _write_down(project: Project, names: Sequence[str], reasons: Mapping[str, Decision]) -> None:
@@ -106,7 +114,7 @@ def measure_all(project: Project, report: Report = silent) -> tuple[list[Candida
             known[picture.sha256] = result
     said = project.pictures.said_of_all()
     candidates = [
-        _candidate(picture, known[picture.sha256], said.get(picture.name, {}))
+        candidate_of(picture, known[picture.sha256], said.get(picture.name, {}))
         for picture in pictures
         if picture.name not in broken
     ]
@@ -114,7 +122,8 @@ def measure_all(project: Project, report: Report = silent) -> tuple[list[Candida
     return candidates, broken
 
 
-def _candidate(picture: Picture, measures: "Measures", said: Mapping[str, str]) -> Candidate:
+def candidate_of(picture: Picture, measures: "Measures", said: Mapping[str, str]) -> Candidate:
+    """Gives what decisions about a picture rest on, out of its measures and what is said of it."""
     names = frozenset(tag for tag, category in said.items() if category == "character")
     artists = tuple(tag for tag, category in said.items() if category == "artist")
     return Candidate(picture, measures, frozenset(said), names, artists)
