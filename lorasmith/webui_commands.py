@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from lorasmith.errors import UsageError
 
 _STEPS = (
-    "what to do, one after the other, each in quotes: 'erase signature,watermark,text,bubble', trim, 'crop 10,20,500,600', "
+    "what to do, one after the other, each in quotes: 'erase signature,watermark,text,bubble,emanata', trim, 'crop 10,20,500,600', "
     "'background grey' (or white, pink, blur), 'flatten grey', 'recolour eyes #2050ff', faceless, head-out, 'split panels' "
     "(or figures); or again: the last erasing another time"
 )

@@ -1,4 +1,4 @@
-"""Finds what was put over a picture: signatures, watermarks, other writing, speech bubbles and borders; makes masks."""
+"""Finds what was put over a picture: writing of all kinds, speech bubbles, emanata and borders; makes masks."""
 
 import re
 from collections import Counter
@@ -14,9 +14,11 @@ from PIL import Image
 from lorasmith.imaging.borders import find_border
 from lorasmith.imaging.bubbles import Bubble, Polygon, find_bubbles
 from lorasmith.imaging.crop import Box
+from lorasmith.imaging.emanata import Sign, find_emanata
 from lorasmith.imaging.text import Line, find_lines
 
-Kind = Literal["signature", "watermark", "text", "bubble", "border"]
+Kind = Literal["signature", "watermark", "text", "bubble", "border", "emanata", "logo"]
+LOGO: Kind = "logo"  # without letters: only that it repeats tells that it is one
 WRITING: frozenset[Kind] = frozenset(["signature", "watermark", "text"])
 
 # Tags that say what to look for, in the boards' words.
@@ -52,8 +54,8 @@ class _Kept(NamedTuple):
 class Mark:
     """Something found on a picture: its kind, its box in pixels, how sure, and its words.
 
-    A border's box is the inside that stays. `outline` is the exact area of writing and of a bubble without its tail,
-    `whole` the bubble's with it; both are empty for a border.
+    A border's box is the inside that stays. `outline` is the exact area of writing, of a sign and of a bubble without its
+    tail, `whole` the bubble's with it; both are empty for a border. The words of emanata are the kind of sign.
     """
 
     kind: Kind
@@ -64,11 +66,12 @@ class Mark:
     whole: Polygon = ()
 
 
-def find_marks(image: Image.Image, hints: Collection[str] = frozenset()) -> list[Mark]:
-    """Finds the marks on a picture, writing from top to bottom, then bubbles, then the border.
+def find_marks(image: Image.Image, hints: Collection[str] = frozenset(), *, signs: bool = True) -> list[Mark]:
+    """Finds the marks on a picture, writing from top to bottom, then bubbles, emanata, and the border.
 
     `hints` are the picture's tags as far as they are known; tags of writing lower what is demanded, other tags alone
-    raise it, and none at all leave it. Words in a bubble are told on their own as well as with the bubble.
+    raise it, and none at all leave it. Words in a bubble are told on their own as well as with the bubble. Without `signs`
+    emanata are not looked for.
     """
     image = image if image.mode == "RGB" else image.convert("RGB")
     tags = frozenset(tag.replace(" ", "_") for tag in hints)
@@ -81,6 +84,9 @@ def find_marks(image: Image.Image, hints: Collection[str] = frozenset()) -> list
         for place, keep in enumerate(kept)
     ]
     marks += [_of_bubble(bubble, kept) for bubble in bubbles]
+    taken = [mark.box for mark in marks]
+    found = find_emanata(image, tags) if signs else []
+    marks += [_of_sign(sign) for sign in found if not any(_covers(box, sign.box) for box in taken)]
     inside = find_border(image)
     if inside is not None:
         marks.append(Mark("border", inside, 1.0))
@@ -99,6 +105,17 @@ def _mark(keep: _Kept, kind: Kind) -> Mark:
 def _of_bubble(bubble: Bubble, kept: Sequence[_Kept]) -> Mark:
     words = " ".join(kept[place].line.words for place in bubble.lines)
     return Mark("bubble", bubble.box, bubble.confidence, words, bubble.body, bubble.whole)
+
+
+def _of_sign(sign: Sign) -> Mark:
+    return Mark("emanata", sign.box, sign.sure, sign.kind, sign.outline)
+
+
+def _covers(box: Box, sign: Box) -> bool:
+    """Says whether half of a sign lies in the box of writing or of a bubble: it belongs there."""
+    wide = min(box.right, sign.right) - max(box.left, sign.left)
+    high = min(box.bottom, sign.bottom) - max(box.top, sign.top)
+    return max(0, wide) * max(0, high) > 0.5 * sign.area
 
 
 def _believed(lines: Sequence[Line], size: tuple[int, int], tags: frozenset[str]) -> list[_Kept]:
@@ -199,6 +216,8 @@ def mask_of(marks: Sequence[Mark], image: Image.Image, tails: bool = True, margi
             mask |= outside
         elif mark.kind == "bubble":
             _paint_bubble(mask, mark, tails)
+        elif mark.kind in ("emanata", "logo"):
+            _paint_figure(mask, mark)
         else:
             _paint_writing(mask, mark, image, margin)
     return Image.fromarray(mask)
@@ -208,6 +227,14 @@ def _paint_bubble(mask: NDArray[np.uint8], mark: Mark, tails: bool) -> None:
     """Fills a bubble and the line round it."""
     points = np.asarray(mark.whole if tails else mark.outline, np.int32)
     line = max(3, round(0.012 * min(mask.shape)))
+    cv2.fillPoly(mask, [points], 255)
+    cv2.polylines(mask, [points], True, 255, 2 * line)
+
+
+def _paint_figure(mask: NDArray[np.uint8], mark: Mark) -> None:
+    """Fills a sign or a logo and what of its own line may lie round it."""
+    points = np.asarray(mark.outline, np.int32)
+    line = max(2, round(0.07 * max(mark.box.width, mark.box.height)))
     cv2.fillPoly(mask, [points], 255)
     cv2.polylines(mask, [points], True, 255, 2 * line)
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 WRITING = {"signature", "watermark", "text"}
 REPEATED = "repeated"  # the same mark at the same place of several pictures
 PAINTED = "mask"  # only what a person boxes or paints
-KINDS = ("signature", "watermark", "text", "bubble", REPEATED, PAINTED)
+EMANATA = "emanata"
+KINDS = ("signature", "watermark", "text", "bubble", EMANATA, REPEATED, PAINTED)
 
 
 def check_kinds(arguments: str) -> None:
@@ -26,14 +27,8 @@ def check_kinds(arguments: str) -> None:
 
 def erase_marks(work: Work, arguments: str) -> Done | None:
     """Erases the marks that are found of the kinds asked for, and once what a person boxed or painted."""
-    from lorasmith.imaging.marks import find_marks
-
-    wanted = set(words_of(arguments))
-    found = find_marks(work.image, frozenset(work.tags)) if wanted - {PAINTED} else []
-    marks = [mark for mark in found if mark.kind in wanted and mark.confidence >= work.sure]
-    if REPEATED in wanted:  # what is on many pictures at one place is no chance find
-        marks += [mark for mark in work.repeated if mark not in marks]
-    told = [_told(work, mark, len(work.marks) + place) for place, mark in enumerate(marks, 1)]
+    found, marks = marks_of(work, set(words_of(arguments)))
+    told = [told_of(work, mark, len(work.marks) + place) for place, mark in enumerate(marks, 1)]
     work.marks += told
     gone = [mark for mark, row in zip(marks, told, strict=True) if row["erased"]]
     hole = _hole(work, gone)
@@ -44,7 +39,19 @@ def erase_marks(work: Work, arguments: str) -> Done | None:
     return Done({"marks": told, "by": by, "area": list(hole.getbbox() or ())}, _ended(work, gone, found))
 
 
-def _told(work: Work, mark: "Mark", number: int) -> dict[str, Any]:
+def marks_of(work: Work, wanted: set[str]) -> "tuple[list[Mark], list[Mark]]":
+    """Gives all marks that are found on a picture, and those of the wanted kinds that are sure enough, as they are numbered."""
+    from lorasmith.imaging.marks import find_marks
+
+    found = find_marks(work.image, frozenset(work.tags), signs=EMANATA in wanted) if wanted - {PAINTED} else []
+    marks = [mark for mark in found if mark.kind in wanted and mark.confidence >= work.sure]
+    if REPEATED in wanted:  # what is on many pictures at one place is no chance find
+        marks += [mark for mark in work.repeated if mark not in marks]
+    return found, marks
+
+
+def told_of(work: Work, mark: "Mark", number: int) -> dict[str, Any]:
+    """Gives a mark as a record keeps it."""
     row: dict[str, Any] = {
         "number": number, "kind": mark.kind, "words": mark.words, "sure": mark.confidence, "box": sides_of(mark.box),
     }  # fmt: skip
@@ -75,14 +82,19 @@ def _hole(work: Work, marks: "list[Mark]") -> "PIL.Image.Image | None":
     return None if hole.getbbox() is None else hole
 
 
+def _kind_of(mark: "Mark") -> str:
+    """Gives what a mark's tags are known by: of emanata the kind of sign."""
+    return mark.words if mark.kind == "emanata" else mark.kind
+
+
 def _ended(work: Work, gone: "list[Mark]", found: "list[Mark]") -> dict[str, str]:
     """Ends the tags of the kinds of marks of which none is left."""
     from lorasmith.tags.touched import after_erasing
 
     if not gone:
         return {}
-    kinds: set[str] = {mark.kind for mark in gone}
-    left: set[str] = {mark.kind for mark in found if mark not in gone}
+    kinds: set[str] = {_kind_of(mark) for mark in gone}
+    left: set[str] = {_kind_of(mark) for mark in found if mark not in gone}
     if kinds & WRITING and not left & WRITING:
         kinds |= WRITING  # whatever kind of writing it was taken for: none is left
     return work.end(after_erasing(work.tags, kinds, left))

@@ -151,6 +151,7 @@ def _repeated(
     project: Project, leaves: Sequence[Picture], words: Sequence[str], report: Report
 ) -> "Mapping[str, Sequence[Mark]]":
     """Finds the marks that several pictures have at one place, where a step asks for them."""
+    from lorasmith.imaging.logos import find_logos
     from lorasmith.imaging.marks import find_marks
     from lorasmith.imaging.read import open_picture
     from lorasmith.imaging.repeats import look_of, repeated
@@ -163,8 +164,9 @@ def _repeated(
         report(Progress("touch-up", done, len(leaves), f"looking at {source.name}"))
         with suppress(PictureError):
             image = open_picture(project.file_of(source))
-            marks = find_marks(image, frozenset(project.pictures.said(source.name)))
-            looks[source.name] = [look_of(image, mark) for mark in marks if mark.kind in WRITING]
+            marks = find_marks(image, frozenset(project.pictures.said(source.name)), signs=False)
+            marks = [mark for mark in marks if mark.kind in WRITING]
+            looks[source.name] = [look_of(image, mark) for mark in (*marks, *find_logos(image))]
     found: dict[str, list[Mark]] = {}
     for repeat in repeated(looks):
         for name, mark in repeat.marks:

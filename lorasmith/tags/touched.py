@@ -4,6 +4,7 @@ import colorsys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lorasmith.tags.emanata import ANY_EMANATA, EMANATA
 from lorasmith.tags.groups import COLOURS, group_of
 from lorasmith.tags.spelling import with_underscores
 from lorasmith.tags.vocabulary import names
@@ -20,8 +21,10 @@ _OF_MARKS: dict[str, frozenset[str]] = {
         "dialogue talking_to_viewer talking_to_self character_name translated translation_request text_focus title profanity"
     ),
     "bubble": names("speech_bubble thought_bubble dialogue talking_to_viewer talking_to_self heart_in_bubble"),
+    "logo": names("logo artist_logo watermark patreon_logo twitter_logo"),
     "border": names("border white_border black_border letterbox pillarbox outside_border border_frame frame"),
 }
+_OF_MARKS |= EMANATA
 _GROUNDS = {
     "white": ("simple_background", "white_background"),
     "grey": ("simple_background", "grey_background"),
@@ -61,7 +64,10 @@ class Ended:
 def after_erasing(tags: Iterable[str], kinds: Iterable[str], still_there: Iterable[str] = ()) -> Ended:
     """Ends the tags of marks that were erased, but for those that a kind of mark still on the picture keeps up."""
     gone = {kind: tag_set for kind in kinds if (tag_set := _OF_MARKS.get(kind))}
-    kept_up = frozenset[str]().union(*(_OF_MARKS.get(kind, frozenset()) for kind in still_there))
+    left_there = set(still_there)
+    if gone.keys() & EMANATA.keys() and not left_there & EMANATA.keys():
+        gone["emanata"] = ANY_EMANATA
+    kept_up = frozenset[str]().union(*(_OF_MARKS.get(kind, frozenset()) for kind in left_there))
     dropped, left = {}, []
     for tag in tags:
         name = with_underscores(tag).lower()
