@@ -43,7 +43,8 @@ class TrainingSet:
 
     names: tuple[str, ...]
     showing: Mapping[str, tuple[str, ...]]  # tag, or a toggle's word -> pictures
-    against: Mapping[str, tuple[str, ...]]  # own tag -> pictures on which the tagger does not see it, or sees another
+    against: Mapping[str, tuple[str, ...]]  # own tag -> pictures on which the tagger does not see it
+    toggles: tuple[str, ...] = ()  # those that the tagger cannot see too
 
     def share(self, tag: str) -> float:
         """Gives the share of the pictures that show a tag."""
@@ -58,7 +59,8 @@ def fixes(cell: CellScores, base: CellScores, training: TrainingSet, artefacts: 
     """Lists what to fix, toggles first, then traits, backgrounds, marks and faults."""
     if not training.names:
         return []
-    found = [fix for word in cell.outfit if (fix := _toggle(word, cell, base, training)) is not None]
+    words = dict.fromkeys([*cell.outfit, *(word for word in training.toggles if training.share(word) >= ALWAYS)])
+    found = [fix for word in words if (fix := _toggle(word, cell, base, training)) is not None]
     found += [
         fix for tag, score in sorted(cell.by_tag.items(), key=lambda item: item[1])
         if (fix := _trait(tag, score, base, training)) is not None
@@ -75,9 +77,9 @@ def _most_first(shares: Mapping[str, float]) -> list[str]:
 
 
 def _toggle(word: str, cell: CellScores, base: CellScores, training: TrainingSet) -> Fix | None:
-    control = cell.outfit[word]
-    asked = None if control.asked is None else control.asked.mean
-    bare = None if control.unasked is None else control.unasked.mean
+    control = cell.outfit.get(word)
+    asked = None if control is None or control.asked is None else control.asked.mean
+    bare = None if control is None or control.unasked is None else control.unasked.mean
     alone = base.outfit.get(word)
     before = None if alone is None or alone.unasked is None else alone.unasked.mean
     name, share, pictures = word.replace("_", " "), training.share(word), training.showing.get(word, ())

@@ -41,27 +41,32 @@ def caption_tags(project: Project) -> dict[str, set[str]]:
     return {name: set(tags_of_caption(caption.text)) for name, caption in captions.items()}
 
 
-def toggles_of(project: Project, known: Mapping[str, int], most: int) -> dict[str, tuple[str, ...]]:
-    """Gives the toggles that captions name, those of most pictures first: word -> the tags by which a tagger sees it.
-
-    They come from the character sheet, from outfits with a tag of their own, and from clothes that captions name often. Of
-    several that are always worn together the first is asked.
-    """
+def toggle_words(project: Project) -> list[str]:
+    """Lists the toggles that captions name, those of most pictures first: from the sheet, outfits, and clothes named often."""
     from lorasmith.tags.groups import group_of
 
     core = set(project.fact("core_tags") or ())
     shares = habits(project)
+    worn = [tag for tag, share in shares.items() if share >= _MIN_WORN and group_of(tag) in _WORN]
+    words = dict.fromkeys([*(entry.tag for entry in sheet_of(project).toggles), *_outfits(project), *worn])
+    return sorted((word for word in words if word in shares and word not in core), key=lambda word: -shares[word])
+
+
+def _outfits(project: Project) -> dict[str, list[str]]:
+    """Gives the tags that stand under each outfit's own tag."""
     outfits: dict[str, list[str]] = {}
     for one in project.caption_sets.gathered(project.settings(TagSettings).caption_set):
         if one.under != TRIGGER:
             outfits.setdefault(one.under, []).append(one.tag)
-    worn = [tag for tag, share in shares.items() if share >= _MIN_WORN and group_of(tag) in _WORN]
-    words = dict.fromkeys([*(entry.tag for entry in sheet_of(project).toggles), *outfits, *worn])
-    ranked = sorted((word for word in words if word in shares and word not in core), key=lambda word: -shares[word])
+    return outfits
+
+
+def toggles_of(project: Project, known: Mapping[str, int], most: int) -> dict[str, tuple[str, ...]]:
+    """Gives the toggles that are asked for: word -> the tags by which a tagger sees it; of what is worn together the first."""
+    outfits, captions = _outfits(project), caption_tags(project)
     found: dict[str, tuple[str, ...]] = {}
     pictures: list[frozenset[str]] = []
-    captions = caption_tags(project)
-    for word in ranked:
+    for word in toggle_words(project):
         seen = tuple(tag for tag in outfits.get(word, [word]) if tag in known)
         names = frozenset(_with(captions, word))
         if seen and names not in pictures and len(found) < most:
@@ -74,7 +79,7 @@ def _with(captions: Mapping[str, set[str]], word: str) -> list[str]:
     return sorted(name for name, tags in captions.items() if word in tags)
 
 
-def training_set(project: Project, tagger: "Tagger", core: Sequence[str], toggles: Sequence[str]) -> "TrainingSet":
+def training_set(project: Project, tagger: "Tagger", core: Sequence[str]) -> "TrainingSet":
     """Gives who shows which tag by the record, and on which pictures the tagger does not see an own look they could show."""
     from lorasmith.judging.fixes import TrainingSet
     from lorasmith.stages.tag_index import open_index
@@ -82,7 +87,7 @@ def training_set(project: Project, tagger: "Tagger", core: Sequence[str], toggle
     pictures = _captioned(project)
     index = open_index(project, pictures)
     showing = {tag: tuple(index.chosen(bits)) for tag, bits in index.bits.items()}
-    captions = caption_tags(project)
+    captions, toggles = caption_tags(project), toggle_words(project)
     showing |= {word: tuple(_with(captions, word)) for word in toggles}
     kinds = _framings(index)
     against = {
@@ -90,7 +95,7 @@ def training_set(project: Project, tagger: "Tagger", core: Sequence[str], toggle
         for tag in core
         if tag in tagger.index
     }
-    return TrainingSet(tuple(index.names), showing, {tag: names for tag, names in against.items() if names})
+    return TrainingSet(tuple(index.names), showing, {tag: names for tag, names in against.items() if names}, tuple(toggles))
 
 
 def _framings(index: "TagIndex") -> "dict[str, CropKind]":
@@ -143,6 +148,7 @@ def known_pictures(project: Project, tagger: "Tagger", aspect: float, report: Re
 def _looks(project: Project, picture: Picture, aspect: float) -> "tuple[Look, ...]":
     from dataclasses import asdict
 
+    from lorasmith.errors import PictureError
     from lorasmith.imaging.measure import VERSION
     from lorasmith.imaging.read import thumbnail
     from lorasmith.judging.nearness import Look, looks_of
@@ -150,7 +156,10 @@ def _looks(project: Project, picture: Picture, aspect: float) -> "tuple[Look, ..
     key = f"{picture.sha256}-looks-{VERSION}-{aspect:.4g}"
     stored = project.caches.measures(key)
     if stored is None:
-        looks = looks_of(thumbnail(project.file_of(picture), 256), aspect)
+        try:
+            looks = looks_of(thumbnail(project.file_of(picture), 256), aspect)
+        except PictureError:  # scored once, and gone or broken since: it is found by its features alone
+            return ()
         stored = {"looks": [asdict(look) for look in looks]}
         with project.transaction():
             project.caches.keep_measures(key, stored)

@@ -69,3 +69,9 @@ def test_a_signature_in_renders_is_a_thing_to_erase() -> None:
 
 def test_without_pictures_nothing_can_be_told() -> None:
     assert fixes(cell(by_tag={"striped_fur": 0.1}), BASE, TrainingSet((), {}, {})) == []
+
+
+def test_a_toggle_that_the_tagger_cannot_see_is_still_found_on_every_picture() -> None:
+    set_of = TrainingSet(PICTURES, {"monocle": PICTURES, "cane": PICTURES[:3]}, {}, ("monocle", "cane"))
+    found = fixes(cell(), BASE, set_of)
+    assert [(fix.kind, fix.tag, fix.with_lora) for fix in found] == [("toggle_not_controllable", "monocle", None)]
