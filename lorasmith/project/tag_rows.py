@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lorasmith.project.database import transaction
-from lorasmith.project.pictures import NOT_THERE, PERSON, Tag
+from lorasmith.project.pictures import NOT_THERE, PERSON, TAGGER, Tag
 from lorasmith.safety import text_is_refused
 
 SEPARATOR = "\x1f"  # between tag and category in `lists`
@@ -67,6 +67,16 @@ class TagRows:
         for picture, source in self._plain().execute("SELECT DISTINCT picture, source FROM tags"):
             said.setdefault(picture, set()).add(source)
         return said
+
+    def said_by(self, source: str) -> Iterator[tuple[str, str]]:
+        """Yields (picture, tag) of what one source says is there."""
+        wanted = "SELECT picture, tag FROM tags WHERE source = ? AND score != ?"
+        yield from self._plain().execute(wanted, (source, NOT_THERE))
+
+    def said(self) -> Iterator[tuple[str, str, str]]:
+        """Yields (picture, tag, category) of what anyone but a tagger says is there."""
+        wanted = "SELECT picture, tag, category FROM tags WHERE source NOT LIKE ? AND NOT (source = ? AND score = ?)"
+        yield from self._plain().execute(wanted, (f"{TAGGER}%", PERSON, NOT_THERE))
 
     def column(self, model: str, place: int) -> dict[str, bytes]:
         """Gives one number of each stored score vector of a tagger, by file hash: two bytes, little-endian fp16."""

@@ -78,9 +78,20 @@ class Disagreement:
 class Known(Protocol):
     """What a voice needs of a tagger: one that is open, or one of which only the files were read."""
 
-    name: str
-    labels: tuple[Label, ...]
-    thresholds: Mapping[str, float]
+    @property
+    def name(self) -> str:
+        """Gives its name."""
+        ...
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Gives its outputs, in the order of its scores."""
+        ...
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Gives its own thresholds by category."""
+        ...
 
     @property
     def vocabulary(self) -> str:

@@ -12,6 +12,7 @@ from lorasmith.jobs.store import Job, lane_of
 from lorasmith.project.project import Project
 from lorasmith.stages.status import Status, status
 from lorasmith.ui.projects import Projects
+from lorasmith.ui.tag_kept import KeptProjects
 from lorasmith.ui.thumbs import Thumbs
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Context:
     new_projects: Path  # where a new project goes when only its trigger is given
     in_host: bool = False
     host: "Host | None" = None  # the WebUI that lends its model: the tab's, or one named by LORASMITH_WEBUI_URL
+    tags: KeptProjects = field(default_factory=KeptProjects)  # what the Tag page looked at last
     _statuses: dict[str, tuple[str, Status]] = field(default_factory=dict)
     _reading: threading.Lock = field(default_factory=threading.Lock)
 

@@ -20,7 +20,7 @@ from lorasmith.jobs.store import OPEN
 from lorasmith.project.project import Project
 from lorasmith.stages.prune import decide_by_hand
 from lorasmith.stages.table import STAGES
-from lorasmith.ui import suggesting
+from lorasmith.ui import suggesting, tag_asking, tag_changing
 from lorasmith.ui.context import Context
 from lorasmith.ui.views.ask import Ask
 from lorasmith.ui.views.table import draw
@@ -54,6 +54,8 @@ def routes(context: Context) -> list[Route]:
         ("GET", "/api/suggestion", suggesting.show),
         ("POST", "/api/suggestion", _suggestion),
         ("POST", "/api/erase", _erase),
+        ("GET", "/api/tags/{what}", tag_asking.show),
+        ("POST", "/api/tags/{what}", _change_tags),
         ("POST", "/api/send", _send),
         ("POST", "/api/forget", _forget),
     ]
@@ -97,7 +99,7 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
-    if name not in ("lorasmith.js", "erase.js", "crop.js", "lorasmith.css"):
+    if name not in tag_asking.STATIC and name not in ("lorasmith.js", "erase.js", "crop.js", "lorasmith.css"):
         raise FileNotFoundError(name)
     return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
 
@@ -195,6 +197,17 @@ def _suggestion(context: Context, request: Request, body: Any) -> Response:
     context.demand_idle(folder)
     with _BY_HAND, Project.open(folder, patience=5) as project:
         return suggesting.decide(project, body)
+
+
+def _change_tags(context: Context, request: Request, body: Any) -> Response:
+    """Changes tags, captions' order, looks or a threshold, or says what that would do."""
+    folder, what = _folder(context, body), request.path_params["what"]
+    if tag_changing.is_preview(what):
+        with Project.open(folder, writing=False) as project:
+            return tag_changing.change(project, what, body)
+    context.demand_idle(folder)
+    with _BY_HAND, Project.open(folder, patience=5) as project:
+        return tag_changing.change(project, what, body)
 
 
 def _history(context: Context, request: Request, body: Any) -> Response:

@@ -91,6 +91,7 @@
     parts.forEach((part, place) => {
       const old = node.children[place];
       if (!old) node.append(part);
+      else if (part.dataset.lsOwn && old.dataset.lsOwn === part.dataset.lsOwn) return; // a script of its own draws in it
       else if (old.outerHTML !== part.outerHTML) old.replaceWith(part);
     });
     while (node.children.length > parts.length) node.lastElementChild.remove();
@@ -112,6 +113,7 @@
     for (const node of all('[data-ls="stage"]')) fill(node, stageLine(node.dataset.stage));
     for (const button of all("[id^=ls-start-]")) label(button);
     for (const node of all('[data-ls="view"]')) view(node);
+    document.dispatchEvent(new CustomEvent("ls-state"));
   }
 
   function head() {
