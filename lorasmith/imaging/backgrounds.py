@@ -22,6 +22,7 @@ _STEP = 10  # levels from one pixel to the next, within one colour
 _SURE = 0.75  # of a colour's pixels that are on one side of the mask: so the others in the band are too
 _LEAST_APART = 0.06  # of brightness 0..1, between the character and the ground
 _BLUR = 1 / 40  # of the long side
+_WIDEST = 8  # pixels: a wider blur is made of a smaller picture, in which it is so wide
 
 
 def with_background(image: Image.Image, mask: Mask, how: Ground = "grey") -> Image.Image:
@@ -113,8 +114,7 @@ def _sides(pixels: Field, mask: Flags, band: int) -> tuple[Flags, Flags, Flags]:
     total = np.maximum(np.bincount(labels.ravel(), minlength=count), 1)
     share = np.bincount(labels.ravel(), mask.ravel(), minlength=count) / total
     share[0] = 0.5
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * band + 1, 2 * band + 1))
-    near = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, disc, borderType=cv2.BORDER_REPLICATE) > 0
+    near = _from_other_side(mask) <= band  # a disc of a large picture's band, laid on each pixel, would take minutes
     decided = np.where(share > _SURE, 1, np.where(share < 1 - _SURE, 0, -1))[labels]
     side = np.where(near & (decided >= 0), decided == 1, mask)
     open_edge = near & ~flat
@@ -123,6 +123,12 @@ def _sides(pixels: Field, mask: Flags, band: int) -> tuple[Flags, Flags, Flags]:
     ground = ~side & ~open_edge | open_edge & ~mask & ~held
     open_edge &= ~ground
     return (side | open_edge) & ~ground, ground, open_edge
+
+
+def _from_other_side(mask: Flags) -> Field:
+    """Gives each pixel's distance in pixels to the nearest one on the other side of the mask."""
+    sides = [cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (mask, ~mask)]
+    return np.asarray(np.where(mask, *sides), np.float32)
 
 
 def _nearest(pixels: Field, among: Flags) -> Field:
@@ -140,5 +146,15 @@ def _blurred(pixels: Field, alpha: Field) -> Field:
     sigma = max(1.0, _BLUR * max(alpha.shape))
     hidden = cv2.dilate(alpha, np.ones((5, 5), np.uint8))
     weight = (1 - hidden)[..., None] + np.float32(1e-4)
-    total = cv2.GaussianBlur(weight, (0, 0), sigma)[..., None]
-    return np.asarray(cv2.GaussianBlur(pixels * weight, (0, 0), sigma) / np.maximum(total, 1e-6), np.float32)
+    total = _widely(weight, sigma)[..., None]
+    return np.asarray(_widely(pixels * weight, sigma) / np.maximum(total, 1e-6), np.float32)
+
+
+def _widely(field: Field, sigma: float) -> Field:
+    """Blurs over `sigma` pixels; the time does not grow with them."""
+    times = max(1, round(sigma / _WIDEST))
+    if times == 1:
+        return np.asarray(cv2.GaussianBlur(field, (0, 0), sigma), np.float32)
+    high, wide = field.shape[:2]
+    small = cv2.resize(field, (max(1, wide // times), max(1, high // times)), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / times), (wide, high)), np.float32)

@@ -1,11 +1,12 @@
 import random
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from lorasmith.errors import UsageError
-from lorasmith.imaging.backgrounds import GROUNDS, alpha_matte, cut_out, with_background
+from lorasmith.imaging.backgrounds import GROUNDS, _from_other_side, _widely, alpha_matte, cut_out, with_background
 from lorasmith.imaging.masks import character_mask
 from tests.imaging.drawing import POSES, creature
 
@@ -92,3 +93,15 @@ def test_a_mask_of_another_size_and_an_unknown_word_are_refused():
 def test_the_same_picture_gives_the_same_cut_out():
     drawing = creature("lying", "meadow", (300, 200), seed=4)
     assert cut_out(drawing.picture, drawing.mask).tobytes() == cut_out(drawing.picture, drawing.mask).tobytes()
+
+
+def test_a_wide_blur_made_small_is_the_plain_one():
+    field = np.random.default_rng(5).random((700, 900, 3)).astype(np.float32) * np.linspace(0, 1, 900, dtype=np.float32)[:, None]
+    plain = cv2.GaussianBlur(field, (0, 0), 22.5)
+    assert np.abs(_widely(field, 22.5) - plain).max() < 1.5 / 255
+
+
+def test_how_far_the_other_side_is_is_measured_from_both():
+    mask = np.zeros((9, 9), bool)
+    mask[:, 5:] = True
+    assert (_from_other_side(mask)[4] == [5, 4, 3, 2, 1, 1, 2, 3, 4]).all()
