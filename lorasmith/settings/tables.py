@@ -222,6 +222,15 @@ class RefineSettings(StageSettings):
     min_followed: float = setting(0.5, "lowest share of the asked tags that were drawn", unit="share", ge=0, le=1)
     top_n: int = setting(8, "most renders taken back", unit="pictures", ge=0, le=1000)
     renders: list[str] = setting(list, "names of renders to take whatever their scores")
+    candidates: int = setting(0, "candidates rendered anew, over the framings, views and poses that the set lacks; 0 chooses among the evaluation's renders", unit="pictures", ge=0, le=1000)
+    ground: Literal["grey", "pink", "white", "any"] = setting("grey", "the plain ground that candidates are asked on, so that they can be cut out")
+    lora: str = setting("", "LoRA that draws them, a file in loras/ or elsewhere; empty is the one that was recommended", advanced=True)
+    weight: float = setting(0.0, "its weight; 0 is the recommended one", ge=0, le=2, advanced=True)
+    other_loras: list[str] = setting(list, "further LoRAs, such as style.safetensors=0.5", lines=True, advanced=True)
+    checkpoint: str = setting("", "another base model to draw with", advanced=True)
+    seed: int = setting(5001, "seed of the first candidate", ge=0, le=2**31 - 2000, advanced=True)
+    max_generation: int = setting(1, "most models between a picture and a hand: 1 allows no copies of copies", ge=0, le=10, advanced=True)
+    max_generated: float = setting(0.5, "most pictures drawn by a model in a training set", unit="share", ge=0, le=1, advanced=True)
 
 
 TABLES: dict[str, type[StageSettings]] = {

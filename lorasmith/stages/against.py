@@ -23,8 +23,9 @@ from lorasmith.stages.bench import (
     open_bench,
     settings_of_run,
 )
-from lorasmith.stages.evaluate import BASE, judge_renders, render, score_cells, without_refused
+from lorasmith.stages.evaluate import BASE, score_cells
 from lorasmith.stages.evaluation_files import draw_question_grids
+from lorasmith.stages.judged import judge_renders, render, without_refused
 from lorasmith.stages.renders import Cell, Wanted, scores_of, wanted
 
 if TYPE_CHECKING:

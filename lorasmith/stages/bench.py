@@ -3,7 +3,7 @@
 import json
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +23,8 @@ from lorasmith.stages.training_looks import habits, known_pictures, toggles_of
 if TYPE_CHECKING:
     from lorasmith.judging.judge import Judge
     from lorasmith.judging.nearness import Known
-    from lorasmith.judging.plan import PlannedPrompt
-    from lorasmith.rendering.prompt import Renderer
+    from lorasmith.judging.plan import PlannedPrompt, Wishes
+    from lorasmith.rendering.prompt import LoraUse, Renderer
     from lorasmith.taggers.onnx import Tagger
 
 PLAN = "evaluation.json"  # what the folder is an evaluation of
@@ -46,6 +46,7 @@ class Bench:
     clip_skip: int
     report: Report
     checkpoint: Path
+    others: "tuple[LoraUse, ...]" = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Subject:
     cells: tuple[Cell, ...]
     trained: Mapping[str, Any]
     place: Path
+    others: "tuple[LoraUse, ...]" = ()  # LoRAs that are put in beside every column's own
 
 
 def last_finished_run(project: Project) -> Path:
@@ -100,10 +102,11 @@ def subject_of_run(project: Project, settings: EvaluateSettings, run: Path) -> S
     return Subject(run.name, tuple(cells), settings_of_run(run), project.evaluations)
 
 
-def open_bench(
-    project: Project, settings: EvaluateSettings, subject: Subject, report: Report, renderer: "Renderer | None" = None
-) -> Bench:
-    """Opens tagger and renderer, plans the prompts, and finds or makes the evaluation's folder."""
+def open_bench(  # noqa: PLR0913 - the four words of a stage, what is looked at, and by which prompts
+    project: Project, settings: EvaluateSettings, subject: Subject, report: Report, renderer: "Renderer | None" = None,
+    planned: "Callable[[Wishes], Sequence[PlannedPrompt]] | None" = None,
+) -> Bench:  # fmt: skip
+    """Opens tagger and renderer, plans the prompts (as an evaluation does, or as `planned` does), and finds or makes the folder."""
     from lorasmith.judging.judge import Judge
     from lorasmith.judging.plan import Wishes, evaluation_prompts
     from lorasmith.judging.unasked import artefacts_known, places_known
@@ -119,14 +122,16 @@ def open_bench(
     toggles = toggles_of(project, tagger.index, settings.asked)
     shares = habits(project)
     wishes = Wishes(core, shares, set(tagger.index), toggles, settings.prompts, settings.asked)
-    prompts = tuple(evaluation_prompts(project.trigger, wishes))
+    prompts = tuple(evaluation_prompts(project.trigger, wishes) if planned is None else planned(wishes))
     checkpoint = checkpoint_of(project, settings, subject.trained)
     folder = _folder(project, subject, _identity(settings, subject, checkpoint, tagger, core, prompts))
     judge = Judge(tagger.index, core, settings.threshold, toggles, places_known(tagger.index), artefacts_known(tagger.index, core))
     renderer = renderer or renderer_as_trained(checkpoint, subject.trained, settings.device, settings.batch_size)
     known = known_pictures(project, tagger, settings.width / settings.height, report)
     clip_skip = int(subject.trained.get("clip_skip", 1))
-    return Bench(project, settings, folder, renderer, tagger, judge, prompts, known, clip_skip, report, checkpoint)
+    return Bench(
+        project, settings, folder, renderer, tagger, judge, prompts, known, clip_skip, report, checkpoint, subject.others
+    )  # fmt: skip
 
 
 def checkpoint_of(project: Project, settings: EvaluateSettings, trained: Mapping[str, Any]) -> Path:
@@ -152,6 +157,7 @@ def _identity(
         "core": list(core),
         "prompts": [prompt.text for prompt in prompts],
         "settings": settings.model_dump(mode="json", exclude={"device", "batch_size"}),
+        "others": [use.tag for use in subject.others],
         "drawn": {name: subject.trained.get(name) for name in ("clip_skip", "prediction_type", "zero_terminal_snr")},
     }
 

@@ -13,6 +13,7 @@ from lorasmith.errors import CheckpointError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.settings.toml import FILE_NAME
+from lorasmith.stages.lineage import lineage_faults
 from lorasmith.stages.training_set import training_set
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def check(project: Project, settings: TrainSettings | None = None) -> Checked:
     pictures = chosen.pictures
     warnings += chosen.notes
     errors += picture_faults(project, pictures)
+    errors += lineage_faults(project, project.pictures.trained())
     if shutil.disk_usage(project.folder).free < _SPARE_BYTES:
         warnings.append(f"Less than {_SPARE_BYTES / 1e6:.0f} MB are free on the disk of {project.folder}.")
     errors += [] if errors else block_faults(settings)

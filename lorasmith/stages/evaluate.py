@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING
 
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
-from lorasmith.safety import is_seen, refused_places
 from lorasmith.settings.tables import EvaluateSettings
 from lorasmith.stages.bench import Bench, Subject, borrow_base, last_finished_run, made_at, open_bench, subject_of_run
 from lorasmith.stages.evaluation_files import draw_grids, picture_file, write_sidecars
-from lorasmith.stages.renders import Cell, Wanted, common_prompt, render_missing, scores_of, wanted
+from lorasmith.stages.judged import judge_renders, render, rows_of, without_refused
+from lorasmith.stages.renders import Cell, scores_of, wanted
 from lorasmith.stages.training_looks import training_set
 
 if TYPE_CHECKING:
-    import numpy as np
 
     from lorasmith.judging.fixes import Fix
     from lorasmith.judging.judge import Judged
     from lorasmith.judging.rank import Ranking
-    from lorasmith.judging.record import Evaluation, RenderRow
+    from lorasmith.judging.record import Evaluation
     from lorasmith.judging.scores import CellScores
     from lorasmith.rendering.prompt import Renderer
 
 BASE = Cell(None, None, 0.0)
-Scores = Mapping[str, "np.ndarray"]  # render name -> the tagger's score of each label
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def evaluate_subject(
     scores = scores_of(project, bench.tagger, bench.folder, renders, report)
     shown = without_refused(bench, renders, scores)
     all_judged = [*(one for group in judged.values() for one in group), *(one for group in judged_told.values() for one in group)]
-    record = replace(record, renders=tuple(_rows(bench, renders, all_judged, {one.name for one in shown})))
+    record = replace(record, renders=tuple(rows_of(bench, renders, all_judged, {one.name for one in shown})))
     record = draw_grids(bench, record, [BASE, *subject.cells], [one for one in shown if not one.told])
     write_page(bench.folder, record, partial(picture_file, project))
     write_sidecars(bench, best, record)
@@ -102,31 +100,6 @@ def recommended(cells: Sequence[Cell], ranking: "Ranking") -> Cell:
     return next(cell for cell in cells if (cell.epoch or 0, cell.weight) == chosen)
 
 
-def render(bench: Bench, renders: Sequence[Wanted]) -> int:
-    """Makes the renders that are not there yet; gives how many."""
-    (bench.folder / "renders").mkdir(parents=True, exist_ok=True)
-    common = common_prompt(bench.settings, bench.clip_skip)
-    return render_missing(bench.folder, renders, bench.renderer, common, bench.report, bench.settings.batch_size)
-
-
-def judge_renders(bench: Bench, renders: Sequence[Wanted]) -> "dict[Cell, list[Judged]]":
-    """Scores renders by tags, nearness to the training set, and copies, column by column."""
-    from lorasmith.imaging.read import open_picture
-    from lorasmith.judging.judge import Judged
-    from lorasmith.judging.nearness import look_of, near
-
-    scores = scores_of(bench.project, bench.tagger, bench.folder, renders, bench.report)
-    judged: dict[Cell, list[Judged]] = {}
-    for one in renders:
-        vector = scores[one.name]
-        found = near(bench.known, vector, look_of(open_picture(bench.folder / one.file)))
-        row = Judged(one.prompt, one.seed, vector)
-        if found is not None:
-            row = replace(row, similarity=found.similarity, nearest=found.name, copies=found.copies)
-        judged.setdefault(one.cell, []).append(row)
-    return judged
-
-
 def score_cells(bench: Bench, judged: "Mapping[Cell, Sequence[Judged]]") -> "dict[Cell, CellScores]":
     """Sums up each column."""
     from lorasmith.judging.scores import score_cell
@@ -137,7 +110,7 @@ def score_cells(bench: Bench, judged: "Mapping[Cell, Sequence[Judged]]") -> "dic
 def _fixes(bench: Bench, cell: "CellScores", base: "CellScores") -> "list[Fix]":
     from lorasmith.judging.fixes import fixes
 
-    training = training_set(bench.project, bench.tagger, bench.judge.core, list(bench.judge.toggles))
+    training = training_set(bench.project, bench.tagger, bench.judge.core)
     return fixes(cell, base, training, bench.judge.artefacts)
 
 
@@ -168,37 +141,6 @@ def _record(
         typical=bench.known.typical(),
         pictures=len(bench.known.names),
     )
-
-
-def _rows(
-    bench: Bench, renders: Sequence[Wanted], judged: "Sequence[Judged]", shown: "set[str]"
-) -> "list[RenderRow]":
-    """Gives a row for each render that may be shown; `judged` is in the order of `renders`."""
-    from lorasmith.judging.record import RenderRow
-    from lorasmith.judging.scores import followed, likeness
-
-    known = [tag for tag in bench.judge.core if tag in bench.judge.index]
-    rows = []
-    for one, seen in zip(renders, judged, strict=True):
-        if one.name not in shown:
-            continue
-        own = {tag: round(float(seen.scores[bench.judge.index[tag]]), 4) for tag in known}
-        rows.append(RenderRow(
-            one.file, one.prompt, one.seed, one.cell.epoch, one.cell.weight, likeness(seen, bench.judge),
-            followed(seen, bench.judge), one.told, name=one.name, lora="" if one.cell.lora is None else one.cell.lora.name,
-            own_scores=own, similarity=seen.similarity, nearest=seen.nearest, copies=seen.copies,
-        ))  # fmt: skip
-    return rows
-
-
-def without_refused(bench: Bench, renders: Sequence[Wanted], scores: Scores) -> list[Wanted]:
-    """Leaves out, and removes, the renders on which the tagger sees what marks minors: nobody is shown them."""
-    places = refused_places(label.name for label in bench.tagger.labels)
-    refused = {name for name, vector in scores.items() if is_seen(vector, places)}
-    for one in renders:
-        if one.name in refused:
-            (bench.folder / one.file).unlink(missing_ok=True)
-    return [one for one in renders if one.name not in refused]
 
 
 def _result(project: Project, made: int, best: Cell, record: "Evaluation") -> Evaluated:

@@ -115,7 +115,7 @@ def _prompt(render: Wanted, common: "Prompt") -> "Prompt":
     from lorasmith.rendering.prompt import LoraUse
 
     loras = () if render.cell.lora is None else (LoraUse(render.cell.lora, render.cell.weight),)
-    return replace(common, text=render.prompt.text, seed=render.seed, loras=loras)
+    return replace(common, text=render.prompt.text, seed=render.seed, loras=(*loras, *common.loras))
 
 
 def _png(image: "PIL.Image.Image", renderer: "Renderer", prompt: "Prompt") -> bytes:

@@ -10,7 +10,8 @@ from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import EvaluateSettings, TrainSettings
 from lorasmith.stages.bench import SCORES, Bench, Subject, finished_runs, open_bench, settings_of_run
-from lorasmith.stages.evaluate import BASE, judge_renders, render, without_refused
+from lorasmith.stages.evaluate import BASE
+from lorasmith.stages.judged import judge_renders, render, without_refused
 from lorasmith.stages.renders import scores_of, wanted
 
 if TYPE_CHECKING:

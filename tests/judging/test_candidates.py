@@ -1,0 +1,44 @@
+"""Prompts for candidates."""
+
+from collections import Counter
+
+import pytest
+
+from lorasmith.errors import RefusedError
+from lorasmith.judging.candidates import candidate_prompts
+from lorasmith.tags.groups import group_of
+
+KNOWN = """headshot_portrait half-length_portrait full-length_portrait front_view side_view rear_view standing sitting lying
+    grey_background simple_background""".split()
+
+
+def asked(habits: dict[str, float], count: int, group: str) -> Counter[str]:
+    prompts = candidate_prompts("mia", habits, KNOWN, count, "grey")
+    return Counter(tag for prompt in prompts for tag in prompt.asked if group_of(tag) == group)
+
+
+def test_what_the_set_lacks_is_asked_most() -> None:
+    views = asked({"front_view": 0.9, "side_view": 0.1, "rear_view": 0.0}, 12, "view")
+    assert views["rear_view"] >= views["side_view"] > views["front_view"] == 0
+
+
+def test_with_nothing_known_of_the_set_all_are_asked_alike() -> None:
+    framings = asked({}, 12, "framing")
+    assert set(framings.values()) == {4}
+
+
+def test_every_prompt_asks_for_the_character_on_the_ground() -> None:
+    prompts = candidate_prompts("mia (fox)", {}, KNOWN, 5, "grey")
+    assert len(prompts) == 5
+    assert all(prompt.text.startswith("mia \\(fox\\), ") and "grey background" in prompt.text for prompt in prompts)
+    assert candidate_prompts("mia (fox)", {}, KNOWN, 5, "grey") == prompts
+
+
+def test_a_ground_that_the_tagger_does_not_know_becomes_a_plain_one() -> None:
+    assert all("simple background" in each.text for each in candidate_prompts("mia", {}, KNOWN, 2, "pink"))
+    assert not any("background" in each.text for each in candidate_prompts("mia", {}, KNOWN, 2, "any"))
+
+
+def test_a_trigger_that_marks_minors_is_refused() -> None:
+    with pytest.raises(RefusedError):
+        candidate_prompts("toddler", {}, KNOWN, 1, "grey")

@@ -1,0 +1,53 @@
+"""Candidates drawn anew: over what the set lacks, judged, brought back with their descent, and drawn once only."""
+
+import json
+
+import pytest
+
+from lorasmith.errors import UsageError
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import RefineSettings
+from lorasmith.stages.refine import refine
+
+pytestmark = pytest.mark.slow
+
+
+def wanted(project: Project, **more: object) -> RefineSettings:
+    return project.settings(RefineSettings, {"candidates": 4, "min_likeness": 0.0, "min_followed": 0.0, "top_n": 2, **more})
+
+
+def test_candidates_are_drawn_judged_and_brought_back_with_their_descent(walked: Project) -> None:
+    done = refine(walked, wanted(walked))
+    assert done.evaluation == "candidates/001" and done.considered == 4 and len(done.brought_back) == 2
+    rows = json.loads((walked.folder / done.evaluation / "candidates.json").read_text(encoding="utf-8"))
+    assert len({row["seed"] for row in rows}) == 4 and all("background" in row["prompt"]["text"] for row in rows)
+    picture = walked.pictures.get(done.brought_back[0])
+    assert picture.generated and picture.post["generation"] == 1
+    assert picture.post["lora"].endswith(".safetensors") and len(str(picture.post["lora_sha256"])) == 64
+    assert picture.name not in {kept.name for kept in walked.pictures.trained()}
+    files = sorted((walked.folder / done.evaluation / "renders").glob("*.png"))
+    moments = [file.stat().st_mtime_ns for file in files]
+    again = refine(walked, wanted(walked))
+    assert again.brought_back == () and again.already == 2
+    assert [file.stat().st_mtime_ns for file in files] == moments
+
+
+def test_what_came_back_is_trained_on_only_when_kept_and_is_then_in_the_lineage(walked: Project) -> None:
+    from lorasmith.stages.prune import decide_by_hand
+
+    done = refine(walked, wanted(walked))
+    decide_by_hand(walked, "keep", list(done.brought_back[:1]))
+    assert [one.generation for one in refine(walked, wanted(walked, candidates=0)).lineage] == [1]
+
+
+def test_a_lora_that_is_not_there_is_a_sentence(walked: Project) -> None:
+    with pytest.raises(UsageError, match="There is no LoRA file 'nowhere'"):
+        refine(walked, wanted(walked, lora="nowhere"))
+    with pytest.raises(UsageError, match="write FILE=WEIGHT"):
+        refine(walked, wanted(walked, other_loras=["a=much"]))
+
+
+def test_no_generation_is_allowed_beyond_the_limit(walked: Project) -> None:
+    done = refine(walked, wanted(walked, candidates=0, max_generation=0))
+    assert done.brought_back == () and done.too_deep > 0
+    assert "max_generation" in done.advice
