@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from lorasmith.errors import PictureError
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.pictures import PERSON, Picture
 from lorasmith.project.project import Project
@@ -46,6 +47,7 @@ class Prepared:
     refused: int  # suggestions that a person refused: they are not made again
     lost_in_buckets: float  # share of all pixels that the training buckets will cut off
     losing_most: "tuple[Loss, ...]"  # pictures of which much is cut off or that are enlarged much
+    failed: tuple[str, ...]  # sentences: pictures that could not be read, of which nothing was made
 
 
 @dataclass(frozen=True)
@@ -81,28 +83,32 @@ def prepare(project: Project, settings: PrepareSettings, report: Report = silent
     What a person said of an edit holds: one that was accepted stays with its box, one that was refused is not made again.
     """
     originals = project.pictures.kept()
-    made_now = 0
+    made_now, failed = 0, dict[str, str]()
     with project.change("prepare", "prepare"):
-        looks = _look_at_all(project, originals, settings, report)
+        looks = _look_at_all(project, originals, settings, report, failed)
         heads_wanted, headshots = choose_heads(project, looks, settings)
         for done, original in enumerate(originals):
             report(Progress("prepare", done, len(originals), original.name))
             roots = roots_of(project, original)
-            for root in roots:
+            for root in (one for one in roots if one.name not in failed):
                 seen = looks[root.name][1] if root.name in looks else None
-                made_now += _prepare_one(project, root, settings, seen, root.name in heads_wanted)
+                try:
+                    made_now += _prepare_one(project, root, settings, seen, root.name in heads_wanted)
+                except PictureError as error:
+                    failed[root.name] = str(error)
             if original not in roots:
                 _clear_page(project, original)
     report(Progress("prepare", len(originals), len(originals), "done"))
     return Prepared(
-        len(originals), headshots=headshots, made_now=made_now, **_counted(project, originals), **_losses(project)
-    )
+        len(originals), headshots=headshots, made_now=made_now, failed=tuple(failed.values()),
+        **_counted(project, originals), **_losses(project),
+    )  # fmt: skip
 
 
 def _look_at_all(
-    project: Project, originals: list[Picture], settings: PrepareSettings, report: Report
+    project: Project, originals: list[Picture], settings: PrepareSettings, report: Report, failed: dict[str, str]
 ) -> "dict[str, tuple[Picture, Framing]]":
-    """Looks at the newest version of all that is cropped, where anything is to be decided of it."""
+    """Looks at the newest version of all that is cropped, where anything is to be decided of it; `failed` gets what is broken."""
     if not (settings.crop or settings.head_crops):
         return {}
     looks = {}
@@ -111,7 +117,10 @@ def _look_at_all(
         report(Progress("prepare", done, len(originals), f"looking at {original.name}"))
         for root in roots_of(project, original):
             source = project.pictures.newest_version(root.name)
-            looks[root.name] = source, look_at(project, source, finders)
+            try:
+                looks[root.name] = source, look_at(project, source, finders)
+            except PictureError as error:
+                failed[root.name] = str(error)
     return looks
 
 

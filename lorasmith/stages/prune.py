@@ -17,6 +17,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings, TagSettings
 from lorasmith.stages.balance import balance_of, picked_set
 from lorasmith.stages.reasons import MAKER, Candidate, judge, judge_twins, judge_variants, sureness
+from lorasmith.stages.spoilt import spoilt
 from lorasmith.stages.wall import read_wall
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ def measure_all(project: Project, report: Report = silent) -> tuple[list[Candida
     pictures = [picture for picture in project.pictures.originals() if picture.origin != "render"]
     known = {sha: found for sha, facts in project.caches.measures_of_all() if (found := Measures.from_dict(facts))}
     missing = [one for one in pictures if one.sha256 not in known]
-    broken: dict[str, Decision] = {}
+    broken = {
+        name: Decision("drop", MAKER, "cannot be read", {"error": why})
+        for name, why in spoilt(project, (one for one in pictures if one.sha256 in known)).items()
+    }
     with _keeping(project) as keep:
         for done, (picture, result) in enumerate(_measure_many(project, missing), len(pictures) - len(missing)):
             report(Progress("prune", done, len(pictures), picture.name))

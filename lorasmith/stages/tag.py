@@ -1,6 +1,6 @@
 """tag: tagger scores merged with booru tags, core looks absorbed by the trigger, captions written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,12 @@ from lorasmith.settings.tables import ResearchSettings, TagSettings, TrainSettin
 from lorasmith.stages.captions import compose
 from lorasmith.stages.outside_edits import enter_outside_edits
 from lorasmith.stages.scores import disagreements_of, open_project_taggers, refuse, score_pictures
+from lorasmith.stages.spoilt import spoilt
 from lorasmith.stages.tag_index import LABELS
 from lorasmith.stages.tag_tables import in_words, tables_of
 
 if TYPE_CHECKING:
     from lorasmith.stages.captions import Composed
-    from lorasmith.stages.scores import Scoring
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,13 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
     scoring = score_pictures(project, taggers, pictures, settings.batch_size, report)
     with project.change("tag", "tag"):
         refused = refuse(project, pictures, taggers)
-        pictures = _to_caption(project, scoring)
+        skipped = {**scoring.skipped, **spoilt(project, pictures)}
+        pictures = _to_caption(project, skipped)
         composed = compose(project, pictures, taggers, settings)
         edited, refused_edits = enter_outside_edits(project, settings, composed)
         refused += refused_edits
         if edited:
-            pictures = _to_caption(project, scoring)
+            pictures = _to_caption(project, skipped)
             composed = compose(project, pictures, taggers, settings)
         captions = composed.captions
         announce_captions(project, settings.caption_set, captions)
@@ -68,7 +69,7 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
     return Tagged(
         pictures=len(captions),
         scored_now=scoring.scored,
-        skipped=dict(scoring.skipped),
+        skipped=skipped,
         taggers=tuple(tagger.name for tagger in taggers),
         provider=", ".join(dict.fromkeys(tagger.provider for tagger in taggers)),
         disagreements=len(disagreements_of(project, taggers, pictures, settings)),
@@ -82,9 +83,9 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
     )
 
 
-def _to_caption(project: Project, scoring: "Scoring") -> list[Picture]:
+def _to_caption(project: Project, skipped: Mapping[str, str]) -> list[Picture]:
     """Lists the pictures that are trained on and could be opened."""
-    return [picture for picture in project.pictures.trained() if picture.name not in scoring.skipped]
+    return [picture for picture in project.pictures.trained() if picture.name not in skipped]
 
 
 def _keep_tagger_tags(project: Project, composed: "Composed", taggers: Sequence[str]) -> None:

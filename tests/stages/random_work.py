@@ -35,7 +35,7 @@ Step = Mapping[str, Any]
 TENTHS = 10  # boxes are told in tenths of a picture
 OPERATIONS = (
     "trim", "crop 20,30,180,220", "background grey", "background white", "background blur", "flatten pink", "erase text",
-    "erase signature,watermark,border", "recolour #c03030 #2050ff", "recolour eyes #2050ff", "recolour fur #209040", "faceless",
+    "erase signature,watermark,bubble", "recolour #c03030 #2050ff", "recolour eyes #2050ff", "recolour fur #209040", "faceless",
     "faceless cover 60,20,150,110", "head-out 60,20,150,90", "split panels", "split figures",
 )  # fmt: skip
 WORDS = ("solo", "red_fur", "pose1", "outside", "text", "hat", "open_mouth", "Solo")

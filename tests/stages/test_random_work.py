@@ -131,6 +131,7 @@ class WorkMachine(RuleBasedStateMachine):
         self.project.close()
         for folder in ("p", "more 0", "more 1"):
             shutil.copytree(self.place / folder, self.place / "whole" / folder)
+        self.project = Project.open(self.place / "p")
         with Project.open(self.place / "whole" / "p") as whole:
             do(whole, step)
             wanted = record_of(whole)
