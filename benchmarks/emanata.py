@@ -174,7 +174,8 @@ class Count:
 
     def told(self, title: str) -> None:
         print(f"\n{title}: {self.alarmed} of {self.clean} pictures without signs had a false one")
-        print(f"  {'all':18} precision {share(self.right.total(), self.given.total())}   recall {share(self.found.total(), self.wanted.total())}")
+        recall = share(self.found.total(), self.wanted.total())
+        print(f"  {'all':18} precision {share(self.right.total(), self.given.total())}   recall {recall}")
         for kind in SIGNS[1:]:
             recall = share(self.found[kind], self.wanted[kind])
             print(f"    {kind:16} precision {share(self.right[kind], self.given[kind]):20} recall {recall}")
@@ -226,7 +227,8 @@ def main() -> None:
     folder: dict[str, list[Path]] = {}
     for path in sorted(given.signs.glob("*.png")) if given.signs else []:
         folder.setdefault(path.name.split("-")[0].replace("_", " "), []).append(path)
-    fonts = sorted(path for path in Path("/usr/share/fonts").rglob("DejaVuSans*.ttf") if "ExtraLight" not in path.name and "Mono" not in path.name)
+    files = Path("/usr/share/fonts").rglob("DejaVuSans*.ttf")
+    fonts = sorted(path for path in files if "ExtraLight" not in path.name and "Mono" not in path.name)
     hinted, other, bare = Count(), Count(), Count()
     for number, sheet in enumerate(sheets(given.pictures, folder, fonts, given.seed)):
         tags = frozenset(TAGS[kind] for kind, _ in sheet.truths)

@@ -82,7 +82,8 @@ def sweatdrop(drawing: Alpha, dice: random.Random) -> None:
     else:
         for place in range(many):
             angle = (place - (many - 1) / 2) * dice.uniform(0.5, 0.8)
-            one(128 + 130 * math.sin(angle) * 0.8, 210 - 130 * math.cos(angle), dice.uniform(34, 48), angle + math.pi * dice.choice((0, 1)))
+            x, y = 128 + 104 * math.sin(angle), 210 - 130 * math.cos(angle)
+            one(x, y, dice.uniform(34, 48), angle + math.pi * dice.choice((0, 1)))
 
 
 def anger_vein(drawing: Alpha, dice: random.Random) -> None:
@@ -93,8 +94,9 @@ def anger_vein(drawing: Alpha, dice: random.Random) -> None:
         turn = place * 2 * math.pi / count + dice.uniform(-0.06, 0.06)
         t = np.linspace(0, 1, 30)
         # from outside beside one axis towards the middle and out again beside the next one
-        p0, p1, p2 = np.array([gap + wide / 2, reach]), np.array([gap + wide / 2, gap + wide / 2]) * (2 - bow), np.array([reach, gap + wide / 2])
-        way = ((1 - t) ** 2)[:, None] * p0 + (2 * t * (1 - t))[:, None] * (p1 * 0.6 + 0.4 * (gap + wide / 2)) + (t**2)[:, None] * p2
+        near = gap + wide / 2
+        start, middle, end = np.array([near, reach]), np.array([near, near]) * (1.6 - 0.6 * bow), np.array([reach, near])
+        way = ((1 - t) ** 2)[:, None] * start + (2 * t * (1 - t))[:, None] * middle + (t**2)[:, None] * end
         if count == 3:
             way = way @ np.array([[0.9, -0.25], [-0.25, 0.9]])
         cos, sin = math.cos(turn), math.sin(turn)
@@ -112,7 +114,8 @@ def note(drawing: Alpha, dice: random.Random) -> None:
             cv2.line(drawing, (round(x + rx - thick / 2), round(y)), (round(x + rx - thick / 2), round(y - stem)), 255, thick)
         left, top = 128 - apart / 2 - head / 2 + rx - thick, 205 - stem
         beam = dice.uniform(16, 40)
-        curve(drawing, np.array([left, left + apart + thick, left + apart + thick, left]), np.array([top, top + slope, top + slope + beam, top + beam]))
+        right = left + apart + thick
+        curve(drawing, np.array([left, right, right, left]), np.array([top, top + slope, top + slope + beam, top + beam]))
         return
     x, y = dice.uniform(95, 120), 200.0
     ellipse(drawing, (x, y), (rx, ry), turn)
@@ -146,7 +149,8 @@ def typed(words: str, drawing: Alpha, dice: random.Random) -> None:
 
 def exclamation(drawing: Alpha, dice: random.Random) -> None:
     if dice.random() < 0.4:
-        return typed(dice.choice(("!", "!!", "!", "!?")), drawing, dice)
+        typed(dice.choice(("!", "!!", "!", "!?")), drawing, dice)
+        return
     many = dice.choice((1, 1, 1, 2))
     for place in range(many):
         x = 128 + (place - (many - 1) / 2) * 74
@@ -162,7 +166,8 @@ def exclamation(drawing: Alpha, dice: random.Random) -> None:
 
 def question(drawing: Alpha, dice: random.Random) -> None:
     if dice.random() < 0.4:
-        return typed(dice.choice(("?", "?", "??")), drawing, dice)
+        typed(dice.choice(("?", "?", "??")), drawing, dice)
+        return
     wide, radius = dice.randint(18, 38), dice.uniform(42, 56)
     t = np.linspace(-math.pi * dice.uniform(0.9, 1.1), math.pi * dice.uniform(0.25, 0.45), 40)
     x, y = 128 + radius * np.cos(t), 84 + radius * np.sin(t)
@@ -234,14 +239,16 @@ def put(pixels: NDArray[np.uint8], drawing: Alpha, dice: random.Random) -> Box:
     height, width = pixels.shape[:2]
     size = dice.uniform(0.03, 0.14) * max(height, width)
     scale = size / max(drawing.shape)
-    small = cv2.resize(drawing, (max(4, round(drawing.shape[1] * scale)), max(4, round(drawing.shape[0] * scale))), interpolation=cv2.INTER_AREA)
+    sides = (max(4, round(drawing.shape[1] * scale)), max(4, round(drawing.shape[0] * scale)))
+    small = cv2.resize(drawing, sides, interpolation=cv2.INTER_AREA)
     rim = round(dice.uniform(0.03, 0.09) * size) if dice.random() < 0.6 else 0
     small = np.pad(small, rim)
     places = [
         (dice.randint(0, max(0, width - small.shape[1])), dice.randint(0, max(0, height - small.shape[0])))
         for _ in range(dice.choice((1, 4, 8)))
     ]  # signs mostly stand where little is drawn
-    left, top = min(places, key=lambda at: pixels[at[1] : at[1] + small.shape[0], at[0] : at[0] + small.shape[1]].std(axis=(0, 1)).sum())
+    deep, wide = small.shape
+    left, top = min(places, key=lambda at: pixels[at[1] : at[1] + deep, at[0] : at[0] + wide].std(axis=(0, 1)).sum())
     part = pixels[top : top + small.shape[0], left : left + small.shape[1]]
     small = small[: part.shape[0], : part.shape[1]]
     under = part.reshape(-1, 3).mean(axis=0)
@@ -259,7 +266,8 @@ def put(pixels: NDArray[np.uint8], drawing: Alpha, dice: random.Random) -> Box:
     if dice.random() < 0.25 and size > 40:  # a glint
         cv2.circle(part, (round(0.35 * small.shape[1]), round(0.35 * small.shape[0])), round(0.06 * size), (255, 255, 255), -1)
     rows, columns = np.flatnonzero(small.max(axis=1) > 127), np.flatnonzero(small.max(axis=0) > 127)
-    return Box(left + int(columns[0]) - rim, top + int(rows[0]) - rim, left + int(columns[-1]) + 1 + rim, top + int(rows[-1]) + 1 + rim)
+    first, last = (left + int(columns[0]), top + int(rows[0])), (left + int(columns[-1]) + 1, top + int(rows[-1]) + 1)
+    return Box(first[0] - rim, first[1] - rim, last[0] + rim, last[1] + rim)
 
 
 def shared(one: Box, two: Box) -> bool:
@@ -357,7 +365,8 @@ def main() -> None:
         told += seen
     for kind, name in enumerate(SIGNS):
         drawn = told[kind, True] + told[kind, False]
-        print(f"{name or 'no sign':18} {drawn} drawn, {labels.count(kind)} figures, {told[kind, True] / max(1, drawn):.2f} of them found")
+        share = told[kind, True] / max(1, drawn)
+        print(f"{name or 'no sign':18} {drawn} drawn, {labels.count(kind)} figures, {share:.2f} of them found")
     np.savez(asked.out, **fitted(np.stack(looks), np.array(labels), asked.hidden, asked.rounds))
 
 

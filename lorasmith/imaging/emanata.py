@@ -21,6 +21,7 @@ SIGNS = ("", "heart", "sweatdrop", "anger vein", "note", "sparkle", "exclamation
 _WEIGHTS_FILE = Path(__file__).with_name("models") / "emanata.npz"
 _GRID = 18  # cells of a shape's small picture, each way
 _TOLD = 0.15  # where the tags tell of this kind of sign
+_TOLD_LINES = 0.35  # the same of motion lines: much that is drawn consists of a few strokes
 _UNTOLD = 0.985  # where nothing is known of the picture
 _UNSAID = 0.995  # where there are tags, and none tells of it
 _ON_CHARACTER = frozenset(["sweatdrop", "anger vein"])  # drawn on the head as well as beside it
@@ -47,7 +48,8 @@ def find_emanata(image: Image.Image, tags: Collection[str] = frozenset()) -> lis
     if not figures:
         return []
     told = signs_told(tags)
-    least = {kind: _TOLD if kind in told else _UNSAID if tags else _UNTOLD for kind in SIGNS[1:]}
+    least = dict.fromkeys(SIGNS[1:], _UNSAID if tags else _UNTOLD)
+    least |= {kind: _TOLD_LINES if kind == "motion lines" else _TOLD for kind in told}
     likely = judged(figures)
     favoured = likely[:, 1:] * [100.0 if kind in told else 1.0 for kind in SIGNS[1:]]
     best = favoured.argmax(axis=1) + 1

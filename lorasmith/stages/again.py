@@ -46,8 +46,8 @@ def standing(project: Project, name: str) -> list[Picture]:
 
 def plan_again(project: Project, leaf: Picture) -> Plan | None:
     """Says how the last erasing of a picture was made, and what was done after it; None where nothing was erased."""
-    chain = _chain(project, leaf)
-    places = [place for place, version in enumerate(chain) if _erases(version)]
+    chain = chain_of(project, leaf)
+    places = [place for place, version in enumerate(chain) if erases(version)]
     if not places:
         return None
     first, rest = chain[places[-1]], chain[places[-1] + 1 :]
@@ -75,7 +75,7 @@ def _number(version: Picture) -> int:
     return int(version.name.rpartition(".")[2])
 
 
-def _chain(project: Project, leaf: Picture) -> list[Picture]:
+def chain_of(project: Project, leaf: Picture) -> list[Picture]:
     """Lists the versions that led to this one, the oldest first."""
     chain = []
     while leaf.kind in VERSIONS and leaf.parent is not None:
@@ -89,7 +89,8 @@ def _words(version: Picture) -> list[str]:
     return [f"erase {PAINTED}"] if version.kind == ERASE else list(record.get("words", record.get("asked", ())))
 
 
-def _erases(version: Picture) -> bool:
+def erases(version: Picture) -> bool:
+    """Says whether a version came of an erasing, with other steps or without."""
     return any(word.startswith("erase") for word in _words(version))
 
 

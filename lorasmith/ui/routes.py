@@ -20,12 +20,12 @@ from lorasmith.jobs.store import OPEN
 from lorasmith.project.project import Project
 from lorasmith.stages.prune import decide_by_hand
 from lorasmith.stages.table import STAGES
-from lorasmith.ui import suggesting, tag_asking, tag_changing
+from lorasmith.ui import suggesting, tag_asking, tag_changing, touching
 from lorasmith.ui.context import Context
 from lorasmith.ui.views.ask import Ask
 from lorasmith.ui.views.table import draw
 
-_FOLDERS = ("research", "images", "edits", "dataset", "runs", "loras", "evaluations")  # what a page may fetch of a project
+_FOLDERS = ("research", "images", "edits", "dataset", "runs", "loras", "evaluations", "sheets")  # what a page may fetch of a project
 _TYPES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".html", ".json", ".txt", ".safetensors"}
 # A project's page runs no script and sends nothing. (A sandbox would make its own pictures count as a foreign page's.)
 _NO_SCRIPT = "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
@@ -54,6 +54,9 @@ def routes(context: Context) -> list[Route]:
         ("GET", "/api/suggestion", suggesting.show),
         ("POST", "/api/suggestion", _suggestion),
         ("POST", "/api/erase", _erase),
+        ("GET", "/api/touch-up", touching.show),
+        ("POST", "/api/touch-up", _touch_up),
+        ("POST", "/api/recipe", _recipe),
         ("GET", "/api/tags/{what}", tag_asking.show),
         ("POST", "/api/tags/{what}", _change_tags),
         ("POST", "/api/send", _send),
@@ -99,7 +102,8 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
-    if name not in tag_asking.STATIC and name not in ("lorasmith.js", "erase.js", "crop.js", "lorasmith.css"):
+    own = ("lorasmith.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
+    if name not in (*own, *tag_asking.STATIC):
         raise FileNotFoundError(name)
     return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
 
@@ -208,6 +212,15 @@ def _change_tags(context: Context, request: Request, body: Any) -> Response:
     context.demand_idle(folder)
     with _BY_HAND, Project.open(folder, patience=5) as project:
         return tag_changing.change(project, what, body)
+
+
+def _touch_up(context: Context, request: Request, body: Any) -> Response:
+    return touching.start(context, _folder(context, body), body)
+
+
+def _recipe(context: Context, request: Request, body: Any) -> Response:
+    with Project.open(_folder(context, body), writing=False) as project:
+        return touching.keep(project, body)
 
 
 def _history(context: Context, request: Request, body: Any) -> Response:

@@ -25,7 +25,7 @@ def show(context: Context, request: Request, body: Any) -> Response:
     id = asked.get("project", "")
     with Project.open(context.projects.folder_of(id), writing=False) as project:
         name = asked.get("name", "")
-        _demand_allowed(project, name)
+        demand_allowed(project, name)
         found = suggestions_for(project, name, project.settings(PrepareSettings))
     content = plain(found) | {
         "large": html.file_address(id, found.file),
@@ -39,7 +39,7 @@ def decide(project: Project, body: Any) -> Response:
     kind, verdict, name = body.get("kind"), body.get("verdict"), body.get("name")
     if kind not in _KINDS or verdict not in _VERDICTS or not isinstance(name, str):
         raise UsageError("Send name, kind (crop or head) and verdict (accept with a box, refuse, or whole).")
-    _demand_allowed(project, name)
+    demand_allowed(project, name)
     settings = project.settings(PrepareSettings)
     if verdict == "accept":
         made = accept(project, name, _KINDS[kind], _box(body.get("box")), settings)
@@ -59,7 +59,7 @@ def _box(given: Any) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def _demand_allowed(project: Project, name: str) -> None:
+def demand_allowed(project: Project, name: str) -> None:
     """Raises for a picture that safety refused, in the trash, or not there."""
     if project.pictures.get(name).trashed:
         raise UsageError(f"{name} is in the trash; undo what put it there, or choose another picture.")

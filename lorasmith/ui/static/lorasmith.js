@@ -197,7 +197,7 @@
   // ---- clicks
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-seen],[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-crop],[data-send]");
+    const target = event.target.closest("[data-seen],[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-crop],[data-touch],[data-batch],[data-send]");
     if (!target) return;
     const data = target.dataset;
     const stage = (target.closest('[data-ls="view"]') || { dataset: {} }).dataset.stage;
@@ -212,6 +212,8 @@
     else if ("open" in data) open(data.open);
     else if ("forget" in data) post("api/forget", { project: data.forget }).then(() => target.closest("li").remove());
     else if ("erase" in data) window.lorasmith.erase(target.closest("[data-name]"));
+    else if ("touch" in data) window.lorasmith.touch(target.closest("[data-name]"));
+    else if ("batch" in data) window.lorasmith.batch();
     else if ("crop" in data) window.lorasmith.crop(target.closest("[data-name]"));
     else if ("send" in data) send(data.send);
     else if ("large" in data) large(target.href);
