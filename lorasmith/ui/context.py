@@ -12,6 +12,7 @@ from lorasmith.jobs.store import Job, lane_of
 from lorasmith.project.project import Project
 from lorasmith.stages.status import Status, status
 from lorasmith.ui.projects import Projects
+from lorasmith.ui.prune_kept import KeptLooks
 from lorasmith.ui.tag_kept import KeptProjects
 from lorasmith.ui.thumbs import Thumbs
 
@@ -30,6 +31,7 @@ class Context:
     in_host: bool = False
     host: "Host | None" = None  # the WebUI that lends its model: the tab's, or one named by LORASMITH_WEBUI_URL
     tags: KeptProjects = field(default_factory=KeptProjects)  # what the Tag page looked at last
+    prune: KeptLooks = field(default_factory=KeptLooks)  # what the Prune page looked at last
     _statuses: dict[str, tuple[str, Status]] = field(default_factory=dict)
     _reading: threading.Lock = field(default_factory=threading.Lock)
 

@@ -20,7 +20,7 @@ from lorasmith.jobs.store import OPEN
 from lorasmith.project.project import Project
 from lorasmith.stages.prune import decide_by_hand
 from lorasmith.stages.table import STAGES
-from lorasmith.ui import suggesting, tag_asking, tag_changing, touching
+from lorasmith.ui import prune_asking, prune_changing, suggesting, tag_asking, tag_changing, touching
 from lorasmith.ui.context import Context
 from lorasmith.ui.views.ask import Ask
 from lorasmith.ui.views.table import draw
@@ -54,11 +54,13 @@ def routes(context: Context) -> list[Route]:
         ("GET", "/api/suggestion", suggesting.show),
         ("POST", "/api/suggestion", _suggestion),
         ("POST", "/api/erase", _erase),
+        ("GET", "/api/prune/{what}", prune_asking.show),
+        ("POST", "/api/prune/{what}", _change_prune),
+        ("GET", "/api/tags/{what}", tag_asking.show),
+        ("POST", "/api/tags/{what}", _change_tags),
         ("GET", "/api/touch-up", touching.show),
         ("POST", "/api/touch-up", _touch_up),
         ("POST", "/api/recipe", _recipe),
-        ("GET", "/api/tags/{what}", tag_asking.show),
-        ("POST", "/api/tags/{what}", _change_tags),
         ("POST", "/api/send", _send),
         ("POST", "/api/forget", _forget),
     ]
@@ -103,7 +105,7 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
     own = ("lorasmith.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
-    if name not in (*own, *tag_asking.STATIC):
+    if name not in (*own, *tag_asking.STATIC, *prune_asking.STATIC):
         raise FileNotFoundError(name)
     return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
 
@@ -203,6 +205,25 @@ def _suggestion(context: Context, request: Request, body: Any) -> Response:
         return suggesting.decide(project, body)
 
 
+def _touch_up(context: Context, request: Request, body: Any) -> Response:
+    return touching.start(context, _folder(context, body), body)
+
+
+def _recipe(context: Context, request: Request, body: Any) -> Response:
+    with Project.open(_folder(context, body), writing=False) as project:
+        return touching.keep(project, body)
+
+
+def _change_prune(context: Context, request: Request, body: Any) -> Response:
+    """Keeps, drops, keeps one twin instead of another, or puts the choosing of the best so many in the line."""
+    folder, what = _folder(context, body), request.path_params["what"]
+    context.demand_idle(folder)
+    if what == "best":
+        return prune_changing.choose_best(context, folder, body)
+    with _BY_HAND, Project.open(folder, patience=5) as project:
+        return prune_changing.change(context, folder, project, what, body)
+
+
 def _change_tags(context: Context, request: Request, body: Any) -> Response:
     """Changes tags, captions' order, looks or a threshold, or says what that would do."""
     folder, what = _folder(context, body), request.path_params["what"]
@@ -212,15 +233,6 @@ def _change_tags(context: Context, request: Request, body: Any) -> Response:
     context.demand_idle(folder)
     with _BY_HAND, Project.open(folder, patience=5) as project:
         return tag_changing.change(project, what, body)
-
-
-def _touch_up(context: Context, request: Request, body: Any) -> Response:
-    return touching.start(context, _folder(context, body), body)
-
-
-def _recipe(context: Context, request: Request, body: Any) -> Response:
-    with Project.open(_folder(context, body), writing=False) as project:
-        return touching.keep(project, body)
 
 
 def _history(context: Context, request: Request, body: Any) -> Response:

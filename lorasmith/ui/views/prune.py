@@ -1,27 +1,17 @@
-"""Keep or drop: every original with the decision that holds and its reason."""
+"""Keep or drop: the place that `static/prune.js` draws in (it asks `prune_asking.py`), and a tile with its decision."""
 
 from collections.abc import Mapping
 
 from lorasmith.project.pictures import PERSON, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.ui import html
-from lorasmith.ui.views.ask import Ask, choices, decide_buttons, paged, post_line, showable, tile, wall
+from lorasmith.ui.views.ask import Ask, decide_buttons, post_line, tile
 
 
 def view(project: Project, ask: Ask) -> str:
-    """Shows the originals with keep and drop; what a person says wins over every suggestion."""
-    pictures = showable(project, project.pictures.originals())
-    if not pictures:
-        return html.note("No pictures yet.")
-    decisions = project.pictures.decisions()
-    groups = {
-        "all": pictures,
-        "kept": [one for one in pictures if _verdict(decisions.get(one.name)) == "keep"],
-        "dropped": [one for one in pictures if _verdict(decisions.get(one.name)) == "drop"],
-    }
-    part, pager = paged(groups.get(ask.show, pictures), ask)
-    shown = choices(ask, {name: len(group) for name, group in groups.items()})
-    return shown + pager + wall(*(decision_tile(ask, one, decisions.get(one.name)) for one in part)) + pager
+    """Gives the place alone, the same for every state of the project: what stands in it is not drawn anew by a change."""
+    waiting = html.note("The pictures come in a moment.")
+    return html.element("div", waiting, data_ls_own="prune", class_="lsp", role="region", aria_label="pictures to keep or drop")
 
 
 def decision_tile(ask: Ask, picture: Picture, decision: Decision | None) -> str:
