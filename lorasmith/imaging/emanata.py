@@ -62,13 +62,19 @@ def find_emanata(image: Image.Image, tags: Collection[str] = frozenset()) -> lis
         return []
     mask = character_mask(image)
     kept: list[Sign] = []
-    for sure, kind, figure in sorted(found, key=lambda each: (-each[0], each[2].box.top, each[2].box.left)):
+    for sure, kind, figure in sorted(found, key=_rank):
         inside = _share_inside(mask, figure.box)
         if inside > _INSIDE and not (kind in _ON_CHARACTER and kind in told):
             continue
         if not any(_joint(figure.box, other.box) for other in kept):
             kept.append(Sign(kind, figure.box.inside(image.size), round(sure, 3), figure.outline()))
     return sorted(kept, key=lambda sign: (sign.box.top, sign.box.left))
+
+
+def _rank(found: tuple[float, str, Figure]) -> tuple[float, int, int]:
+    """Orders what was found, the surest first; a sign as a whole comes before a part of it that is hardly surer."""
+    sure, _, figure = found
+    return -sure * figure.box.area**0.25, figure.box.top, figure.box.left
 
 
 def _share_inside(mask: Mask, box: Box) -> float:

@@ -232,9 +232,9 @@ def _paint_bubble(mask: NDArray[np.uint8], mark: Mark, tails: bool) -> None:
 
 
 def _paint_figure(mask: NDArray[np.uint8], mark: Mark) -> None:
-    """Fills a sign or a logo and what of its own line may lie round it."""
+    """Fills a sign or a logo, with what its own line and thin ends may reach beyond."""
     points = np.asarray(mark.outline, np.int32)
-    line = max(2, round(0.07 * max(mark.box.width, mark.box.height)))
+    line = max(2, round(0.12 * max(mark.box.width, mark.box.height)))
     cv2.fillPoly(mask, [points], 255)
     cv2.polylines(mask, [points], True, 255, 2 * line)
 

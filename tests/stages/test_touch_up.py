@@ -235,3 +235,34 @@ def test_a_touch_up_that_breaks_off_goes_on_with_the_next_picture(project: Proje
     if list(project.pictures.all(origins=("edit",))):
         project.undo()
     assert not project.pictures.all(origins=("edit",))
+
+
+def test_a_recipe_that_is_kept_leaves_the_rest_of_the_file_alone(project: Project) -> None:
+    from lorasmith.stages.recipes import keep_recipe, recipe_names
+
+    file = project.folder / "recipes.toml"
+    file.write_text('# mine\n[plain]\ndo = ["trim"]  # a border\n', encoding="utf-8")
+    keep_recipe(project, "no-logos", ("erase repeated", "background grey"), "watermark | signature")
+    assert read_recipe(project, "no-logos") == (("erase repeated", "background grey"), "watermark | signature")
+    assert recipe_names(project) == ["plain", "no-logos"] and "# a border" in file.read_text(encoding="utf-8")
+    for name, steps, word in (("../x", ("trim",), "letters"), ("x", ("paint",), "no operation"), ("", ("trim",), "letters")):
+        with pytest.raises(UsageError, match=word):
+            keep_recipe(project, name, steps, "")
+
+
+def test_an_opened_picture_tells_its_marks_and_versions(project: Project) -> None:
+    from lorasmith.stages.opened import opened as looked_at
+
+    name = named(project, "a.png")
+    fresh = looked_at(project, name)
+    assert not fresh.again and [mark["kind"] for mark in fresh.marks] == ["text"] and len(fresh.versions) == 1
+    touch_up(project, Wish(("erase text",), names=(name,)))
+    touch_up(project, Wish(("background grey",), names=(name,)))
+    later = looked_at(project, f"{name}.3")
+    assert later.again and later.source == name and later.marks[0]["box"] == fresh.marks[0]["box"] and later.marks[0]["erased"]
+    assert [(one.name, one.what, one.standing) for one in later.versions] == [
+        (name, "as it came", False), (f"{name}.2", "erase text", False), (f"{name}.3", "background grey", True),
+    ]  # fmt: skip
+    assert "text" in later.versions[1].tags_gone
+    decide_by_hand(project, "drop", [f"{name}.3"])
+    assert [one.standing for one in looked_at(project, name).versions] == [False, True, False]

@@ -192,3 +192,34 @@ def test_the_projects_own_models_find_head_and_character(make: Make, tmp_path: P
             found = pixels(again, again.pictures.newest_version(name).name)[place]
             assert max(found) - min(found) > 30  # grey as it was before
             again.undo()
+
+
+def test_erased_emanata_take_their_tags_along_and_no_others(make: Make) -> None:
+    from tests.imaging.test_emanata import heart
+    from tests.imaging.writing import meadow
+
+    picture = meadow(900, 700)
+    heart(picture, (250, 130), 70)
+    with make(picture, "solo, heart, sparkle, emanata, heart-shaped pupils, outside") as project:
+        name = only(project)
+        result = touch_up(project, Wish(("erase emanata",)))
+        assert [(mark.kind, mark.words, mark.erased) for mark in result.marks] == [("emanata", "heart", True)]
+        assert set(project.pictures.said(f"{name}.2")) == {"solo", "sparkle", "heart-shaped_pupils", "outside"}
+        assert abs(pixels(project, f"{name}.2")[130, 250] - [150, 200, 240]).max() < 12
+
+
+def test_a_logo_without_letters_goes_from_every_picture_that_has_it(tmp_path: Path) -> None:
+    from tests.imaging.test_emanata import stamped
+
+    (tmp_path / "own").mkdir()
+    for number in range(4):
+        stamped(number, number < 3).save(tmp_path / "own" / f"{number}.png")
+        (tmp_path / "own" / f"{number}.txt").write_text("solo, artist logo", encoding="utf-8")
+    with Project.create(tmp_path / "p", "nick") as project:
+        add_folder(project, tmp_path / "own")
+        result = touch_up(project, Wish(("erase repeated",)))
+        assert {mark.kind for mark in result.marks} == {"logo"} and len(result.made) == 3
+        for edit in result.made:
+            assert "artist_logo" not in project.pictures.said(edit) and pixels(project, edit).std(axis=(0, 1)).max() < 4
+        again = touch_up(project, Wish(("again",), names=(result.made[0],), boxes=((5, 5, 40, 40),)))
+        assert len(again.made) == 1 and pixels(project, again.made[0]).std(axis=(0, 1)).max() < 4
