@@ -16,6 +16,7 @@ ALWAYS = 0.95  # share of the set from which nothing shows the character without
 SHOWS = 0.5  # mean score under which a toggle or trait that should be there is missing
 UNASKED = 0.35  # mean score, or share of renders, from which something comes by itself
 ABOVE_BASE = 0.2  # and so much more than the base alone shows it: the LoRA brings it
+_OFTEN = 0.4  # share of the set from which its pictures can be to blame for a background
 _FEW_WORN = 0.25  # share of the set under which a toggle is too rare to learn (see tags/coverage.py)
 _SAME_PICTURES = 0.8  # overlap from which two tags tell of the same thing
 
@@ -123,7 +124,7 @@ def _trait(tag: str, score: float, base: CellScores, training: TrainingSet) -> F
 
 def _place(tag: str, share: float, base: CellScores, training: TrainingSet) -> Fix | None:
     before = base.unasked.get(tag, 0.0)
-    if share < UNASKED or share < before + ABOVE_BASE or not training.showing.get(tag):
+    if share < UNASKED or share < before + ABOVE_BASE or training.share(tag) < _OFTEN:
         return None
     name = tag.replace("_", " ")
     words = (

@@ -21,6 +21,8 @@ class Bars:
     `copies` is the share of renders, over the base's own, that may nearly repeat a training picture; `diversity` the share of
     the base's difference between seeds to keep; `broken` the obedience under which a LoRA that is not like the character is
     no longer too weak but too strong; `fallen` the likeness that a later epoch or higher weight must have lost for that.
+    `leak` is the likeness, over the base's own, from which a character that comes without its trigger is told; it is no fault
+    of baking, since it comes with the first epoch that is like the character.
     """
 
     likeness: float = 0.7
@@ -30,6 +32,7 @@ class Bars:
     diversity: float = 0.4
     broken: float = 0.6
     fallen: float = 0.1
+    leak: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ def judge_cell(cell: CellScores, base: CellScores, bars: Bars, likest: float | N
     like = None if cell.likeness is None else cell.likeness.mean
     kept = kept_share(cell, base)
     bake, reason = word(like, kept, bars, signs_of(cell, base, bars), likest)
+    if cell.leak is not None and base.leak is not None and cell.leak.mean >= base.leak.mean + bars.leak:
+        reason += f"; it comes without its trigger too (leak {cell.leak.mean:.2f}, {base.leak.mean:.2f} in the base)"
     return Standing(cell.epoch or 0, cell.weight, like, kept, bake, reason)
 
 

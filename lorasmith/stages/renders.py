@@ -83,13 +83,14 @@ def render_missing(
     folder: Path, renders: Sequence[Wanted], renderer: "Renderer", prompt: "Prompt", report: Report, batch: int
 ) -> int:
     """Renders what has no file yet, each written whole with its WebUI parameters; `prompt` holds the common settings."""
-    made = 0
+    made = done = 0
     # Batches are the same whatever is there already: a picture may differ by a rounding in another company.
-    for done, group in enumerate(_batches(renders, batch)):
+    for group in _batches(renders, batch):
+        done += len(group)
         missing = [render for render in group if not (folder / render.file).is_file()]
         if not missing:
             continue
-        report(Progress("evaluate", done * batch, len(renders), f"rendering {group[0].cell.title}"))
+        report(Progress("evaluate", done - len(group), len(renders), f"rendering {group[0].cell.title}"))
         prompts = [_prompt(render, prompt) for render in group]
         for render, asked, image in zip(group, prompts, renderer.render(prompts), strict=True):
             if render in missing:

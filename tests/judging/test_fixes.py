@@ -50,7 +50,7 @@ def test_a_wrong_trait_names_the_pictures_that_disagree() -> None:
 
 
 def test_a_background_leaks_when_the_lora_brings_it_and_the_set_has_it() -> None:
-    found = fixes(cell(unasked={"forest": 0.8, "beach": 0.9, "night": 0.1}), BASE, training(forest=9, night=3))
+    found = fixes(cell(unasked={"forest": 0.8, "beach": 0.9, "night": 0.1}), BASE, training(forest=9, night=3, beach=3))
     assert [(fix.kind, fix.tag, fix.pictures) for fix in found] == [("background_leaks", "forest", PICTURES[:9])]
     assert "80%" in found[0].words and "9 of 10" in found[0].words
     usual = CellScores(None, 0.0, None, unasked={"forest": 0.7})
@@ -58,7 +58,7 @@ def test_a_background_leaks_when_the_lora_brings_it_and_the_set_has_it() -> None
 
 
 def test_tags_of_the_same_pictures_are_told_once() -> None:
-    found = fixes(cell(unasked={"forest": 0.8, "tree": 0.7, "night": 0.6}), BASE, training(forest=9, tree=9, night=3))
+    found = fixes(cell(unasked={"forest": 0.8, "tree": 0.7, "night": 0.6}), BASE, training(forest=9, tree=9, night=4))
     assert [fix.tag for fix in found] == ["forest", "night"]
 
 

@@ -1,6 +1,7 @@
 """The rule that chooses epoch and weight."""
 
 import random
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,10 @@ from hypothesis import strategies as st
 from lorasmith.judging.judge import Spread
 from lorasmith.judging.rank import Bars, rank
 from lorasmith.judging.scores import CellScores
+
+
+def spread_of(value: float) -> Spread:
+    return Spread(value, value, value, 0.0, 2)
 
 
 def cell(epoch: int | None, weight: float, like: float | None, pose: float | None) -> CellScores:
@@ -58,6 +63,33 @@ def test_without_a_tag_that_the_tagger_knows_nothing_is_chosen() -> None:
 
 def test_the_earliest_epoch_as_the_best_hints_at_a_shorter_run() -> None:
     assert "a shorter run may do" in rank([cell(4, 1.0, 0.9, 1.0), cell(8, 1.0, 0.9, 1.0)], BASE).advice
+
+
+def test_low_likeness_with_lost_obedience_is_too_much_and_not_too_little() -> None:
+    broken = rank([cell(8, 1.0, 0.3, 0.3)], BASE).order[0]
+    assert broken.bake == "overbaked" and "break down" in broken.reason
+    weak = rank([cell(2, 1.0, 0.3, 0.95)], BASE).order[0]
+    assert weak.bake == "underbaked"
+
+
+def test_likeness_that_falls_with_more_training_while_obedience_goes_is_too_much() -> None:
+    outcome = rank([cell(4, 1.0, 0.8, 0.9), cell(8, 1.0, 0.6, 0.7)], BASE)
+    assert {one.epoch: one.bake for one in outcome.order} == {4: "good", 8: "overbaked"}
+    assert "where less training or weight had 0.80" in next(one for one in outcome.order if one.epoch == 8).reason
+
+
+def test_renders_that_repeat_the_set_or_each_other_are_overbaked() -> None:
+    base = replace(BASE, copies=spread_of(0.05), diversity=0.1)
+    copying = replace(cell(8, 1.0, 0.9, 1.0), copies=spread_of(0.4), diversity=0.09)
+    same = replace(cell(6, 1.0, 0.9, 1.0), copies=spread_of(0.05), diversity=0.02)
+    assert rank([copying], base).order[0].reason.startswith("40% of the renders nearly repeat a training picture")
+    assert rank([same], base).order[0].bake == "overbaked" and "20%" in rank([same], base).order[0].reason
+
+
+def test_a_character_that_comes_without_its_trigger_is_told_and_still_good() -> None:
+    leaking = replace(cell(6, 1.0, 0.9, 1.0), leak=spread_of(0.7))
+    told = rank([leaking], replace(BASE, leak=spread_of(0.1))).order[0]
+    assert told.bake == "good" and "comes without its trigger too (leak 0.70, 0.10 in the base)" in told.reason
 
 
 SHARES = st.floats(0, 1)
