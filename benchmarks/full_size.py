@@ -1,8 +1,11 @@
 """Two steps of training on a full-size SD1.5 or SDXL checkpoint with random weights: time and peak memory.
 
-    python benchmarks/full_size.py [fp32|bf16] [resolution] [--checkpointing] [--sdxl]
+    python benchmarks/full_size.py [fp32|bf16] [resolution] [--checkpointing] [--selective] [--int8] [--sdxl] [FILE]
 
-The checkpoint (2.1 GB, with --sdxl 7 GB, fp16) is built in a temporary folder and deleted again. The weights are random, so
+The checkpoint (2.1 GB, with --sdxl 7 GB, fp16) is built in a temporary folder and deleted again, unless a FILE is given.
+Memory is told twice: all that is resident, and what of it is anonymous, which leaves out the pages of mapped files (Linux:
+RssAnon of /proc/self/status). Pages of the mapped checkpoint are resident while it is read and can be dropped at any time. The
+weights are random, so
 the losses mean nothing: what is shown is that the true layout loads, trains and is written as a LoRA of 264 modules (SDXL
 without its text encoders: 722).
 """
@@ -68,48 +71,75 @@ def write_full_size_xl(path: Path) -> None:
     save_file(tensors, path)
 
 
-def watch(peak: list[int], stop: threading.Event) -> None:
-    """Notes the largest resident memory until told to stop."""
-    process = psutil.Process(os.getpid())
-    while not stop.wait(0.2):
-        peak[0] = max(peak[0], process.memory_info().rss)
+class Memory(threading.Thread):
+    """Notes the most memory, resident and anonymous, of each phase until told to stop."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.phase, self.done = "before", threading.Event()
+        self.peaks: dict[str, dict[str, float]] = {}
+
+    def run(self) -> None:
+        """Looks ten times a second."""
+        process = psutil.Process(os.getpid())
+        while not self.done.wait(0.1):
+            now = {"resident_gb": process.memory_info().rss, "anonymous_gb": anonymous()}
+            most = self.peaks.setdefault(self.phase, dict.fromkeys(now, 0.0))
+            for name, size in now.items():
+                most[name] = max(most[name], round(size / 1e9, 2))
+
+
+def anonymous() -> int:
+    """Gives the resident bytes that are no file's; 0 where the system does not tell them apart."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon")), 0)
+
+
+def _level() -> str:
+    return "full" if "--checkpointing" in sys.argv else "selective" if "--selective" in sys.argv else "none"
 
 
 def main() -> None:
     """Builds, trains, tells."""
-    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    words = [word for word in sys.argv[1:] if not word.startswith("-") and not word.endswith(".safetensors")]
+    given = [Path(word).resolve() for word in sys.argv[1:] if word.endswith(".safetensors")]
     precision, resolution = (words + ["bf16", "256"][len(words) :])[:2]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         xl = "--sdxl" in sys.argv
-        (write_full_size_xl if xl else write_full_size)(folder / "full.safetensors")
+        if not given:
+            (write_full_size_xl if xl else write_full_size)(folder / "full.safetensors")
         Image.effect_noise((300, 300), 90).convert("RGB").save(folder / "a.png")
         settings = TrainSettings(
             resolution=int(resolution), max_steps=STEPS, batch_size=1, sample_every=0, unet_lr=1e-4, precision=precision,
-            min_bucket=min(256, int(resolution)), gradient_checkpointing="--checkpointing" in sys.argv,
+            min_bucket=min(256, int(resolution)), fit="off",
+            gradient_checkpointing=_level(), base_precision="int8" if "--int8" in sys.argv else "auto",
         )  # fmt: skip
         picture = TrainingPicture("a", folder / "a.png", "mia, red body, meadow", 5, "5_mia")
         request = TrainRequest(
             folder / "001",
             folder / "loras",
             folder / "cache",
-            folder / "full.safetensors",
+            given[0] if given else folder / "full.safetensors",
             [picture],
             settings,
             "mia",
             "mia",
         )
-        peak, stop, marks = [0], threading.Event(), [(time.monotonic(), time.process_time())]
-        watcher = threading.Thread(target=watch, args=(peak, stop))
-        watcher.start()
+        memory, marks = Memory(), [(time.monotonic(), time.process_time())]
+        memory.start()
+        memory.phase = "loading"
 
         def note(progress: Progress) -> None:
             if progress.total == STEPS:
+                memory.phase = "training" if progress.done == 1 else "saving"
                 marks.append((time.monotonic(), time.process_time()))
 
         trained = train(request, note)
-        stop.set()
-        watcher.join()
+        memory.done.set()
         steps = [
             {"wall_s": round(b[0] - a[0], 1), "cpu_s": round(b[1] - a[1], 1)}
             for a, b in zip(marks, marks[1:], strict=False)
@@ -122,7 +152,7 @@ def main() -> None:
             "modules": len(file.weights),
             "loss": trained.loss,
         }
-        print(json.dumps({**facts, "peak_gb": round(peak[0] / 1e9, 1), "load_then_steps": steps}))
+        print(json.dumps({**facts, "memory": memory.peaks, "load_then_steps": steps}))
 
 
 if __name__ == "__main__":

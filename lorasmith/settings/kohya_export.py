@@ -19,7 +19,7 @@ _CARRIED = frozenset(
     "clip_skip min_snr_gamma debiased scale_v_loss loss huber_c huber_schedule noise_offset multires_iterations multires_discount "
     "ip_noise_gamma shuffle keep_tokens caption_dropout tag_dropout wildcards token_warmup flip weight_decay max_grad_norm seed "
     "save_every checkpoint_every sample_every sample_prompts sample_steps precision gradient_checkpointing device max_steps processes "
-    "caption_variants validation_share".split()
+    "caption_variants validation_share base_precision fit cache_gb".split()
 )
 
 
@@ -45,7 +45,7 @@ def config_of(settings: TrainSettings, rates: Rates) -> dict[str, Any]:
         "max_train_steps" if settings.max_steps else "max_train_epochs": settings.max_steps or settings.epochs,
         "seed": settings.seed, "gradient_accumulation_steps": settings.gradient_accumulation,
         "mixed_precision": _PRECISIONS.get(settings.precision, "bf16"), "save_precision": "fp16", "save_model_as": "safetensors",
-        "save_every_n_epochs": settings.save_every, "gradient_checkpointing": settings.gradient_checkpointing,
+        "save_every_n_epochs": settings.save_every, "gradient_checkpointing": settings.gradient_checkpointing != "none",
         "max_grad_norm": settings.max_grad_norm, "cache_latents": True, "sdpa": True, "max_token_length": 225,
         "max_data_loader_n_workers": 2, "persistent_data_loader_workers": True,
     }  # fmt: skip

@@ -13,6 +13,13 @@ def _checkpointing(value: Any) -> Any:
     return words.get(str(value).lower(), value)
 
 
+def _base_precision(value: Any) -> Any:
+    """Reads kohya's switch fp8_base too."""
+    if isinstance(value, bool | int):
+        return "fp8" if value else "auto"
+    return value
+
+
 class TrainSettings(StageSettings):
     """How the LoRA is trained."""
 
@@ -145,7 +152,7 @@ class TrainSettings(StageSettings):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
         "auto", "compute precision; auto is bf16 or fp16 on a GPU, fp32 on a CPU", advanced=True
     )
-    base_precision: Literal["auto", "int8", "fp8"] = setting(
+    base_precision: Annotated[Literal["auto", "int8", "fp8"], BeforeValidator(_base_precision)] = setting(
         "auto", "how the frozen base model is held: as it computes, or in a quarter of fp32's memory, a little less exactly",
         advanced=True,
     )

@@ -17,6 +17,7 @@ from lorasmith.errors import TrainingError
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.forward import make_lean
 from lorasmith.training.noise import generator_for
+from lorasmith.training.quantised import is_quantised
 
 ADAPTER = "default"  # peft's name for the one adapter
 
@@ -68,10 +69,9 @@ class FlatWeights:
     One optimizer tensor instead of hundreds: clipping and AdamW take three calls, and a state is three tensors.
     """
 
-    def __init__(self, weights: list[nn.Parameter]) -> None:
-        device = weights[0].device
+    def __init__(self, weights: list[nn.Parameter], device: torch.device) -> None:
         self.weights = weights  # the views, for optimizers that look at matrices
-        self.values = nn.Parameter(torch.cat([weight.detach().float().reshape(-1) for weight in weights]))
+        self.values = nn.Parameter(torch.cat([weight.detach().float().reshape(-1) for weight in weights]).to(device))
         self.values.grad = torch.zeros(self.values.shape, device=device)
         start = 0
         for weight in weights:
@@ -146,9 +146,10 @@ def put_in(model: BaseModel, recipe: AdapterRecipe, parts: tuple[PartName, ...],
     for layer in layers.values():
         _start(layer.lora_A[ADAPTER].weight, generator)
         nn.init.zeros_(layer.lora_B[ADAPTER].weight)
-        make_lean(layer, ADAPTER, model.dtype == torch.float32, recipe.dropout)
+        exact = model.dtype == torch.float32 and not is_quantised(layer.base_layer)
+        make_lean(layer, ADAPTER, exact, recipe.dropout)
     alphas = {name: recipe.size(module)[1] for name, module in table.items()}
-    return Adapters(layers, alphas, dict(_groups(table, layers, recipe)))
+    return Adapters(layers, alphas, dict(_groups(table, layers, recipe, model.device)))
 
 
 def _inject(module: nn.Module, recipe: AdapterRecipe, modules: list[LoraModule]) -> None:
@@ -168,13 +169,13 @@ def _inject(module: nn.Module, recipe: AdapterRecipe, modules: list[LoraModule])
 
 
 def _groups(
-    table: Mapping[str, LoraModule], layers: Mapping[str, Any], recipe: AdapterRecipe
+    table: Mapping[str, LoraModule], layers: Mapping[str, Any], recipe: AdapterRecipe, device: torch.device
 ) -> Iterator[tuple[str, AdapterGroup]]:
     """Gathers the weights of the modules that share part and factor, in the order of the table."""
     kinds = dict.fromkeys((module.part, recipe.factor(module)) for module in table.values())
     for part, factor in kinds:
         own = [layers[name] for name, each in table.items() if (each.part, recipe.factor(each)) == (part, factor)]
-        flat = FlatWeights([side[ADAPTER].weight for layer in own for side in (layer.lora_A, layer.lora_B)])
+        flat = FlatWeights([side[ADAPTER].weight for layer in own for side in (layer.lora_A, layer.lora_B)], device)
         yield part if factor == 1 else f"{part}*{factor:g}", AdapterGroup(part, factor, flat)
 
 

@@ -13,7 +13,7 @@ from lorasmith.training.dataset import TrainingPicture
 # Settings that may change between two halves of a run, because the trained weights do not depend on them.
 FREE = frozenset(
     "checkpoint checkpoint_every save_every sample_every sample_prompts sample_steps device "
-    "gradient_checkpointing processes".split()
+    "gradient_checkpointing processes fit cache_gb".split()
 )
 
 

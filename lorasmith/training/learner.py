@@ -8,11 +8,12 @@ from typing import Any
 import torch
 
 from lorasmith.checkpoints.conditioning import Conditioning
-from lorasmith.checkpoints.load import TEXT_ENCODERS, BaseModel, PartName
+from lorasmith.checkpoints.load import BaseModel, PartName
 from lorasmith.errors import TrainingError
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.adapters import AdapterRecipe, Adapters, put_in
 from lorasmith.training.caches import Latent
+from lorasmith.training.checkpointing import checkpoint_gradients
 from lorasmith.training.masks import Masks
 from lorasmith.training.noise import NoiseRules, draw_step, generator_for
 from lorasmith.training.objective import Noised, Objective
@@ -71,8 +72,7 @@ class Learner:
         self.schedule = Schedule.of(settings)
         self.noise = NoiseRules.of(settings)
         self.texts = lessons.texts or self._own_texts()
-        if settings.gradient_checkpointing:
-            _checkpoint_gradients(model, tuple(self.parts))
+        checkpoint_gradients(model, tuple(self.parts), settings.gradient_checkpointing)
 
     def gradients(self, step: int, batches: Sequence[Sequence[str]]) -> torch.Tensor:
         """Adds up the gradients of a step's batches and gives its loss, still on the device; changes no weight.
@@ -212,15 +212,3 @@ class Learner:
         with torch.random.fork_rng(devices):
             torch.manual_seed(generator_for(self.settings.seed, step, "dropout").initial_seed())
             yield
-
-
-def _checkpoint_gradients(model: BaseModel, parts: Sequence[PartName]) -> None:
-    """Trades time for memory; the modules must be in training mode for it, which changes nothing else here."""
-    model.unet.train()
-    model.unet.enable_gradient_checkpointing()
-    for part in TEXT_ENCODERS:
-        if part in parts:
-            encoder: Any = model.modules[part]
-            encoder.train()
-            newer = getattr(encoder, "activation_checkpointing_enable", None)  # the name from transformers 6 on
-            (newer or encoder.gradient_checkpointing_enable)({"use_reentrant": False})

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from lorasmith.errors import CheckpointError, TrainingError
 from lorasmith.files import write_atomic
 from lorasmith.progress import Progress, Report
 from lorasmith.training.buckets import Draws, epoch_steps
+from lorasmith.training.card_probe import Speed
 from lorasmith.training.events import EventLog, NoLog
+from lorasmith.training.fit_card import note_spill, spill_note
 from lorasmith.training.learner import Learner
 from lorasmith.training.metadata import RunFacts, SaveFacts, lora_metadata
 from lorasmith.training.request import SavedLora, Trained, TrainRequest
@@ -35,6 +37,7 @@ class Course:
     facts: RunFacts
     draws: Mapping[str, Draws]
     held_out: tuple[str, ...] = ()  # names of pictures whose loss is told at the end of each epoch
+    fitted: Mapping[str, Any] = field(default_factory=dict)  # what was decided for the card
 
     @property
     def states(self) -> Path:
@@ -57,6 +60,8 @@ class Loop:
         self._whole = True  # weights and bookkeeping belong to the same step
         self._pending: list[tuple[tuple[str, ...], torch.Tensor]] = []
         self._steps: tuple[int, list[list[tuple[str, ...]]]] = (-1, [])
+        self._speed = Speed(learner.model.device)
+        self._warning = ""
         self._opening()
 
     def _resume(self) -> None:
@@ -75,6 +80,8 @@ class Loop:
             facts = asdict(self.outline)
             del facts["buckets"]
             self.log.write("start", pictures=len(self.course.request.pictures), **facts)
+        if self.course.fitted:
+            self.log.write("fit", **self.course.fitted)
         self.book = replace(self.book, events=self.log.settle())
 
     def run(self) -> Trained:
@@ -100,6 +107,8 @@ class Loop:
         if self._steps[0] != epoch:
             self._steps = (epoch, epoch_steps(self.course.draws, self.settings, epoch))
         batches = self._steps[1][place]
+        if not self._pending:
+            self._speed.start()
         names = tuple(name for batch in batches for name in batch)
         loss = self.learner.gradients(step, batches)
         self._whole = False
@@ -113,6 +122,7 @@ class Loop:
             self._save_state()
         mean = self.book.loss_sum / max(1, self.book.loss_count)
         note = f"epoch {epoch + 1}/{self.settings.epochs}" + (f", loss {mean:.4f}" if self.book.loss_count else "")
+        note += f". {self._warning}" if self._warning else ""
         self.report(Progress("train", step + 1, self.outline.steps, note))
 
     def _at_end_of_epoch(self) -> bool:
@@ -130,6 +140,8 @@ class Loop:
                     f"The loss is not finite at the pictures {', '.join(sorted(set(names)))}: look at them, "
                     "lower unet_lr, or use precision bf16 or fp32. The last good state is kept."
                 )
+        if self._speed.spilled(len(values)):
+            self._note_spill()
         mean = math.fsum(values) / len(values)
         self.log.write("step", step=self.book.step, loss=mean, unet_lr=self.learner.rate)
         total = self.book.loss_sum
@@ -141,6 +153,14 @@ class Loop:
         )
         self._pending = []
         self._whole = True
+
+    def _note_spill(self) -> None:
+        """Says that the card's memory spills, and notes it for the next start."""
+        level = self.settings.gradient_checkpointing
+        self._warning = spill_note(level)
+        self.log.write("spill", step=self.book.step, checkpointing=level, note=self._warning)
+        if self.writes:
+            note_spill(self.course.request.run_folder, level)
 
     def _save_state(self) -> None:
         self._note_losses()

@@ -111,7 +111,7 @@ def _training_keys(run: RunFacts) -> dict[str, Any]:
         "ss_num_batches_per_epoch": plan.steps_per_epoch,
         "ss_num_epochs": settings.epochs,
         "ss_max_train_steps": plan.steps,
-        "ss_gradient_checkpointing": settings.gradient_checkpointing,
+        "ss_gradient_checkpointing": settings.gradient_checkpointing != "none",
         "ss_gradient_accumulation_steps": settings.gradient_accumulation,
         "ss_network_module": "networks.lora",
         "ss_network_dim": settings.rank,

@@ -29,15 +29,15 @@ class Run:
     digest: str
 
 
-def begin(request: TrainRequest, fingerprint: Fingerprint, plan: Plan) -> Run:
-    """Begins a run, or takes up the one in its folder.
+def begin(request: TrainRequest, fingerprint: Fingerprint, plan: Plan, fit: Mapping[str, Any] | None = None) -> Run:
+    """Begins a run, or takes up the one in its folder; `fit` is what was decided of it for the card.
 
     Raises `TrainingError` naming what differs when the folder holds a run of other settings, pictures or base model.
     """
     path = request.run_folder / RUN_FILE
     if not path.is_file():
         run = Run(now(), fingerprint.digest)
-        write_atomic(path, tomlkit.dumps(_document(request, fingerprint, plan, run)))
+        write_atomic(path, tomlkit.dumps(_document(request, fingerprint, plan, run) | ({"fit": dict(fit)} if fit else {})))
         return run
     run, then = _read(path)
     if found := differences(then, fingerprint):

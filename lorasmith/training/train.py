@@ -2,11 +2,12 @@
 
 import gc
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,8 +20,16 @@ from lorasmith.files import sha256_of
 from lorasmith.progress import Report, silent
 from lorasmith.safety import demand_safe_text
 from lorasmith.training import events
-from lorasmith.training.buckets import Fit, fits_of
+from lorasmith.training.buckets import Fit, Size, fits_of
 from lorasmith.training.caches import Latent, LatentCache, all_latents, weights_hash
+from lorasmith.training.card_probe import (
+    CudaMeter,
+    decided_before,
+    demands_trial,
+    fit_to_card,
+    trial_lessons,
+    with_choice,
+)
 from lorasmith.training.dataset import demand_trainable
 from lorasmith.training.fingerprint import fingerprint_of
 from lorasmith.training.learner import Learner, Lessons
@@ -29,6 +38,7 @@ from lorasmith.training.masks import masks_of
 from lorasmith.training.metadata import BaseFacts, RunFacts
 from lorasmith.training.pictures import size_of
 from lorasmith.training.plan import Plan, draws_of, plan
+from lorasmith.training.quantised import hold_base
 from lorasmith.training.request import SavedLora, Trained, TrainRequest
 from lorasmith.training.run_file import begin, read_end, write_end
 from lorasmith.training.state import drop_states
@@ -54,42 +64,69 @@ def train(request: TrainRequest, report: Report = silent) -> Trained:
 
 
 def _train(request: TrainRequest, device: torch.device, team: Team, report: Report) -> Trained:
-    settings, pictures = request.settings, request.pictures
-    sizes = {picture.name: size_of(picture.path) for picture in pictures}
-    shas = {picture.name: sha256_of(picture.path) for picture in pictures}
-    family = chosen(detect_at(request.checkpoint), settings.prediction_type, settings.zero_terminal_snr)
-    outline = plan(settings, pictures, sizes, family.base)
+    sizes = {picture.name: size_of(picture.path) for picture in request.pictures}
+    shas = {picture.name: sha256_of(picture.path) for picture in request.pictures}
+    family = chosen(detect_at(request.checkpoint), request.settings.prediction_type, request.settings.zero_terminal_snr)
     base = _base_facts(request.checkpoint, family)
-    fingerprint = fingerprint_of(settings, pictures, shas, base.sha256)
-    with team.first_alone():
-        run = begin(request, fingerprint, outline)
-    ended = read_end(request.run_folder, run, request.lora_folder)
-    if ended:
-        drop_states(request.run_folder / "checkpoints")
-        return ended
-    fits = fits_of(settings, sizes)
-    place = Place(device, dtype_of(settings.precision, device), team)
-    seen = [picture for picture in pictures if picture.name not in outline.held_out]
-    facts = RunFacts(
-        request.trigger, settings, outline, seen, {each.name: fits[each.name] for each in seen}, base, run.digest,
-        run.started_at, _name_of(place.dtype),
-    )  # fmt: skip
+    fingerprint = fingerprint_of(request.settings, request.pictures, shas, base.sha256)
+    place = Place(device, dtype_of(request.settings.precision, device), team)
     with _steady(), _memory_is_a_sentence():
         with team.first_alone():
-            latents = _latents(request, shas, fits, device, report)
-        lessons = Lessons(
-            {picture.name: picture.caption for picture in pictures}, latents, masks=masks_of(pictures, fits, settings),
-            weights={picture.name: picture.weight for picture in pictures if picture.weight != 1},
+            fitted = _fitted(request, sizes, family, place, report)
+            asked, request = request, replace(request, settings=with_choice(request.settings, fitted, request.run_folder))
+            outline = plan(request.settings, request.pictures, sizes, family.base)
+            run = begin(asked, fingerprint, outline, fitted)
+        ended = read_end(request.run_folder, run, request.lora_folder)
+        if ended:
+            drop_states(request.run_folder / "checkpoints")
+            return ended
+        fits = fits_of(request.settings, sizes)
+        seen = [picture for picture in request.pictures if picture.name not in outline.held_out]
+        facts = RunFacts(
+            request.trigger, request.settings, outline, seen, {each.name: fits[each.name] for each in seen}, base,
+            run.digest, run.started_at, _name_of(place.dtype),
         )  # fmt: skip
-        learner = _learner(request, outline, family, lessons, place)
-        trained = Loop(Course(request, facts, draws_of(seen, fits), outline.held_out), learner, report).run()
-        del learner, lessons, latents
+        trained = _trained(Course(request, facts, draws_of(seen, fits), outline.held_out, fitted), shas, fits, place, report)
     _give_back(device)
     if team.first:
         write_end(request.run_folder, run, trained)
         _note_end(request.run_folder / EVENTS, trained)
         drop_states(request.run_folder / "checkpoints")
     return trained
+
+
+def _trained(course: Course, shas: dict[str, str], fits: dict[str, Fit], place: "Place", report: Report) -> Trained:
+    """Encodes, loads and runs; all that is large is let go of at the end."""
+    request, pictures = course.request, course.request.pictures
+    with place.team.first_alone():
+        latents = _latents(request, shas, fits, place.device, report)
+    lessons = Lessons(
+        {picture.name: picture.caption for picture in pictures}, latents, masks=masks_of(pictures, fits, request.settings),
+        weights={picture.name: picture.weight for picture in pictures if picture.weight != 1},
+    )  # fmt: skip
+    family = chosen(detect_at(request.checkpoint), request.settings.prediction_type, request.settings.zero_terminal_snr)
+    return Loop(course, _learner(request, course.facts.plan, family, lessons, place), report).run()
+
+
+def _fitted(
+    request: TrainRequest, sizes: dict[str, Size], family: Family, place: "Place", report: Report
+) -> dict[str, Any]:
+    """Gives what is decided for the card: in an earlier sitting, or now by trial; empty where nothing is."""
+    decided = decided_before(request.run_folder)
+    if decided is not None or not demands_trial(request.settings, place.device):
+        return decided or {}
+    buckets = {each.bucket for each in fits_of(request.settings, sizes).values()}
+    caption = max((picture.caption for picture in request.pictures), key=len)
+    lessons = trial_lessons(max(buckets, key=math.prod), caption, request.settings.batch_size, place.device)
+    outline = plan(request.settings, request.pictures, sizes, family.base)
+    meter = CudaMeter(place.device)
+
+    def learner() -> Learner:
+        return _learner(request, outline, family, lessons, place)
+
+    fitted = fit_to_card(request.settings, learner, tuple(lessons.captions), report, meter)
+    meter.start()
+    return fitted.as_table()
 
 
 class Place(NamedTuple):
@@ -110,16 +147,20 @@ def _learner(
     """Loads what learns; text encoders that do not learn say what they have to and are gone before the U-Net comes."""
     settings, frozen = request.settings, not (outline.text_encoder_lr or outline.text_encoder_2_lr)
 
-    def load(*parts: PartName) -> BaseModel:
-        model = load_base(request.checkpoint, device=place.device, dtype=place.dtype, parts=parts)
+    def load(*parts: PartName, kind: str = "auto") -> BaseModel:
+        device = place.device if kind == "auto" else "cpu"
+        model = load_base(request.checkpoint, device=device, dtype=place.dtype, parts=parts)
         model.family = family
+        if kind != "auto":
+            hold_base(model, kind, place.device)
         return model
 
     if frozen:
         prompts = request.sample_prompts
         lessons = replace(lessons, texts=hold_texts(load(*TEXT_ENCODERS), lessons.captions, settings, prompts))
         _give_back(place.device)
-    model = load("unet") if frozen else load("unet", *TEXT_ENCODERS)
+    learning: tuple[PartName, ...] = ("unet",) if frozen else ("unet", *TEXT_ENCODERS)
+    model = load(*learning, kind=settings.base_precision)
     return Learner(model, lessons, settings, outline, place.team)
 
 
@@ -190,6 +231,6 @@ def _memory_is_a_sentence() -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise TrainingError(
-            "The GPU has not enough memory for this run: lower batch_size or resolution, or turn "
-            "gradient_checkpointing on. The run goes on from its last state."
+            "The GPU has not enough memory for this run: close what else uses it, lower batch_size or resolution, or set "
+            "gradient_checkpointing = 'full'. The run goes on from its last state."
         ) from error
