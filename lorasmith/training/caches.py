@@ -1,4 +1,4 @@
-"""Latents of the training pictures, encoded once and kept by content, never beside the pictures.
+"""Latents of the training pictures and states of their captions, encoded once and kept by content, never beside the pictures.
 
 What is kept is the VAE's mean and standard deviation, so each step draws a fresh sample. The name of a cache file is a
 hash of all that decides its content (file bytes, geometry, flip, VAE weights): a changed picture or resolution misses
@@ -7,21 +7,21 @@ the cache, a stale file is never read.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from importlib.resources import files
 
 import torch
 from diffusers import AutoencoderKL
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 
+from lorasmith.checkpoints.conditioning import Conditioning
 from lorasmith.errors import TrainingError
-from lorasmith.files import write_atomic
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.training.buckets import Fit
 from lorasmith.training.dataset import TrainingPicture
 from lorasmith.training.pictures import read_fitted
+from lorasmith.training.store import Store
 
 FORMAT = 1  # raised when what is written under a name changes
 
@@ -58,48 +58,88 @@ def cache_key(picture_sha: str, fit: Fit, flip: bool, vae_sha: str) -> str:
 
 @dataclass(frozen=True)
 class LatentCache:
-    """A folder of latents of one VAE."""
+    """Latents of one VAE, which is loaded when the first one is missing."""
 
-    folder: Path
-    vae: AutoencoderKL
+    store: Store
+    vae: Callable[[], AutoencoderKL]
     vae_sha: str
 
     def latent(self, picture: TrainingPicture, picture_sha: str, fit: Fit, flip: bool) -> Latent:
-        """Gives a picture's latent, out of the folder or newly encoded; `TrainingError` when it is not finite."""
+        """Gives a picture's latent, kept or newly encoded; `TrainingError` when it is not finite."""
         key = cache_key(picture_sha, fit, flip, self.vae_sha)
-        path = self.folder / key[:2] / f"{key}.safetensors"
-        kept = _read(path)
-        if kept is None:
-            kept = self._encode(read_fitted(picture.path, fit), flip)
-            if not (torch.isfinite(kept.mean).all() and torch.isfinite(kept.std).all()):
-                raise TrainingError(
-                    f"The VAE makes no finite latents of {picture.name}: "
-                    "the base model's VAE is damaged, choose another base model."
-                )
-            write_atomic(path, save({"mean": kept.mean, "std": kept.std}))
-        return kept
+        kept = self.store.read(key) or {}
+        if {"mean", "std"} <= kept.keys():
+            return Latent(kept["mean"], kept["std"])
+        found = self._encode(_pixels(picture, fit), flip)
+        if not (torch.isfinite(found.mean).all() and torch.isfinite(found.std).all()):
+            raise TrainingError(
+                f"The VAE makes no finite latents of {picture.name}: "
+                "the base model's VAE is damaged, choose another base model."
+            )
+        self.store.write(key, {"mean": found.mean, "std": found.std})
+        return found
 
     @torch.no_grad()
     def _encode(self, pixels: torch.Tensor, flip: bool) -> Latent:
         """Encodes one picture alone, so that the result never depends on what else was missing from the cache."""
         if flip:
             pixels = pixels.flip(-1)
-        weight = next(self.vae.parameters())
-        distribution = self.vae.encode(pixels[None].to(weight.device, weight.dtype)).latent_dist
+        vae = self.vae()
+        weight = next(vae.parameters())
+        distribution = vae.encode(pixels[None].to(weight.device, weight.dtype)).latent_dist
         return Latent(distribution.mean[0].float().cpu().contiguous(), distribution.std[0].float().cpu().contiguous())
 
 
-def _read(path: Path) -> Latent | None:
-    """Reads a cached latent; a missing or damaged file is None and is written anew."""
-    try:
-        tensors = load(path.read_bytes())
-        return Latent(tensors["mean"], tensors["std"])
-    except (OSError, SafetensorError, KeyError):
-        return None
+def _pixels(picture: TrainingPicture, fit: Fit) -> torch.Tensor:
+    """Reads a picture; one that went away since the run was planned is told by its own name."""
+    if not picture.path.is_file():
+        raise TrainingError(
+            f"{picture.path} is gone since the run began: put it back and run the same command again, or leave it out (drop)."
+        )
+    return read_fitted(picture.path, fit)
+
+
+@dataclass(frozen=True)
+class TextCache:
+    """What text encoders say to texts, by their weights and the precision that they compute in."""
+
+    store: Store
+    encoders_sha: str
+
+    def key(self, text: str, clip_skip: int, dtype: torch.dtype) -> str:
+        """Gives the name under which a text's states are kept."""
+        facts = [FORMAT, "text", text, clip_skip, str(dtype), tokenizer_sha(), self.encoders_sha]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
+
+    def read(self, key: str) -> Conditioning | None:
+        """Gives what is kept, else None."""
+        kept = self.store.read(key) or {}
+        return Conditioning(kept["context"], kept.get("pooled")) if "context" in kept else None
+
+    def write(self, key: str, said: Conditioning) -> None:
+        """Keeps what was said."""
+        self.store.write(key, {"context": said.context} | ({} if said.pooled is None else {"pooled": said.pooled}))
+
+
+@cache
+def tokenizer_sha() -> str:
+    """Gives the sha256 of the vocabulary by which captions become tokens."""
+    packed = files("lorasmith.checkpoints.clip").joinpath("bpe_simple_vocab_16e6.txt.gz").read_bytes()
+    return hashlib.sha256(packed).hexdigest()
+
+
+def weights_known(store: Store, kind: str, model_sha: str, load: Callable[[], list[torch.nn.Module]]) -> str:
+    """Gives the hash of modules of a model file: what was noted of that file, else that of the loaded modules."""
+    name = f"{kind}-{model_sha}"
+    known = store.fact(name)
+    if known is None:
+        known = hashlib.sha256("".join(map(weights_hash, load())).encode()).hexdigest()
+        store.note(name, known)
+    return known
 
 
 def all_latents(
-    cache: LatentCache,
+    kept: LatentCache,
     pictures: list[TrainingPicture],
     shas: Mapping[str, str],
     fits: Mapping[str, Fit],
@@ -111,5 +151,5 @@ def all_latents(
     for done, picture in enumerate(pictures):
         report(Progress("train", done, len(pictures), f"encoding {picture.name}"))
         for mirrored in (False, True) if flip else (False,):
-            latents[picture.name, mirrored] = cache.latent(picture, shas[picture.name], fits[picture.name], mirrored)
+            latents[picture.name, mirrored] = kept.latent(picture, shas[picture.name], fits[picture.name], mirrored)
     return latents

@@ -5,17 +5,27 @@ and thinned in different ways, and the text encoders leave memory; a step then t
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
 from lorasmith.checkpoints.conditioning import Conditioning, joined
-from lorasmith.checkpoints.load import BaseModel
+from lorasmith.checkpoints.load import BaseModel, PartName
 from lorasmith.checkpoints.prompts import encode
 from lorasmith.settings.tables import TrainSettings
+from lorasmith.training.caches import TextCache
 from lorasmith.training.captions import CaptionRules, draw_caption
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Texts that were encoded before, and how the text encoders are loaded when one is missing."""
+
+    cache: TextCache
+    load: Callable[[], Mapping[PartName, torch.nn.Module]]
+
 
 Rows = Sequence[tuple[int, str]]  # places in a batch, and the pictures' names
 
@@ -93,19 +103,32 @@ class HeldTexts:
 
 
 def hold_texts(
-    model: BaseModel, captions: Mapping[str, str], settings: TrainSettings, prompts: Sequence[str]
+    model: BaseModel, captions: Mapping[str, str], settings: TrainSettings, prompts: Sequence[str], kept: Kept | None = None
 ) -> HeldTexts:
     """Encodes `caption_variants` draws of every caption, and the samples' prompts; equal texts are encoded once.
 
-    Each is encoded alone, so that a result never depends on what is encoded beside it.
+    Each is encoded alone, so that a result never depends on what is encoded beside it. With `kept`, what was encoded
+    before is read from the disk, and the text encoders are loaded when the first text is missing.
     """
     held: dict[str, Conditioning] = {}
     cpu = torch.device("cpu")
 
-    def kept(text: str) -> Conditioning:
+    def said(text: str) -> Conditioning:
         if text not in held:
-            held[text] = encode(model, [text], settings.clip_skip).to(cpu)
+            key = kept.cache.key(text, settings.clip_skip, model.dtype) if kept else ""
+            found = kept.cache.read(key) if kept else None
+            if found is None:
+                if kept and not model.modules:
+                    model.modules.update(kept.load())
+                found = encode(model, [text], settings.clip_skip).to(cpu)
+                if kept:
+                    kept.cache.write(key, found)
+            held[text] = found
         return held[text]
+
+    def sample(prompt: str) -> Conditioning:
+        both = joined([said(""), said(prompt)], said(""))
+        return both.zeroed([True, False]) if model.is_sdxl else both
 
     rules = CaptionRules(settings.shuffle, settings.keep_tokens, settings.tag_dropout, 0.0, settings.wildcards)
     variants: dict[str, tuple[Conditioning, ...]] = {}
@@ -115,6 +138,6 @@ def hold_texts(
                 draw_caption(caption, rules, f"{settings.seed}:variant:{number}:{name}")
                 for number in range(settings.caption_variants)
             ]
-            variants[name] = tuple(kept(text) for text in drawn)
-        samples = {prompt: sample_conditioning(model, prompt, settings.clip_skip).to(cpu) for prompt in prompts}
-        return HeldTexts(settings, model.device, variants, samples, kept(""))
+            variants[name] = tuple(said(text) for text in drawn)
+        samples = {prompt: sample(prompt) for prompt in prompts}
+        return HeldTexts(settings, model.device, variants, samples, said(""))

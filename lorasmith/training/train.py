@@ -3,13 +3,16 @@
 import gc
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from diffusers import AutoencoderKL
+from torch import nn
 
 from lorasmith.checkpoints.checkpoint import detect_at
 from lorasmith.checkpoints.family import Family, chosen
@@ -21,7 +24,7 @@ from lorasmith.progress import Report, silent
 from lorasmith.safety import demand_safe_text
 from lorasmith.training import events
 from lorasmith.training.buckets import Fit, Size, fits_of
-from lorasmith.training.caches import Latent, LatentCache, all_latents, weights_hash
+from lorasmith.training.caches import Latent, LatentCache, TextCache, all_latents, weights_known
 from lorasmith.training.card_probe import (
     CudaMeter,
     decided_before,
@@ -37,13 +40,14 @@ from lorasmith.training.loop import EVENTS, Course, Loop
 from lorasmith.training.masks import masks_of
 from lorasmith.training.metadata import BaseFacts, RunFacts
 from lorasmith.training.pictures import size_of
-from lorasmith.training.plan import Plan, draws_of, plan
+from lorasmith.training.plan import draws_of, plan
 from lorasmith.training.quantised import hold_base
 from lorasmith.training.request import SavedLora, Trained, TrainRequest
-from lorasmith.training.run_file import begin, read_end, write_end
+from lorasmith.training.run_file import Run, begin, read_end, write_end
 from lorasmith.training.state import drop_states
+from lorasmith.training.store import Store
 from lorasmith.training.team import ALONE, Team, own_device, team_of
-from lorasmith.training.texts import hold_texts
+from lorasmith.training.texts import Kept, Texts, hold_texts
 
 __all__ = ["SavedLora", "Trained", "TrainRequest", "train"]
 
@@ -70,23 +74,26 @@ def _train(request: TrainRequest, device: torch.device, team: Team, report: Repo
     base = _base_facts(request.checkpoint, family)
     fingerprint = fingerprint_of(request.settings, request.pictures, shas, base.sha256)
     place = Place(device, dtype_of(request.settings.precision, device), team)
-    with _steady(), _memory_is_a_sentence():
-        with team.first_alone():
-            fitted = _fitted(request, sizes, family, place, report)
-            asked, request = request, replace(request, settings=with_choice(request.settings, fitted, request.run_folder))
-            outline = plan(request.settings, request.pictures, sizes, family.base)
-            run = begin(asked, fingerprint, outline, fitted)
-        ended = read_end(request.run_folder, run, request.lora_folder)
-        if ended:
-            drop_states(request.run_folder / "checkpoints")
-            return ended
-        fits = fits_of(request.settings, sizes)
+
+    def course(request: TrainRequest, run: Run, fitted: Mapping[str, Any]) -> Course:
+        outline, fits = plan(request.settings, request.pictures, sizes, family.base), fits_of(request.settings, sizes)
         seen = [picture for picture in request.pictures if picture.name not in outline.held_out]
         facts = RunFacts(
             request.trigger, request.settings, outline, seen, {each.name: fits[each.name] for each in seen}, base,
             run.digest, run.started_at, _name_of(place.dtype),
         )  # fmt: skip
-        trained = _trained(Course(request, facts, draws_of(seen, fits), outline.held_out, fitted), shas, fits, place, report)
+        return Course(request, facts, draws_of(seen, fits), outline.held_out, fitted)
+
+    with _steady(), _memory_is_a_sentence():
+        with team.first_alone():
+            fitted = _fitted(course(request, Run(0.0, ""), {}), sizes, place, report)
+            decided = replace(request, settings=with_choice(request.settings, fitted, request.run_folder))
+            run = begin(request, fingerprint, plan(decided.settings, decided.pictures, sizes, family.base), fitted)
+        ended = read_end(request.run_folder, run, request.lora_folder)
+        if ended:
+            drop_states(request.run_folder / "checkpoints")
+            return ended
+        trained = _trained(course(decided, run, fitted), shas, fits_of(decided.settings, sizes), place, report)
     _give_back(device)
     if team.first:
         write_end(request.run_folder, run, trained)
@@ -98,31 +105,31 @@ def _train(request: TrainRequest, device: torch.device, team: Team, report: Repo
 def _trained(course: Course, shas: dict[str, str], fits: dict[str, Fit], place: "Place", report: Report) -> Trained:
     """Encodes, loads and runs; all that is large is let go of at the end."""
     request, pictures = course.request, course.request.pictures
+    store = Store(request.cache_folder, round(request.settings.cache_gb * 1e9))
     with place.team.first_alone():
-        latents = _latents(request, shas, fits, place.device, report)
+        latents = _latents(course, store, shas, fits, place.device, report)
     lessons = Lessons(
         {picture.name: picture.caption for picture in pictures}, latents, masks=masks_of(pictures, fits, request.settings),
         weights={picture.name: picture.weight for picture in pictures if picture.weight != 1},
     )  # fmt: skip
-    family = chosen(detect_at(request.checkpoint), request.settings.prediction_type, request.settings.zero_terminal_snr)
-    return Loop(course, _learner(request, course.facts.plan, family, lessons, place), report).run()
+    learner = _learner(course, lessons, place, store)
+    with store.in_use():
+        return Loop(course, learner, report).run()
 
 
-def _fitted(
-    request: TrainRequest, sizes: dict[str, Size], family: Family, place: "Place", report: Report
-) -> dict[str, Any]:
+def _fitted(course: Course, sizes: dict[str, Size], place: "Place", report: Report) -> dict[str, Any]:
     """Gives what is decided for the card: in an earlier sitting, or now by trial; empty where nothing is."""
+    request = course.request
     decided = decided_before(request.run_folder)
     if decided is not None or not demands_trial(request.settings, place.device):
         return decided or {}
     buckets = {each.bucket for each in fits_of(request.settings, sizes).values()}
     caption = max((picture.caption for picture in request.pictures), key=len)
     lessons = trial_lessons(max(buckets, key=math.prod), caption, request.settings.batch_size, place.device)
-    outline = plan(request.settings, request.pictures, sizes, family.base)
     meter = CudaMeter(place.device)
 
     def learner() -> Learner:
-        return _learner(request, outline, family, lessons, place)
+        return _learner(course, lessons, place._replace(team=ALONE), Store(request.cache_folder))
 
     fitted = fit_to_card(request.settings, learner, tuple(lessons.captions), report, meter)
     meter.start()
@@ -137,31 +144,26 @@ class Place(NamedTuple):
     team: Team = ALONE
 
 
-def _learner(
-    request: TrainRequest,
-    outline: Plan,
-    family: Family,
-    lessons: Lessons,
-    place: Place,
-) -> Learner:
+def _learner(course: Course, lessons: Lessons, place: Place, store: Store) -> Learner:
     """Loads what learns; text encoders that do not learn say what they have to and are gone before the U-Net comes."""
+    request, outline, base = course.request, course.facts.plan, course.facts.base
     settings, frozen = request.settings, not (outline.text_encoder_lr or outline.text_encoder_2_lr)
 
     def load(*parts: PartName, kind: str = "auto") -> BaseModel:
         device = place.device if kind == "auto" else "cpu"
         model = load_base(request.checkpoint, device=device, dtype=place.dtype, parts=parts)
-        model.family = family
+        model.family = chosen(model.family, settings.prediction_type, settings.zero_terminal_snr)
         if kind != "auto":
             hold_base(model, kind, place.device)
         return model
 
     if frozen:
-        prompts = request.sample_prompts
-        lessons = replace(lessons, texts=hold_texts(load(*TEXT_ENCODERS), lessons.captions, settings, prompts))
+        with place.team.first_alone():
+            texts = _texts(request, lessons.captions, base.sha256, load(), store)
+        lessons = replace(lessons, texts=texts)
         _give_back(place.device)
     learning: tuple[PartName, ...] = ("unet",) if frozen else ("unet", *TEXT_ENCODERS)
-    model = load(*learning, kind=settings.base_precision)
-    return Learner(model, lessons, settings, outline, place.team)
+    return Learner(load(*learning, kind=settings.base_precision), lessons, settings, outline, place.team)
 
 
 def _give_back(device: torch.device) -> None:
@@ -192,13 +194,30 @@ def _base_facts(path: Path, family: Family) -> BaseFacts:
 
 
 def _latents(
-    request: TrainRequest, shas: dict[str, str], fits: dict[str, Fit], device: torch.device, report: Report
+    course: Course, store: Store, shas: dict[str, str], fits: dict[str, Fit], device: torch.device, report: Report
 ) -> dict[tuple[str, bool], Latent]:
-    """Encodes the pictures; the VAE is gone from memory afterwards."""
-    vae = load_base(request.checkpoint, device=device, parts=("vae",)).vae
-    cache = LatentCache(request.cache_folder, vae, weights_hash(vae))
-    kept = all_latents(cache, request.pictures, shas, fits, request.settings.flip, report)
+    """Encodes the pictures that are not kept; the VAE is loaded for these alone, and gone from memory afterwards."""
+    request = course.request
+
+    @cache
+    def vae() -> AutoencoderKL:
+        return load_base(request.checkpoint, device=device, parts=("vae",)).vae
+
+    vae_sha = weights_known(store, "vae", course.facts.base.sha256, lambda: [vae()])
+    kept = all_latents(LatentCache(store, vae, vae_sha), request.pictures, shas, fits, request.settings.flip, report)
     return {key: latent.to(device) for key, latent in kept.items()}
+
+
+def _texts(request: TrainRequest, captions: Mapping[str, str], model_sha: str, model: BaseModel, store: Store) -> Texts:
+    """Encodes the captions and prompts that are not kept; `model` has no modules, and gets the text encoders if need be."""
+
+    @cache
+    def load() -> dict[PartName, nn.Module]:
+        return load_base(request.checkpoint, device=model.device, dtype=model.dtype, parts=TEXT_ENCODERS).modules
+
+    encoders_sha = weights_known(store, "texts", f"{model_sha}-{_name_of(model.dtype)}", lambda: list(load().values()))
+    kept = Kept(TextCache(store, encoders_sha), load)
+    return hold_texts(model, captions, request.settings, request.sample_prompts, kept)
 
 
 def _note_end(path: Path, trained: Trained) -> None:

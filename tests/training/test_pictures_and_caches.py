@@ -15,6 +15,7 @@ from lorasmith.training.buckets import fit
 from lorasmith.training.caches import LatentCache, all_latents, weights_hash
 from lorasmith.training.dataset import TrainingPicture
 from lorasmith.training.pictures import read_fitted, size_of
+from lorasmith.training.store import Store
 
 
 def test_what_is_transparent_becomes_white(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_a_broken_picture_is_a_sentence_with_its_name(tmp_path: Path, content: b
 @pytest.fixture(scope="module")
 def cache(base: Path, tmp_path_factory: pytest.TempPathFactory) -> LatentCache:
     vae = load_base(base, parts=("vae",)).vae
-    return LatentCache(tmp_path_factory.mktemp("cache"), vae, weights_hash(vae))
+    return LatentCache(Store(tmp_path_factory.mktemp("cache")), lambda: vae, weights_hash(vae))
 
 
 def test_latents_are_kept_by_content_and_mirrored_on_request(
@@ -60,7 +61,7 @@ def test_latents_are_kept_by_content_and_mirrored_on_request(
     fits = {picture.name: fit(size_of(picture.path), (64, 64)) for picture in pictures}
     before = {path: path.stat().st_mtime_ns for path in pictures[0].path.parent.iterdir()}
     first = all_latents(cache, pictures, shas, fits, flip=True)
-    files = set(cache.folder.rglob("*.safetensors"))
+    files = set(cache.store.folder.rglob("*.safetensors"))
     assert len(files) == len(first) == 2 * len(pictures)
     with_no_vae = replace(cache, vae=None)  # type: ignore[arg-type]  # proves that nothing is encoded again
     again = all_latents(with_no_vae, pictures, shas, fits, flip=True)
@@ -70,13 +71,13 @@ def test_latents_are_kept_by_content_and_mirrored_on_request(
     all_latents(cache, pictures[:1], {"own_0": "another"}, fits, flip=False)
     all_latents(cache, pictures[:1], shas, {"own_0": fit((80, 80), (64, 128))}, flip=False)
     all_latents(replace(cache, vae_sha="another"), pictures[:1], shas, fits, flip=False)
-    assert len(set(cache.folder.rglob("*.safetensors"))) == len(files) + 3
+    assert len(set(cache.store.folder.rglob("*.safetensors"))) == len(files) + 3
 
 
 def test_a_damaged_cache_file_is_written_anew(cache: LatentCache, pictures: list[TrainingPicture]) -> None:
     row, geometry = pictures[2], fit((96, 96), (64, 64))
     first = cache.latent(row, "damage", geometry, False)
-    newest = max(cache.folder.rglob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
+    newest = max(cache.store.folder.rglob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
     newest.write_bytes(newest.read_bytes()[:50])
     assert torch.equal(cache.latent(row, "damage", geometry, False).mean, first.mean)
     assert newest.stat().st_size > 50

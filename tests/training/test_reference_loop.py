@@ -25,6 +25,7 @@ from lorasmith.training.noise import NoiseRules, draw_step
 from lorasmith.training.pictures import size_of
 from lorasmith.training.plan import draws_of, plan
 from lorasmith.training.request import TrainRequest
+from lorasmith.training.store import Store
 
 STEPS = 50
 TOLERANCE = 2e-4  # of a loss, relative: fp32 against float64 over 50 updates
@@ -74,7 +75,7 @@ def lessons_of(request: TrainRequest, path: Any) -> tuple[Lessons, dict[str, Dra
     pictures, settings = request.pictures, request.settings
     fits = fits_of(settings, {each.name: size_of(each.path) for each in pictures})
     vae = load_base(path, parts=("vae",)).vae
-    cache = LatentCache(request.cache_folder, vae, weights_hash(vae))
+    cache = LatentCache(Store(request.cache_folder), lambda: vae, weights_hash(vae))
     shas = {each.name: f"{each.name:0>64}" for each in pictures}
     latents = all_latents(cache, pictures, shas, fits, False)
     captions = {each.name: each.caption for each in pictures}
