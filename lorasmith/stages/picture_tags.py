@@ -63,6 +63,27 @@ class Common:
     given: frozenset[str]
 
 
+@dataclass(frozen=True)
+class OneSet:
+    """One caption set as its captions need it: settings, what its pictures have in common, and the captions that were written."""
+
+    settings: TagSettings
+    common: Common
+    written: Mapping[str, str]
+
+
+def sets_of(project: Project, pictures: int) -> dict[str, OneSet]:
+    """Reads all caption sets, the one that is trained on first; it holds for as long as the project stays the same."""
+    current = project.settings(TagSettings).caption_set
+    names = {current, *project.caption_sets.profiles(), *project.pictures.caption_set_names()}
+    found = {}
+    for name in sorted(names, key=lambda one: (one != current, one)):
+        settings = project.settings(TagSettings, {"caption_set": name})
+        written = {one.picture: one.text for one in project.pictures.captions(name).values()}
+        found[name] = OneSet(settings, common_of(project, pictures, settings), written)
+    return found
+
+
 def common_of(project: Project, pictures: int, settings: TagSettings) -> Common:
     """Reads what holds for all pictures of the settings' caption set."""
     by_hand = [one.tag for one in project.caption_sets.gathered(settings.caption_set) if one.under == TRIGGER]
@@ -72,15 +93,15 @@ def common_of(project: Project, pictures: int, settings: TagSettings) -> Common:
     return Common(tuple(core), given)
 
 
-def picture_tags(project: Project, picture: Picture, index: "TagIndex") -> PictureTags:
+def picture_tags(project: Project, picture: Picture, index: "TagIndex", sets: Mapping[str, OneSet]) -> PictureTags:
     """Says what becomes of each tag of a picture; the index is that of the pictures that are trained on."""
     from lorasmith.tags.answers import conflicts, unset
 
-    settings = project.settings(TagSettings)
+    first = next(iter(sets.values()))
+    settings, common = first.settings, first.common
     rows = project.pictures.tags(picture.name)
     verdict, seen = _last_seen(project, picture, rows)
-    captions = _captions(project, picture, verdict, index, settings)
-    common = common_of(project, len(index.names), settings)
+    captions = [_caption(project, picture, verdict, name, one, one is first) for name, one in sets.items()]
     merged, now = caption_of(project, picture, verdict, common.core, settings, common.given)
     judge = _Judge(project, settings, common, {one.tag: one.category for one in merged}, now, seen)
     chips = [judge.chip(tag, its) for tag, its in _by_tag(rows).items()]
@@ -116,18 +137,11 @@ def _last_seen(project: Project, picture: Picture, rows: Sequence[Tag]) -> "tupl
     return Verdict(by, (), ()), seen
 
 
-def _captions(
-    project: Project, picture: Picture, verdict: "Verdict", index: "TagIndex", settings: TagSettings
-) -> list[SetCaption]:
-    names = sorted({settings.caption_set, *project.caption_sets.profiles(), *project.pictures.caption_set_names()})
-    found = []
-    for name in sorted(names, key=lambda one: one != settings.caption_set):
-        its = project.settings(TagSettings, {"caption_set": name})
-        common = common_of(project, len(index.names), its)
-        written = project.pictures.captions(name).get(picture.name)
-        now = caption_of(project, picture, verdict, common.core, its, common.given)[1]
-        found.append(SetCaption(name, name == settings.caption_set, written.text if written else "", now))
-    return found
+def _caption(  # noqa: PLR0913 - one picture in one set
+    project: Project, picture: Picture, verdict: "Verdict", name: str, one: OneSet, trained_on: bool
+) -> SetCaption:
+    now = caption_of(project, picture, verdict, one.common.core, one.settings, one.common.given)[1]
+    return SetCaption(name, trained_on, one.written.get(picture.name, ""), now)
 
 
 def _answers_to(group: str, project: Project, index: "TagIndex") -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from struct import unpack
 from typing import TYPE_CHECKING, Any
 
@@ -111,10 +111,8 @@ class Asked:
         return {caption.picture: caption.text for caption in self.project.pictures.captions(name).values()}
 
     def _tokens(self) -> Sequence[float]:
-        from lorasmith.tags.tokens import count_tokens
-
         texts = self._captions()
-        return [float(count_tokens(texts[one.name])) if one.name in texts else NAN for one in self._pictures]
+        return [float(_tokens_in(texts[one.name])) if one.name in texts else NAN for one in self._pictures]
 
     def _scores(self, tag: str) -> Sequence[float]:
         """Gives the best score of all taggers that know the tag."""
@@ -133,6 +131,14 @@ class Asked:
                     score = unpack("<e", stored)[0]
                     best[at] = score if best[at] != best[at] else max(best[at], score)
         return best
+
+
+@lru_cache(maxsize=1 << 14)
+def _tokens_in(caption: str) -> int:
+    """Counts the tokens of a caption; most captions stay as they are from one index to the next."""
+    from lorasmith.tags.tokens import count_tokens
+
+    return count_tokens(caption)
 
 
 def _names(picture: Picture) -> Collection[str]:

@@ -115,7 +115,7 @@ class TagIndex:
     @cached_property
     def _unset(self) -> list[list[str]]:
         """Gives the questions that each picture leaves unanswered."""
-        return [unset(tags) for tags in self.tags_by_place()]
+        return [_unset_of(tags) for tags in self.tags_by_place()]
 
     def tags_by_place(self) -> list[list[str]]:
         """Lists the tags of every picture."""
@@ -195,6 +195,20 @@ def index_of(names: Sequence[str], rows: Iterable[tuple[str, str, str]], **more:
                 categories[tag] = category
     bits = {tag: bits_of(its) for tag, its in found.items()}
     return TagIndex(tuple(names), bits, categories, **more)  # type: ignore[arg-type]
+
+
+_open: dict[int, list[str]] = {}  # hash of a picture's tags -> its open questions: an edit changes few pictures
+_MOST_OPEN = 50_000
+
+
+def _unset_of(tags: Sequence[str]) -> list[str]:
+    """Gives the questions that tags leave open; what was answered for the same tags before is not asked anew."""
+    key = hash(tuple(sorted(tags)))
+    if key not in _open:
+        if len(_open) >= _MOST_OPEN:
+            _open.clear()
+        _open[key] = unset(tags)
+    return _open[key]
 
 
 def _key(tag: str) -> str:

@@ -15,7 +15,7 @@ from lorasmith.stages.audit import audit_tags
 from lorasmith.stages.caption_sets import caption_sets
 from lorasmith.stages.captions import outfits_of
 from lorasmith.stages.consolidate import consolidate
-from lorasmith.stages.picture_tags import common_of, picture_tags
+from lorasmith.stages.picture_tags import common_of, picture_tags, sets_of
 from lorasmith.stages.tag_index import unknown_words
 from lorasmith.stages.tag_offers import offers
 from lorasmith.stages.tag_tables import tables_of
@@ -117,7 +117,8 @@ def _picture(kept: Kept, words: Words) -> dict[str, Any]:
     picture = kept.pictures.get(name)
     if picture is None:
         raise UsageError(f"'{name}' is not trained on any more; go back to the pictures.")
-    found = plain(picture_tags(kept.project, picture, kept.index))
+    sets = kept.once("sets", lambda: sets_of(kept.project, len(kept.pictures)))
+    found = plain(picture_tags(kept.project, picture, kept.index, sets))
     for one in found["captions"]:
         one["meter"] = plain(meter(one["now"]))
     id = words.get("project", "")
@@ -164,6 +165,10 @@ def _trial(kept: Kept, words: Words) -> dict[str, Any]:
 def _consolidation(kept: Kept, words: Words) -> dict[str, Any]:
     """The tables of looks: what goes under the trigger and what stays, as the figures say and as it is set now."""
     name = words.get("set") or kept.settings.caption_set
+    return kept.once(f"consolidation:{name}", lambda: _tables(kept, name))
+
+
+def _tables(kept: Kept, name: str) -> dict[str, Any]:
     found = plain(consolidate(kept.project, caption_set=name, preview=True))
     common = common_of(kept.project, len(kept.pictures), kept.project.settings(TagSettings, {"caption_set": name}))
     outfits = {outfit: sorted(tags) for outfit, tags in outfits_of(kept.project, name).items()}
@@ -196,20 +201,20 @@ def named(names: Sequence[str]) -> str:
 
 def _disagreements(kept: Kept, words: Words) -> dict[str, Any]:
     """Where booru and taggers are at odds, by tag: those on most pictures first."""
-    found = kept.once("disagreements", lambda: _gathered(kept))
-    return {"rows": found[:MOST_ROWS], "more": max(0, len(found) - MOST_ROWS), "veto": kept.settings.veto}
+    return kept.once("disagreements", lambda: _gathered(kept))
 
 
-def _gathered(kept: Kept) -> list[dict[str, Any]]:
+def _gathered(kept: Kept) -> dict[str, Any]:
     rows: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for one in disagreements_listed(kept.project, list(kept.pictures.values()), kept.settings):
         rows.setdefault((one.kind, one.tag), []).append((one.picture, max(one.scores.values())))
+    order = sorted(rows.items(), key=lambda row: (-len(row[1]), row[0]))
     found = [
-        {"kind": kind, "tag": tag, "pictures": len(its), "names": [name for name, _ in its][:1000],
+        {"kind": kind, "tag": tag, "pictures": len(its), "names": [name for name, _ in its],
          "score": round(sum(score for _, score in its) / len(its), 3), "where": named([name for name, _ in its])}
-        for (kind, tag), its in rows.items()
+        for (kind, tag), its in order[:MOST_ROWS]
     ]  # fmt: skip
-    return sorted(found, key=lambda row: (-row["pictures"], row["tag"]))
+    return {"rows": found, "more": len(order) - len(found)}
 
 
 def _common(kept: Kept) -> Any:
