@@ -4,6 +4,7 @@ Quick by default; `LORASMITH_STEPS=200` makes the sequences long, `LORASMITH_EXA
 `pytest --hypothesis-seed=N` which. What fails is made short and told as a program of steps.
 """
 
+import atexit
 import functools
 import json
 import os
@@ -34,6 +35,7 @@ REPEATABLE = ("prune", "prepare", "captions", "add", "touch up")  # steps that f
 def begun() -> Path:
     """Makes what every example starts from, once: a project, and two folders of pictures that may be added."""
     place = Path(tempfile.mkdtemp(prefix="lorasmith-work-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     pictures = [creature("sitting", "meadow", (220, 260), seed=number % 4, fill=0.6).picture.convert("RGB") for number in range(5)]
     framed = Image.new("RGB", (260, 300), "black")
     framed.paste(pictures[0], (20, 20))
