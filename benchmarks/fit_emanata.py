@@ -350,7 +350,7 @@ def fitted(looks: NDArray[np.float64], labels: NDArray[np.int64], hidden: int, r
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
-    parser.add_argument("count", nargs="?", type=int, default=1200)
+    parser.add_argument("count", nargs="?", type=int, default=600)
     parser.add_argument("--hidden", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=40)
     asked = parser.parse_args()

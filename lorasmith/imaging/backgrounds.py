@@ -21,6 +21,7 @@ _BAND = 0.012  # of the long side: how far from the mask's edge the true edge ma
 _STEP = 10  # levels from one pixel to the next, within one colour
 _SURE = 0.75  # of a colour's pixels that are on one side of the mask: so the others in the band are too
 _LEAST_APART = 0.06  # of brightness 0..1, between the character and the ground
+_INK = 0.22  # of brightness 0..1: darker thin patches round the character are its outline
 _BLUR = 1 / 40  # of the long side
 _WIDEST = 8  # pixels: a wider blur is made of a smaller picture, in which it is so wide
 
@@ -115,7 +116,8 @@ def _sides(pixels: Field, mask: Flags, band: int) -> tuple[Flags, Flags, Flags]:
     share = np.bincount(labels.ravel(), mask.ravel(), minlength=count) / total
     share[0] = 0.5
     near = _from_other_side(mask) <= band  # a disc of a large picture's band, laid on each pixel, would take minutes
-    decided = np.where(share > _SURE, 1, np.where(share < 1 - _SURE, 0, -1))[labels]
+    inked = _is_outline(pixels, mask, labels, flat, near, band)
+    decided = np.where((share > _SURE) | inked, 1, np.where(share < 1 - _SURE, 0, -1))[labels]
     side = np.where(near & (decided >= 0), decided == 1, mask)
     open_edge = near & ~flat
     # an edge pixel far from the character's patches lies between two patches of ground
@@ -123,6 +125,24 @@ def _sides(pixels: Field, mask: Flags, band: int) -> tuple[Flags, Flags, Flags]:
     ground = ~side & ~open_edge | open_edge & ~mask & ~held
     open_edge &= ~ground
     return (side | open_edge) & ~ground, ground, open_edge
+
+
+def _is_outline(pixels: Field, mask: Flags, labels: NDArray[np.int32], flat: Flags, near: Flags, band: int) -> Flags:
+    """Tells which patches are the character's outer ink: dark, nowhere thick, and along the mask all the way.
+
+    Before a dark ground the mask leaves it out. The patches are those of `labels`, [patches].
+    """
+    count = int(labels.max()) + 1
+    total = np.maximum(np.bincount(labels.ravel(), minlength=count), 1)
+    beside = cv2.dilate(mask.astype(np.uint8), np.ones((5, 5), np.uint8)).ravel()
+    light = np.bincount(labels.ravel(), pixels.mean(axis=2).ravel(), minlength=count) / total
+    along = np.bincount(labels.ravel(), near.ravel(), minlength=count) / total
+    touching = np.bincount(labels.ravel(), beside, minlength=count) / total
+    deep = cv2.distanceTransform(flat.astype(np.uint8), cv2.DIST_L2, 3)
+    thick = np.bincount(labels[deep > band], minlength=count) > 0
+    found = (light < _INK) & (along > _SURE) & (touching > 0.05) & ~thick & (total > 4 * band)
+    found[0] = False
+    return np.asarray(found)
 
 
 def _from_other_side(mask: Flags) -> Field:
