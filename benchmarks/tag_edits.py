@@ -87,8 +87,12 @@ def main(pictures: int = 10_000, tags: int = 40, labels: int = 10_861, rounds: i
             told("filter smile, and count among what it means", rounds, lambda: index.counts(read_filter("smile").holds(index)))
             if labels:
                 told("a score's column for the first time", 1, lambda: open_index(project).numbers("score", "open_mouth"))
-            for edit in (TagEdit("add", ("new_tag",)), TagEdit("replace", ("smile", "grin")),
-                         TagEdit("regex", (r"^rare_(\w+)", r"odd_\1")), TagEdit("remove", ("*a*",)), TagEdit("first", ("solo",)), TagEdit("sort", ("alphabet",))):  # fmt: skip
+            edits = [
+                TagEdit("add", ("new_tag",)), TagEdit("replace", ("smile", "grin")),
+                TagEdit("regex", (r"^rare_(\w+)", r"odd_\1")), TagEdit("remove", ("*a*",)),
+                TagEdit("first", ("solo",)), TagEdit("sort", ("alphabet",)),
+            ]  # fmt: skip
+            for edit in edits:
                 words = " ".join((edit.action, *edit.words))
                 told(f"preview {words}", rounds, lambda edit=edit: edit_tags(project, edit, preview=True))
                 told(f"apply {words}", rounds, lambda edit=edit: edit_tags(project, edit), project.undo)
