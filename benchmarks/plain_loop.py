@@ -6,6 +6,7 @@ makes it by default, over one tensor per matrix. The text encoder's outputs are 
 """
 
 import argparse
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +14,21 @@ import torch
 import torch.nn.functional as functional
 from diffusers import DDPMScheduler
 from peft import LoraConfig, inject_adapter_in_model
+from PIL import Image, ImageDraw
 
 from lorasmith.checkpoints.checkpoint import open_checkpoint
 from lorasmith.checkpoints.load import BaseModel, PartName, load_base
 from lorasmith.checkpoints.lora_keys import lora_modules
+from lorasmith.files import sha256_of
 from lorasmith.settings.tables import TrainSettings
-from lorasmith.training.caches import Latent
+from lorasmith.training.buckets import fit
+from lorasmith.training.caches import Latent, LatentCache, all_latents, weights_hash
 from lorasmith.training.dataset import TrainingPicture
 from lorasmith.training.learner import Learner, Lessons
 from lorasmith.training.noise import draw_step, generator_for
 from lorasmith.training.plan import plan
+from lorasmith.training.quantised import hold_base
+from lorasmith.training.store import Store
 from lorasmith.training.texts import hold_texts
 
 CAPTION = "mia, red body, meadow, standing, smile, looking at viewer"
@@ -147,5 +153,39 @@ class PlainLoop:
 
 
 def curve_of(path: Path, precision: str, seed: int, steps: int, base: str = "auto") -> tuple[list[float], float, float]:
-    """Trains on six made-up pictures of the demo's world; gives each step's loss, and the held-out loss after and before."""
-    raise NotImplementedError
+    """Trains on eight drawn pictures of the demo's world; gives each step's loss, and the held-out loss after and before."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = _drawn(Path(folder))
+        settings = TrainSettings(
+            resolution=64, min_bucket=64, max_bucket=64, rank=RANK, batch_size=2, unet_lr=5e-4, min_snr_gamma=0.0, repeats=50,
+            precision=precision, seed=seed, device="cpu", base_precision=base, text_encoder_lr=2.5e-4, warmup=0.0,
+        )  # fmt: skip
+        sizes = {row.name: (64, 64) for row in rows}
+        vae = load_base(path, parts=("vae",)).vae
+        cache = LatentCache(Store(Path(folder) / "cache"), lambda: vae, weights_hash(vae))
+        fits = {row.name: fit((64, 64), (64, 64)) for row in rows}
+        latents = all_latents(cache, rows, {row.name: sha256_of(row.path) for row in rows}, fits, flip=False)
+    model = load_base(path, dtype=DTYPES[precision], parts=("unet", "text_encoder"))
+    if base != "auto":
+        hold_base(model, base, model.device)
+    learner = Learner(model, Lessons({row.name: row.caption for row in rows}, latents), settings, plan(settings, rows, sizes))
+    names = [row.name for row in rows]
+    before = learner.validation_loss(names)
+    losses = []
+    for step in range(steps):
+        first = 2 * step % len(names)
+        losses.append(float(learner.gradients(step, [names[first : first + 2]])))
+        learner.update(step)
+    return losses, learner.validation_loss(names), before
+
+
+def _drawn(folder: Path) -> list[TrainingPicture]:
+    rows = []
+    for number in range(8):
+        picture = Image.new("RGB", (64, 64), (90, 160 + 8 * number, 90))
+        pen = ImageDraw.Draw(picture)
+        pen.ellipse((12 + number, 16, 50, 60), fill=(200, 60, 160))
+        pen.ellipse((22 + number, 26, 30 + number, 34), fill=(255, 255, 255))
+        picture.save(folder / f"p{number}.png")
+        rows.append(TrainingPicture(f"p{number}", folder / f"p{number}.png", "zorvex, pink body, meadow, standing", 50, "50_zorvex"))
+    return rows

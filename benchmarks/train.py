@@ -118,6 +118,7 @@ def curve(arguments: argparse.Namespace) -> dict[str, object]:
     fp32 = [curve_of(DEMO, "fp32", seed, arguments.steps) for seed in range(1, arguments.seeds + 1)]
     bf16 = [curve_of(DEMO, "bf16", seed, arguments.steps) for seed in range(1, arguments.seeds + 1)]
     held = {name: [run[1] for run in runs] for name, runs in (("fp32", fp32), ("bf16", bf16))}
+    int8 = [curve_of(DEMO, "bf16", seed, arguments.steps, "int8")[1] for seed in range(1, arguments.seeds + 1)]
     per_step = [abs(a - b) for one, two in zip(fp32, bf16, strict=True) for a, b in zip(one[0], two[0], strict=True)]
     mean = statistics.mean(loss for losses, *_ in fp32 for loss in losses)
     return {
@@ -125,6 +126,7 @@ def curve(arguments: argparse.Namespace) -> dict[str, object]:
         "mean_loss_fp32": mean, "mean_loss_bf16": statistics.mean(loss for losses, *_ in bf16 for loss in losses),
         "same_step_apart_mean": statistics.mean(per_step) / mean, "same_step_apart_most": max(per_step) / mean,
         "held_loss_before": fp32[0][2], "held_loss_after_fp32": held["fp32"], "held_loss_after_bf16": held["bf16"],
+        "held_loss_after_int8": int8,
         "precision_moves_it_by": statistics.mean(abs(a - b) for a, b in zip(held["fp32"], held["bf16"], strict=True)),
         "seeds_move_it_by": statistics.stdev(held["fp32"]) if arguments.seeds > 1 else None,
     }  # fmt: skip
@@ -152,11 +154,12 @@ def _first_step(project: Path) -> tuple[float, float]:
     import psutil
 
     command = [
-        sys.executable, "-m", "lorasmith", "train", "--checkpoint", str(DEMO), "--resolution", "128", "--device", "cpu",
+        sys.executable, "-m", "lorasmith", "train", ".", "--checkpoint", str(DEMO), "--resolution", "128", "--device", "cpu",
         "--sample-every", "0", "--max-steps", "3", "--text-encoder-lr", "1e-4", "--json", "--events",
     ]  # fmt: skip
     began = time.perf_counter()
-    child = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    child = subprocess.Popen(command, cwd=project, text=True, **pipes)
     assert child.stderr is not None
     told = []
     try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MASKS = "masks"  # folder of the project with masks by picture name
 _COUNTED = re.compile(r"(\d{1,3})_(.+)")  # a folder as kohya's trainer wants it: repeats, underscore, name
 _CAPTIONS = (".txt", ".caption")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f]")  # control characters that no editor writes
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def read_folder(name: str, folder: Path, repeats: int) -> "list[TrainingPicture]
     """Reads pictures and captions out of any folder; folders named like `5_mia` in it bring their repeats.
 
     A caption stands beside its picture as .txt or .caption; without one the folder's name is it. Files that mark minors, by
-    name, folder or caption, are passed over. Raises `UsageError` when there is no such folder or no picture in it.
+    name, folder or caption, are passed over. Raises `UsageError` when there is no such folder, no picture in it, or a caption
+    that is no text.
     """
     from lorasmith.stages.add import decode, is_refused_file, picture_files
     from lorasmith.training.dataset import TrainingPicture, mask_file
@@ -119,6 +121,8 @@ def read_folder(name: str, folder: Path, repeats: int) -> "list[TrainingPicture]
         for sidecar in (path.with_suffix(suffix) for suffix in _CAPTIONS):
             if sidecar.is_file():
                 caption = decode(sidecar.read_bytes()).strip()
+                if _NO_TEXT.search(caption):
+                    raise UsageError(f"{sidecar} is no text: write the caption of {path.name} anew, or remove the file.")
                 break
         if is_refused_file(path, folder.parent) or text_is_refused(caption):
             continue
