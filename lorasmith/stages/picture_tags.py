@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from struct import unpack_from
 from typing import TYPE_CHECKING, Literal
 
 from lorasmith.project.caption_sets import TRIGGER
@@ -11,10 +10,10 @@ from lorasmith.project.pictures import NOT_THERE, PERSON, TAGGER, Picture, Tag
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import ResearchSettings, TagSettings
 from lorasmith.stages.captions import caption_of, outfits_of
-from lorasmith.stages.tag_index import LABELS
+from lorasmith.stages.threshold_trial import voices_of
 
 if TYPE_CHECKING:
-    from lorasmith.taggers.verdicts import Verdict
+    from lorasmith.taggers.verdicts import Verdict, Voice
     from lorasmith.tags.index import TagIndex
 
 State = Literal["told", "core", "outfit", "left out", "taken out"]
@@ -72,9 +71,21 @@ class OneSet:
     written: Mapping[str, str]
 
 
-def sets_of(project: Project, pictures: int) -> dict[str, OneSet]:
-    """Reads all caption sets, the one that is trained on first; it holds for as long as the project stays the same."""
-    current = project.settings(TagSettings).caption_set
+@dataclass(frozen=True)
+class Surroundings:
+    """What a picture's captions need besides its own tags: all caption sets, the one trained on first, and the taggers' voices."""
+
+    sets: Mapping[str, OneSet]
+    voices: "Mapping[str, Voice]"  # by the id that its scores are kept under; none where no tagger has looked
+
+
+def surroundings_of(project: Project, pictures: int) -> Surroundings:
+    """Reads what holds for all pictures, for as long as the project stays the same."""
+    settings = project.settings(TagSettings)
+    return Surroundings(_sets_of(project, pictures, settings.caption_set), voices_of(project, settings))
+
+
+def _sets_of(project: Project, pictures: int, current: str) -> dict[str, OneSet]:
     names = {current, *project.caption_sets.profiles(), *project.pictures.caption_set_names()}
     found = {}
     for name in sorted(names, key=lambda one: (one != current, one)):
@@ -93,48 +104,44 @@ def common_of(project: Project, pictures: int, settings: TagSettings) -> Common:
     return Common(tuple(core), given)
 
 
-def picture_tags(project: Project, picture: Picture, index: "TagIndex", sets: Mapping[str, OneSet]) -> PictureTags:
+def picture_tags(project: Project, picture: Picture, index: "TagIndex", around: Surroundings) -> PictureTags:
     """Says what becomes of each tag of a picture; the index is that of the pictures that are trained on."""
     from lorasmith.tags.answers import conflicts, unset
 
-    first = next(iter(sets.values()))
+    first = next(iter(around.sets.values()))
     settings, common = first.settings, first.common
     rows = project.pictures.tags(picture.name)
-    verdict, seen = _last_seen(project, picture, rows)
-    captions = [_caption(project, picture, verdict, name, one, one is first) for name, one in sets.items()]
+    verdict = _verdict(project, picture, rows, around.voices)
+    captions = [_caption(project, picture, verdict, name, one, one is first) for name, one in around.sets.items()]
     merged, now = caption_of(project, picture, verdict, common.core, settings, common.given)
+    of_tag = {row.tag: [other for other in rows if other.tag == row.tag] for row in rows}
+    for one in merged:  # what a measure says, or a tagger under other thresholds than when `tag` last ran
+        scores = verdict.by.get(one.tag, {})
+        said = [Tag(one.tag, one.category, f"{TAGGER}{name}", round(score, 3)) for name, score in scores.items()]
+        of_tag.setdefault(one.tag, said or [Tag(one.tag, one.category, "measured")])
+    seen = {tag: score for tag in of_tag if (score := verdict.score_of(tag)) is not None}
     judge = _Judge(project, settings, common, {one.tag: one.category for one in merged}, now, seen)
-    chips = [judge.chip(tag, its) for tag, its in _by_tag(rows).items()]
-    chips += [judge.chip(one.tag, [Tag(one.tag, one.category, "measured")]) for one in merged if one.tag not in _by_tag(rows)]
+    chips = [judge.chip(tag, its) for tag, its in of_tag.items()]
     chips.sort(key=lambda chip: (judge.place(chip), chip.state, chip.tag))
     there = [chip.tag for chip in chips if chip.state != "taken out"]
     asked = {group: _answers_to(group, project, index) for group in unset(there)}
     return PictureTags(picture.name, tuple(chips), asked, conflicts(there), tuple(captions))
 
 
-def _by_tag(rows: Sequence[Tag]) -> dict[str, list[Tag]]:
-    found: dict[str, list[Tag]] = {}
-    for row in rows:
-        found.setdefault(row.tag, []).append(row)
-    return found
+def _verdict(project: Project, picture: Picture, rows: Sequence[Tag], voices: "Mapping[str, Voice]") -> "Verdict":
+    """Gives what the taggers say under the settings as they are; where their lists are gone, what they said when `tag` last ran."""
+    import numpy as np
 
+    from lorasmith.taggers.verdicts import Verdict, verdicts
 
-def _last_seen(project: Project, picture: Picture, rows: Sequence[Tag]) -> "tuple[Verdict, dict[str, float]]":
-    """Gives what the taggers said when `tag` last ran, and the best stored score of each tag that they know."""
-    from lorasmith.taggers.verdicts import Verdict
-
+    stored = [project.caches.scores(picture.sha256, model) for model in voices]
+    if voices and all(vector is not None for vector in stored):
+        return next(verdicts(list(voices.values()), [np.frombuffer(vector or b"", "<f2")[None] for vector in stored]))
     by: dict[str, dict[str, float]] = {}
     for row in rows:
         if row.source.startswith(TAGGER):
             by.setdefault(row.tag, {})[row.source.removeprefix(TAGGER)] = row.score
-    seen: dict[str, float] = {}
-    wanted = {row.tag for row in rows}
-    for model, names in project.facts_named(LABELS).items():
-        stored = project.caches.scores(picture.sha256, model.removeprefix(LABELS))
-        for place, name in enumerate(names) if stored is not None and len(stored) == 2 * len(names) else ():
-            if name in wanted:
-                seen[name] = max(seen.get(name, 0.0), unpack_from("<e", stored or b"", 2 * place)[0])
-    return Verdict(by, (), ()), seen
+    return Verdict(by, (), ())
 
 
 def _caption(  # noqa: PLR0913 - one picture in one set

@@ -62,6 +62,11 @@ def listed_taggers(project: Project, settings: TagSettings) -> "tuple[Listed, ..
     return tuple(one for one in found if one is not None)
 
 
+def voices_of(project: Project, settings: TagSettings) -> "dict[str, Voice]":
+    """Gives the voices of the taggers that have scored, by the ids that their scores are kept under."""
+    return {one.id: _voice(one, settings) for one in listed_taggers(project, settings)}
+
+
 def read_scores(project: Project, pictures: Sequence[Picture], settings: TagSettings) -> Scores:
     """Reads what the taggers scored; raises `UsageError` when no tagger has looked at the pictures."""
     from lorasmith.taggers.trial import sparse_of

@@ -15,7 +15,7 @@ from lorasmith.stages.audit import audit_tags
 from lorasmith.stages.caption_sets import caption_sets
 from lorasmith.stages.captions import outfits_of
 from lorasmith.stages.consolidate import consolidate
-from lorasmith.stages.picture_tags import common_of, picture_tags, sets_of
+from lorasmith.stages.picture_tags import common_of, picture_tags, surroundings_of
 from lorasmith.stages.tag_index import unknown_words
 from lorasmith.stages.tag_offers import offers
 from lorasmith.stages.tag_tables import tables_of
@@ -117,8 +117,8 @@ def _picture(kept: Kept, words: Words) -> dict[str, Any]:
     picture = kept.pictures.get(name)
     if picture is None:
         raise UsageError(f"'{name}' is not trained on any more; go back to the pictures.")
-    sets = kept.once("sets", lambda: sets_of(kept.project, len(kept.pictures)))
-    found = plain(picture_tags(kept.project, picture, kept.index, sets))
+    around = kept.once("surroundings", lambda: surroundings_of(kept.project, len(kept.pictures)))
+    found = plain(picture_tags(kept.project, picture, kept.index, around))
     for one in found["captions"]:
         one["meter"] = plain(meter(one["now"]))
     id = words.get("project", "")

@@ -333,7 +333,10 @@
     input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(fill, 90); });
     input.addEventListener("blur", close);
     input.addEventListener("keydown", (event) => {
-      if (list.hidden) return;
+      if (list.hidden) {
+        if (event.key === "Enter" || event.key === "Escape") close(); // what is on its way comes too late
+        return;
+      }
       if (event.key === "ArrowDown" || event.key === "ArrowUp") at = (at + (event.key === "ArrowDown" ? 1 : found.length) + (at < 0 && event.key === "ArrowUp" ? 1 : 0)) % found.length;
       else if (event.key === "Enter" && at >= 0) take(found[at]);
       else if (event.key === "Escape") close();

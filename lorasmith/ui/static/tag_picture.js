@@ -141,10 +141,10 @@
     function one(chip, mine) {
       const out = chip.state === "taken out";
       const act = out ? button("put back", () => edit("add", [chip.tag], chip.tag), { "aria-label": `put ${shown(chip.tag)} back` }) : button("×", () => remove(chip, mine), { "aria-label": `take ${shown(chip.tag)} out`, tabindex: "-1" });
-      const moves = chip.state !== "told" ? [] : [["⇤", "first"], ["⇥", "last"]].map(([mark, way]) => button(mark, () => edit(way, [chip.tag], chip.tag), { "aria-label": `put ${shown(chip.tag)} ${way}`, title: `${way} in the caption`, tabindex: "-1", class: "lst-move" }));
+      const moves = chip.state !== "told" ? [] : [["⇤", "first"], ["⇥", "last"]].map(([mark, way]) => button(mark, () => edit(way, [chip.tag], chip.tag), { "aria-label": `put ${shown(chip.tag)} ${way}`, title: `${way} in the caption`, tabindex: "-1" }));
       const seen = chip.seen !== null && !Object.keys(chip.sources).some((source) => source.startsWith("tagger:")) ? [make("span", { class: "lst-by lst-by-doubt", title: "what the tagger sees of it" }, `seen ${percent(chip.seen)}`)] : [];
       const about = [chip.category, chip.group, chip.why, `on ${plural(chip.pictures, "picture")}`].filter(Boolean).join(" · ");
-      const node = make("li", { class: "lst-chip", tabindex: "0", "data-tag": chip.tag, title: about, "aria-label": `${shown(chip.tag)}: ${about}` }, make("span", { class: "lst-word" }, shown(chip.tag)), ...badges(chip), ...seen, ...(chip.state === "left out" || chip.state === "outfit" ? [make("em", {}, chip.why)] : []), ...moves, act);
+      const node = make("li", { class: "lst-chip", tabindex: "0", "data-tag": chip.tag, title: about, "aria-label": `${shown(chip.tag)}: ${about}` }, make("span", { class: "lst-word" }, shown(chip.tag)), ...badges(chip), ...seen, ...(chip.state === "left out" || chip.state === "outfit" ? [make("em", {}, chip.why)] : []), ...(moves.length ? [make("span", { class: "lst-moves" }, ...moves)] : []), act);
       if (chip.state === "told") {
         node.draggable = true;
         node.addEventListener("dragstart", (event) => { dragged = chip.tag; event.dataTransfer.effectAllowed = "move"; event.dataTransfer.setData("text/plain", chip.tag); node.classList.add("lst-dragged"); });
