@@ -78,7 +78,7 @@
   // ---- looks and outfits
 
   drawers.looks = async function (node, same) {
-    if (same && node.contains(document.activeElement) && node.querySelector("input:focus")) return; // somebody is at work in it
+    if (same && node.querySelector(".lst-begun")) return; // ticks and words that are not yet put stay
     const before = node.querySelector(".lst-set");
     waiting(node);
     const found = await ask("consolidation", { set: before ? before.value : "" });
@@ -96,7 +96,7 @@
       const lift = one.lift === null ? "" : `${one.lift.toPrecision(3)} ×`;
       return row(tick, button(shown(one.tag), () => go({ part: "pictures", where: quoted(one.tag) }), { class: "lst-tag" }), make("span", { class: `lst-kind lst-kind-${one.kind}` }, one.kind), number(percent(one.share)), cell(lift, "ls-number"), one.why);
     });
-    const put = async (body, words) => { if (await send("consolidate", { set: choice.value, ...body })) { tell(words); again(); } };
+    const put = async (body, words) => { if (await send("consolidate", { set: choice.value, ...body })) { tell(words); anew(node); } };
     const keep = button("Put the ticked under the trigger", () => put({
       core: ticks.filter((one) => one.checked && !suggested.has(one.dataset.tag)).map((one) => one.dataset.tag),
       leave: ticks.filter((one) => !one.checked && suggested.has(one.dataset.tag)).map((one) => one.dataset.tag),
@@ -108,12 +108,18 @@
       make("div", { class: "lst-tools lst-ready" }, make("label", {}, "Caption set ", choice), keep, leave, button("undo", undo)),
       note(`${state} Of ${plural(found.pictures, "picture")}; a crop counts with the one it was cut from.`),
       table(["under", "tag", "kind", "share", "lift", "why"], rows, "looks"),
-      make("section", {}, make("h3", {}, "Outfits"), ...outfits(found, choice)),
+      make("section", {}, make("h3", {}, "Outfits"), ...outfits(found, choice, node)),
       ...(toggles.length ? [make("section", {}, make("h3", {}, "Toggles"), table(["toggle", "pictures", "share", "what to do"], toggles, "toggles"))] : []),
     );
+    for (const one of node.querySelectorAll("input")) one.addEventListener("input", () => one.classList.add("lst-begun"));
   };
 
-  function outfits(found, choice) {
+  function anew(node) {
+    for (const one of node.querySelectorAll(".lst-begun")) one.classList.remove("lst-begun");
+    again();
+  }
+
+  function outfits(found, choice, node) {
     const name = make("input", { type: "text", "aria-label": "the outfit's own word", placeholder: "a new word, such as nameshirt", spellcheck: "false" });
     const tags = make("input", { type: "text", class: "lst-words", "aria-label": "the tags it stands for", placeholder: "its tags, with commas between them", spellcheck: "false" });
     const told = make("p", { role: "status" });
@@ -122,7 +128,7 @@
       const done = await send("outfit-preview", body());
       if (done) told.replaceChildren(`${shown(done.outfit)} would stand for ${done.tags.map(shown).join(", ")} on ${plural(done.pictures, "picture")}: `, ...done.shown_on.slice(0, 12).flatMap((one) => [button(one, () => window.lorasmith.tags.picture(one), { class: "lst-tag" }), " "]));
     };
-    const put = async (wanted) => { if (await send("outfit", wanted)) { tell("The outfit is set; start tag to write the captions."); again(); } };
+    const put = async (wanted) => { if (await send("outfit", wanted)) { tell("The outfit is set; start tag to write the captions."); anew(node); } };
     const form = make("form", { class: "lst-edit" }, name, "stands for", tags, make("button", { type: "submit" }, "Preview"), button("Gather", () => put(body()), { class: "lst-primary" }));
     form.addEventListener("submit", (event) => { event.preventDefault(); look(); });
     const there = Object.entries(found.outfits).map(([outfit, its]) => make("p", {}, make("b", {}, shown(outfit)), ` stands for ${its.map(shown).join(", ")} `, button("give up", () => put({ outfit, words: [], set: choice.value }))));
