@@ -86,7 +86,10 @@ def _toggle(word: str, cell: CellScores, base: CellScores, training: TrainingSet
     name, share, pictures = word.replace("_", " "), training.share(word), training.showing.get(word, ())
     told, of = training.told(word), len(training.names)
     if share >= ALWAYS:
-        seen = "" if bare is None else f", and renders that do not ask for it show it at {bare:.2f}"
+        seen = ""
+        if bare is not None:
+            seen = f", and renders that do not ask for it show it at {bare:.2f}"
+            seen += "" if bare >= UNASKED else " (this base keeps it away by its own knowledge; another may not)"
         words = (
             f"{name} is not controllable: {told}{seen}. Nothing tells the LoRA what the character is without it; add pictures "
             "without it, paint it away on some, or count it as a core look."
