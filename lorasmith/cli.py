@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,7 +52,13 @@ def _run(words: list[str], as_json: bool) -> int:
         return _fail(
             "The disk is full. Free some space and run the same command again; nothing finished was lost.", 1, as_json
         )
-    return _show(result, as_json)
+    try:
+        code = _show(result, as_json)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has read enough; what was asked is done
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
 
 
 def _fail(text: str, code: int, as_json: bool) -> int:

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from lorasmith.errors import UsageError
+
 Folder = Annotated[Path, Parameter(help="the project folder")]
 Where = Annotated[
     str,
@@ -156,6 +158,8 @@ def edit(  # noqa: PLR0913 - one parameter per flag
     from lorasmith.project.project import Project
     from lorasmith.stages.edit_tags import TagEdit, edit_tags
 
+    if strange := next((word for word in words if word.startswith("--")), None):  # no tag: a slip of the pen would be one
+        raise UsageError(f"There is no option {strange}; there are --where, --set, --preview and --show.")
     with Project.open(folder, writing=not preview) as project:
         return edit_tags(project, TagEdit(action, words, where, set), preview=preview, shown=show)
 

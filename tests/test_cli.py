@@ -263,3 +263,17 @@ def test_the_demo_leaves_a_project_of_ones_own_alone(capsys: pytest.CaptureFixtu
     code, _, err = call(capsys, "demo", tmp_path / "p")
     assert code == 2 and "project of your own" in err
     assert (tmp_path / "p" / "lorasmith.toml").read_text(encoding="utf-8") == before
+
+
+def test_a_slip_of_the_pen_in_an_option_is_no_tag(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, told = call(capsys, "tags", "edit", tmp_path, "add", "smile", "--previw")
+    assert code == 2 and "There is no option --previw" in told
+
+
+def test_a_reader_that_has_read_enough_is_no_fault(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "lorasmith", "doctor"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None and child.stderr is not None
+        child.stdout.close()
+        told = child.stderr.read().decode("utf-8", errors="replace")
+    assert "Traceback" not in told

@@ -135,7 +135,7 @@ def checkpoint_faults(checkpoint: str) -> list[str]:
     if not checkpoint:
         return [
             f"No base model is set: write checkpoint = '...safetensors' (in single quotes) under [train] in {FILE_NAME}, "
-            "or give --checkpoint."
+            "or give --checkpoint to train."
         ]
     try:
         detect_at(checkpoint)

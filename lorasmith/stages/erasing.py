@@ -32,8 +32,8 @@ def erase_marks(work: Work, arguments: str) -> Done | None:
     work.marks += told
     gone = [mark for mark, row in zip(marks, told, strict=True) if row["erased"]]
     hole = _hole(work, gone)
-    if hole is None:
-        return None
+    if hole is None:  # where all that was erased before is to stay, the picture as it was takes the erased one's place
+        return Done({"marks": told, "by": "nobody", "area": []}, {}) if work.again and told else None
     work.image = without(work.image, hole, work.choice.how, work.renderer, lambda progress: None)
     by = "OpenCV" if work.renderer is None else type(work.renderer).__name__
     return Done({"marks": told, "by": by, "area": list(hole.getbbox() or ())}, _ended(work, gone, found))
@@ -94,7 +94,7 @@ def _ended(work: Work, gone: "list[Mark]", found: "list[Mark]") -> dict[str, str
     if not gone:
         return {}
     kinds: set[str] = {_kind_of(mark) for mark in gone}
-    left: set[str] = {_kind_of(mark) for mark in found if mark not in gone}
+    left: set[str] = {_kind_of(mark) for mark in found if mark not in gone and mark.confidence >= work.sure}  # no mere guesses
     if kinds & WRITING and not left & WRITING:
         kinds |= WRITING  # whatever kind of writing it was taken for: none is left
     return work.end(after_erasing(work.tags, kinds, left))

@@ -73,9 +73,18 @@ def _check_split(arguments: str) -> None:
         raise UsageError(f"Split into what? Write split panels or split figures, not '{arguments}'.")
 
 
+_LEAST_SIDE = 8  # pixels of a crop that is meant
+
+
 def _check_box(arguments: str) -> None:
     if not re.fullmatch(BOX, arguments):
         raise UsageError(f"crop takes left, top, right and bottom in pixels, such as crop 10,20,500,600, not '{arguments}'.")
+    left, top, right, bottom = map(int, re.findall(r"-?\d+", arguments))
+    if right - left < _LEAST_SIDE or bottom - top < _LEAST_SIDE:
+        raise UsageError(
+            f"crop {arguments} leaves {right - left} x {bottom - top} pixels; right must be beyond left and bottom below top, "
+            f"by {_LEAST_SIDE} pixels at least."
+        )
 
 
 def _check_nothing(arguments: str) -> None:

@@ -154,7 +154,7 @@ def _touched(
     work = Work(
         open_picture(file), tuple(project.pictures.said(plan.source.name)), plan.sure, renderer,
         danbooru=site is not None and site.family in ("danbooru", "gelbooru"), file=file, choice=plan.choice,
-        painted=plan.painted, repeated=plan.repeated, finders=finders,
+        painted=plan.painted, repeated=plan.repeated, finders=finders, again=plan.last is not None,
     )  # fmt: skip
     result = _Result(plan, work)
     steps = read_steps(plan.words)

@@ -77,6 +77,8 @@ def chosen_pictures(project: Project, wish: Wish) -> list[Picture]:
     from lorasmith.tags.filter import read_filter
 
     kept = {picture.name: picture for picture in project.pictures.kept()}
+    if any(not name.strip() for name in wish.names):
+        raise UsageError("--names is empty; give names, or leave it out for all pictures.")
     if wish.names:
         unknown = [name for name in wish.names if name.split(".")[0] not in kept]
         if unknown:

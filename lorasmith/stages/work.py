@@ -59,6 +59,7 @@ class Work:
     parts: list[Sides] = field(default_factory=list)
     marks: list[dict[str, Any]] = field(default_factory=list)  # numbered from 1, also those that stay
     finders: "Callable[[], Finders] | None" = None  # the models that the project chose; None: what ships
+    again: bool = False  # a step that was done before is done another time
     drawn: bool = False  # the boxes and the mask have been erased
     missed: dict[str, str] = field(default_factory=dict)  # step -> why it could do nothing
 

@@ -147,7 +147,8 @@ def _replace(index: TagIndex, chosen: int, words: Sequence[str]) -> Plan:
 def _regex(index: TagIndex, chosen: int, words: Sequence[str]) -> Plan:
     try:
         pattern = re.compile(words[0], re.IGNORECASE)
-        written = {tag: pattern.sub(words[1], tag) for tag in index.bits if index.bits[tag] & chosen}
+        # `.*` also fits the nothing behind a tag, where it would write its words a second time
+        written = {tag: pattern.sub(words[1], tag, count=_times(pattern, tag)) for tag in index.bits if index.bits[tag] & chosen}
     except (re.error, IndexError) as error:
         raise UsageError(f"The pattern '{words[0]}' or its replacement '{words[1]}' cannot be read: {error}.") from error
     plan = Plan()
@@ -158,6 +159,12 @@ def _regex(index: TagIndex, chosen: int, words: Sequence[str]) -> Plan:
             if new:
                 plan.add(new, chosen & index.bits[tag])
     return plan
+
+
+def _times(pattern: re.Pattern[str], tag: str) -> int:
+    """Gives how many replacements are meant: 1 where the first match takes the whole tag, else all (0)."""
+    found = pattern.match(tag)
+    return 1 if found is not None and found.end() == len(tag) else 0
 
 
 def _dedupe(index: TagIndex, chosen: int, words: Sequence[str]) -> Plan:

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lorasmith.errors import UsageError
+from lorasmith.tags.answers import ASKED
 from lorasmith.tags.spelling import with_underscores
+from lorasmith.tags.vocabulary import MEMBERS
 
 NUMBERS = ("tags", "tokens", "width", "height")  # fields that are compared with a number, besides score(TAG)
 WORDS = (
@@ -35,6 +37,10 @@ _QUOTED = re.compile(rf"(?:(?P<field>{'|'.join(WORDS)}):)?\"(?P<text>[^\"]*)\"",
 # A word holds brackets when they close in it (`blaze_(marking)`); one that does not close ends it.
 _WORD = re.compile(r"[^\s(),|\"](?:[^\s(),|]|\([^()\s]*\))*")
 _DEEPEST = 50
+_CLOSED: dict[str, tuple[str, ...]] = {
+    "is": ("booru", "folder", "edit", "render", "original", "crop", "head", "resize", "panel", "erase", "touch-up", "generated"),
+    "group": tuple(MEMBERS), "rating": ("g", "s", "q", "e"), "unset": tuple(ASKED),
+}  # fmt: skip
 
 
 class Asked(Protocol):
@@ -281,8 +287,15 @@ class _Reader:
             return None
         if not found["text"].strip():
             raise self.fault("nothing stands between the quotation marks")
+        self._demand_known((found["field"] or "tag").lower(), found["text"])
         self._place = found.end()
         return _has((found["field"] or "tag").lower(), found["text"])
+
+    def _demand_known(self, field: str, text: str) -> None:
+        """Refuses a word of a closed list that is none of them: NOT of it would mean every picture."""
+        known = _CLOSED.get(field)
+        if known and text.strip().lower() not in known:
+            raise self.fault(f"'{field}:' knows {', '.join(known)}")
 
     def _word(self) -> Term:
         found = _WORD.match(self._text, self._place)
@@ -292,8 +305,9 @@ class _Reader:
         if not colon or field.lower() not in WORDS:
             self._place = found.end()
             return _has("tag", found[0])
-        if not rest:
+        if not rest or rest == '"':
             raise self.fault(f"'{field}:' needs a word behind it")
+        self._demand_known(field.lower(), rest)
         self._place = found.end()
         return _has(field.lower(), rest)
 

@@ -94,6 +94,16 @@ def test_again_starts_from_the_picture_before_the_erasing_and_does_the_later_ste
     assert project.pictures.newest_version(name).name == f"{name}.4"
 
 
+def test_with_every_mark_left_out_again_the_picture_as_it_was_takes_the_erased_ones_place(project: Project, name: str) -> None:
+    touch_up(project, Wish(("erase text,signature",), names=(name,)))
+    assert "text" not in project.pictures.said(f"{name}.2")
+    result = touch_up(project, Wish(("again",), names=(name,), without=(1, 2)))
+    assert result.changed == 1 and result.made == (f"{name}.3",)
+    assert (pixels(project, f"{name}.3") == pixels(project, name)).all()
+    assert "text" in project.pictures.said(f"{name}.3")
+    assert project.pictures.newest_version(name).name == f"{name}.3"
+
+
 def test_what_is_said_again_is_added_to_what_was_said(project: Project, name: str) -> None:
     first = touch_up(project, Wish(("erase text,signature",)))
     touch_up(project, Wish(("again",), names=(name,), without=(1,)))

@@ -177,3 +177,38 @@ def test_an_edit_of_named_pictures_leaves_all_others_and_reaches_the_original_be
     assert {name for name, tags in tags_of(project).items() if "fox" not in tags} == {"own_1", "own_2"}
     with pytest.raises(UsageError, match="'own_4' is not trained on"):
         edit_tags(project, TagEdit("add", ("night",), pictures=("own_4",)))
+
+
+def test_a_pattern_that_takes_a_whole_tag_writes_its_words_once() -> None:
+    import re
+
+    from lorasmith.tags.batch import _times
+
+    assert re.compile(".*").sub("abc", "smile", count=_times(re.compile(".*"), "smile")) == "abc"
+    assert re.compile("l").sub("L", "all", count=_times(re.compile("l"), "all")) == "aLL"
+
+
+@pytest.mark.parametrize(
+    ("where", "changed"),
+    [
+        ("NOT is:crop", {"own_1", "own_2", "own_3"}), ("is:crop", {"own_4", "own_4.2"}),
+        ("name:own_4.2", {"own_4", "own_4.2"}), ("name:own_4", set()), ("tokens>0 forest is:crop", {"own_4", "own_4.2"}),
+    ],
+)  # fmt: skip
+def test_a_filter_is_asked_of_what_is_trained_on_and_what_is_behind_follows(
+    project: Project, where: str, changed: set[str]
+) -> None:
+    captions(project)
+    edit_tags(project, TagEdit("add", ("night",), where))
+    assert {name for name, tags in tags_of(project).items() if "night" in tags} == changed
+
+
+def test_what_is_said_of_a_close_up_is_not_said_of_the_whole_picture(project: Project) -> None:
+    file = project.images / "own_4.3.png"
+    Image.new("RGB", (64, 64), (1, 2, 3)).save(file)
+    head = {"kind": "head", "replaces_parent": False}
+    project.pictures.add(
+        Picture("own_4.3", origin="edit", parent="own_4", operation=head, **facts_of(project.folder, file, (64, 64)))
+    )
+    edit_tags(project, TagEdit("add", ("night",), "name:own_4.3"))
+    assert {name for name, tags in tags_of(project).items() if "night" in tags} == {"own_4.3"}

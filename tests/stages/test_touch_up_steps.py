@@ -12,6 +12,7 @@ from PIL import Image
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.stages.add import add_folder
+from lorasmith.stages.operations import read_steps
 from lorasmith.stages.touch_up import touch_up
 from lorasmith.stages.wishes import Wish
 from tests.imaging.drawing import creature
@@ -223,3 +224,9 @@ def test_a_logo_without_letters_goes_from_every_picture_that_has_it(tmp_path: Pa
             assert "artist_logo" not in project.pictures.said(edit) and pixels(project, edit).std(axis=(0, 1)).max() < 4
         again = touch_up(project, Wish(("again",), names=(result.made[0],), boxes=((5, 5, 40, 40),)))
         assert len(again.made) == 1 and pixels(project, again.made[0]).std(axis=(0, 1)).max() < 4
+
+
+@pytest.mark.parametrize("box", ["10,20,5,6", "10,20,12,22", "50,50,50,90"])
+def test_a_crop_that_leaves_nothing_is_refused(box: str) -> None:
+    with pytest.raises(UsageError, match="right must be beyond left"):
+        read_steps([f"crop {box}"])

@@ -87,7 +87,7 @@ def test_a_fault_is_told_with_its_place(text: str, words: str) -> None:
 
 
 def test_tags_of_a_filter_are_named_in_its_order() -> None:
-    assert read_filter("b | -a, score(c)>1, b, group:d").tags() == ["b", "a"]
+    assert read_filter("b | -a, score(c)>1, b, group:mouth").tags() == ["b", "a"]
 
 
 @given(st.sets(st.integers(0, 300)))
@@ -145,3 +145,9 @@ def test_counts_are_of_the_chosen_pictures_the_most_common_first(index: TagIndex
     counts = index.counts(read_filter("red_eyes").holds(index))
     assert [(one.tag, one.pictures) for one in counts[:2]] == [("closed_mouth", 2), ("red_eyes", 2)]
     assert [(one.tag, one.share) for one in counts[2:]] == [(">_<", 0.5), ("boldline", 0.5), ("looking_at_viewer", 0.5)]
+
+
+@pytest.mark.parametrize("text", ["is:haed", "NOT is:haed", "group:nosuch", "unset:nosuch", "rating:zzz", 'NOT is:"haed"'])
+def test_a_word_that_a_closed_list_does_not_have_is_a_sentence_and_never_every_picture(text: str) -> None:
+    with pytest.raises(UsageError, match="knows "):
+        read_filter(text)
