@@ -5,7 +5,7 @@ caption belongs to one set.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.project.tag_rows import PersonTag
 from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.behind import pictures_behind
 from lorasmith.stages.tag_index import open_index, unknown_words
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def edit_tags(project: Project, edit: TagEdit, *, preview: bool = False, shown: 
 
 def _work_out(project: Project, edit: TagEdit) -> _Worked:
     from lorasmith.tags.batch import plan_edit
-    from lorasmith.tags.filter import read_filter
+    from lorasmith.tags.filter import bits_of, read_filter
 
     chosen = read_filter(edit.where)
     trained = project.pictures.trained()
@@ -90,7 +91,10 @@ def _work_out(project: Project, edit: TagEdit) -> _Worked:
     index = open_index(project, pictures, caption_set)
     seen = {picture.name for picture in trained}
     mask = sum(1 << place for place, name in enumerate(index.names) if name in seen) if everywhere else (1 << len(trained)) - 1
-    meant = chosen.holds(index) & (_bits_of(project, index, edit.pictures) if edit.pictures else index.everything)
+    meant = chosen.holds(index)
+    if not everywhere or edit.pictures:  # the filter asks those that are trained on; what is behind them follows
+        meant &= mask & (_bits_of(index, edit.pictures, seen) if edit.pictures else mask)
+        meant |= bits_of(index.places[name] for name in pictures_behind(project, set(index.chosen(meant))))
     plan = plan_edit(index, meant, edit.action, edit.words)
     hints = unknown_words(index, chosen)
     if not hints and not (plan.changed or plan.moved):
@@ -105,14 +109,12 @@ def _named(pictures: Sequence[str]) -> tuple[str, ...]:
     return ("on", ", ".join(pictures)) if pictures else ()
 
 
-def _bits_of(project: Project, index: "TagIndex", names: Sequence[str]) -> int:
-    """Gives the pictures named, and those behind them that are not trained on, a bit each."""
-    known = {picture.name: picture for picture in project.pictures.trained()}
-    unknown = next((name for name in names if name not in known), None)
+def _bits_of(index: "TagIndex", names: Sequence[str], trained: Collection[str]) -> int:
+    """Gives the pictures named a bit each."""
+    unknown = next((name for name in names if name not in trained), None)
     if unknown is not None:
         raise UsageError(f"'{unknown}' is not trained on; `lorasmith tags count` and the Tag page show the pictures that are.")
-    behind = [one.name for one in _behind(project, [known[name] for name in names]) if one.name not in known]
-    return sum(1 << index.places[name] for name in {*names, *behind} if name in index.places)
+    return sum(1 << index.places[name] for name in set(names))
 
 
 def _behind(project: Project, trained: Sequence[Picture]) -> list[Picture]:

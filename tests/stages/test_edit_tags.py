@@ -192,7 +192,7 @@ def test_a_pattern_that_takes_a_whole_tag_writes_its_words_once() -> None:
     ("where", "changed"),
     [
         ("NOT is:crop", {"own_1", "own_2", "own_3"}), ("is:crop", {"own_4", "own_4.2"}),
-        ("name:own_4.2", {"own_4", "own_4.2"}), ("name:own_4", set()), ("tokens>0 forest is:crop", {"own_4", "own_4.2"}),
+        ("name:own_4.2", {"own_4", "own_4.2"}), ("tokens>0 forest is:crop", {"own_4", "own_4.2"}),
     ],
 )  # fmt: skip
 def test_a_filter_is_asked_of_what_is_trained_on_and_what_is_behind_follows(
