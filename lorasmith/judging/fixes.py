@@ -17,6 +17,7 @@ SHOWS = 0.5  # mean score under which a toggle or trait that should be there is 
 UNASKED = 0.35  # mean score, or share of renders, from which something comes by itself
 ABOVE_BASE = 0.2  # and so much more than the base alone shows it: the LoRA brings it
 _OFTEN = 0.4  # share of the set from which its pictures can be to blame for a background
+_BLAMED = 0.05  # share of the set that must disagree with a look to be blamed for it
 _FEW_WORN = 0.25  # share of the set under which a toggle is too rare to learn (see tags/coverage.py)
 _SAME_PICTURES = 0.8  # overlap from which two tags tell of the same thing
 
@@ -56,15 +57,21 @@ class TrainingSet:
         return f"{len(self.showing.get(tag, ()))} of {len(self.names)} pictures have it"
 
 
-def fixes(cell: CellScores, base: CellScores, training: TrainingSet, artefacts: Sequence[str] = ()) -> list[Fix]:
-    """Lists what to fix, toggles first, then traits, backgrounds, marks and faults."""
+def fixes(
+    cell: CellScores, base: CellScores, training: TrainingSet, artefacts: Sequence[str] = (), *, sound: bool = True
+) -> list[Fix]:
+    """Lists what to fix, toggles first, then traits, backgrounds, marks and faults.
+
+    A LoRA that is not `sound` (it no longer follows prompts) is at fault itself: what it fails to draw is not blamed on the set.
+    """
     if not training.names:
         return []
     words = dict.fromkeys([*cell.outfit, *(word for word in training.toggles if training.share(word) >= ALWAYS)])
     found = [fix for word in words if (fix := _toggle(word, cell, base, training)) is not None]
+    found = [fix for fix in found if sound or fix.kind != "toggle_never_shows"]
     found += [
         fix for tag, score in sorted(cell.by_tag.items(), key=lambda item: item[1])
-        if (fix := _trait(tag, score, base, training)) is not None
+        if (fix := _trait(tag, score, base, training)) is not None and (sound or fix.pictures)
     ]  # fmt: skip
     places = {tag: share for tag, share in cell.unasked.items() if group_of(tag) == "background" and tag not in artefacts}
     found += _distinct([fix for tag in _most_first(places) if (fix := _place(tag, places[tag], base, training)) is not None])
@@ -114,6 +121,8 @@ def _trait(tag: str, score: float, base: CellScores, training: TrainingSet) -> F
     if score >= SHOWS:
         return None
     against, of = training.against.get(tag, ()), len(training.names)
+    if len(against) < _BLAMED * of:
+        against = ()
     name = tag.replace("_", " ")
     if against:
         words = (
@@ -121,7 +130,7 @@ def _trait(tag: str, score: float, base: CellScores, training: TrainingSet) -> F
             "their captions say what they show."
         )
     else:
-        words = f"{name} does not come in renders ({score:.2f}), though no picture disagrees: train longer, or higher."
+        words = f"{name} does not come in renders ({score:.2f}), though next to no picture disagrees: train longer, or higher."
     return Fix("trait_wrong", tag, "prune", words, against, of, score, base.by_tag.get(tag))
 
 

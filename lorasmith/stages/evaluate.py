@@ -109,9 +109,12 @@ def score_cells(bench: Bench, judged: "Mapping[Cell, Sequence[Judged]]") -> "dic
 
 def _fixes(bench: Bench, cell: "CellScores", base: "CellScores") -> "list[Fix]":
     from lorasmith.judging.fixes import fixes
+    from lorasmith.judging.rank import Bars
+    from lorasmith.judging.scores import kept_share
 
     training = training_set(bench.project, bench.tagger, bench.judge.core)
-    return fixes(cell, base, training, bench.judge.artefacts)
+    kept = kept_share(cell, base)
+    return fixes(cell, base, training, bench.judge.artefacts, sound=kept is None or kept >= Bars().kept)
 
 
 def _record(

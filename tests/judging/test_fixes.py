@@ -75,3 +75,15 @@ def test_a_toggle_that_the_tagger_cannot_see_is_still_found_on_every_picture() -
     set_of = TrainingSet(PICTURES, {"monocle": PICTURES, "cane": PICTURES[:3]}, {}, ("monocle", "cane"))
     found = fixes(cell(), BASE, set_of)
     assert [(fix.kind, fix.tag, fix.with_lora) for fix in found] == [("toggle_not_controllable", "monocle", None)]
+
+
+def test_a_lora_that_broke_down_does_not_blame_the_set_for_what_it_cannot_draw() -> None:
+    broken = cell(outfit={"scarf": Control(flat(0.1), flat(0.0))}, by_tag={"striped_fur": 0.1, "curled_horns": 0.1})
+    found = fixes(broken, BASE, training(scarf=3), sound=False)
+    assert [(fix.kind, fix.tag) for fix in found] == [("trait_wrong", "striped_fur")], "these pictures disagree all the same"
+
+
+def test_a_single_picture_of_many_is_not_blamed_for_a_look() -> None:
+    names = tuple(f"e621_{number}" for number in range(40))
+    found = fixes(cell(by_tag={"striped_fur": 0.3}), BASE, TrainingSet(names, {}, {"striped_fur": names[:1]}))
+    assert found[0].pictures == () and "next to no picture disagrees" in found[0].words
