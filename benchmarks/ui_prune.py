@@ -117,6 +117,9 @@ def main(count: int) -> None:
             pages(tab)
             pictures(tab)
             tell("coverage follows a drop", [tab.evaluate(_DROP) for _ in range(9)])
+            for what in ("page", "coverage", "names", "families"):
+                ask = f"async () => {{ const start = performance.now(); await window.lorasmith.prune.get('{what}'); "
+                tell(f"the server's answer: {what}", [tab.evaluate(f"{ask} return performance.now() - start; }}") for _ in range(9)])
             memory = psutil.Process(process.pid).memory_info().rss / 1e6
             print(f"the server's memory: {memory:.0f} MB")
 

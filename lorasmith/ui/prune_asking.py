@@ -16,7 +16,7 @@ from lorasmith.stages.reason_words import bare, how_sure, is_told_only, sentence
 from lorasmith.stages.reasons import sureness
 from lorasmith.stages.tag_index import unknown_words
 from lorasmith.tags.coverage import Share, band_of
-from lorasmith.tags.filter import bits_of, read_filter
+from lorasmith.tags.filter import read_filter
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
 from lorasmith.ui.prune_kept import Look
@@ -43,18 +43,22 @@ def show(context: Context, request: Request, body: Any) -> Response:
 
 def chosen(look: Look, words: Words) -> list[Picture]:
     """Gives the pictures that the choices of the page mean, in its order."""
-    bits = _verdict_bits(look, words.get("show", "all")) & look.shown
-    if words.get("part"):
-        having = look.features.get((words["part"], words.get("value", "")), 0)
-        measured = bits_of(look.still.places[name] for name in look.quality)
-        bits &= measured & ~having if words.get("without") else having
-    if words.get("where", "").strip():
-        bits &= read_filter(words["where"]).holds(look.index)
-    found = list(look.chosen(bits))
+    found = list(look.chosen(_bits(look, words)))
     key = _ORDERS.get(words.get("order", "name"))
     if key is not None:
         found.sort(key=lambda one: (key(look, one), one.name))
     return found[::-1] if words.get("down") else found
+
+
+def _bits(look: Look, words: Words) -> int:
+    """Gives the pictures that are meant, a bit each."""
+    bits = _verdict_bits(look, words.get("show", "all")) & look.shown
+    if words.get("part"):
+        having = look.features.get((words["part"], words.get("value", "")), 0)
+        bits &= look.measured & ~having if words.get("without") else having
+    if words.get("where", "").strip():
+        bits &= read_filter(words["where"]).holds(look.index)
+    return bits
 
 
 def _verdict_bits(look: Look, show: str) -> int:
@@ -257,7 +261,7 @@ def _advice(look: Look, row: Share) -> dict[str, Any]:
     query |= {"show": "dropped", "down": "1"} if few or without else {"show": "kept"}
     if without:
         query["without"] = "1"
-    return {"part": row.part, "value": row.value, "words": row.advice, "query": query, "pictures": len(chosen(look, query))}
+    return {"part": row.part, "value": row.value, "words": row.advice, "query": query, "pictures": _bits(look, query).bit_count()}
 
 
 # the best so many

@@ -139,6 +139,11 @@ class Look:
         """Gives how good each measured picture is beside the others, 0 to 1."""
         return self._shows()[1]
 
+    @property
+    def measured(self) -> int:
+        """Gives the measured pictures, a bit each."""
+        return self.still.once("measured", lambda: bits_of(self.still.places[name] for name in self.quality))
+
     def _shows(self) -> tuple[dict[Feature, int], dict[str, float]]:
         def find() -> tuple[dict[Feature, int], dict[str, float]]:
             places: dict[Feature, list[int]] = {}
@@ -158,8 +163,7 @@ class Look:
 
     def coverage(self) -> tuple[int, list[Share]]:
         """Gives how many measured pictures are kept, and how they are spread."""
-        measured = bits_of(self.still.places[name] for name in self.quality)
-        kept = measured & self.shown & ~self.dropped
+        kept = self.measured & self.shown & ~self.dropped
         counts = Counter({feature: (bits & kept).bit_count() for feature, bits in self.features.items()})
         return kept.bit_count(), coverage_of_counts(+counts, kept.bit_count(), self.toggles)
 
