@@ -6,6 +6,7 @@ from dataclasses import dataclass
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _LOOKED_AT = 64  # bytes in which utf-16 without a mark shows itself
 _JAPANESE = re.compile(r"[\u3040-\u30ff]|[\u3400-\u9fff]{2}|(?<![^\W\d_])[\u3400-\u9fff](?![^\W\d_])")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")  # no editor of texts leaves these
 _LONELY = re.compile(r"[A-Za-z][\u3400-\u9fff\uff61-\uff9f]|[\u3400-\u9fff\uff61-\uff9f][a-z]")
 
 
@@ -16,6 +17,11 @@ class Decoded:
     text: str
     encoding: str
     sure: bool = True
+
+    @property
+    def damaged(self) -> bool:
+        """Says whether it holds what no text holds: control characters of a file that broke, or was never a text."""
+        return _NO_TEXT.search(self.text) is not None
 
 
 def decode(data: bytes) -> Decoded:

@@ -10,7 +10,7 @@ import shutil
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lorasmith.files import disk_full_is_a_sentence, move_into_place, write_atomic
@@ -43,6 +43,7 @@ class OutsideEdit:
     removed: tuple[str, ...]
     order: tuple[str, ...] = ()  # all its tags, where those that stayed stand in another order
     encoding: str = ""  # where it is not utf-8
+    damaged: bool = False  # no text: nobody's word, what was written last comes back
 
 
 def outside_edits(project: Project, caption_set: str, ours: Mapping[str, str]) -> dict[str, OutsideEdit]:
@@ -63,8 +64,9 @@ def outside_edits(project: Project, caption_set: str, ours: Mapping[str, str]) -
         now = decode(data)
         written = [text, *(each[name] for each in (ours, announced) if name in each)]
         if now.text.strip() not in [each.strip() for each in written] and (after := _tags(now.text)):
-            edits[name] = _edit(_tags(text), after, "" if now.encoding.startswith("utf-8") else now.encoding)
-            if not now.sure:
+            edit = _edit(_tags(text), after, "" if now.encoding.startswith("utf-8") else now.encoding)
+            edits[name] = replace(edit, damaged=now.damaged)
+            if now.damaged or not now.sure:
                 _keep_bytes(project, name, data)
     return edits
 
@@ -77,7 +79,7 @@ def _edit(before: list[str], after: list[str], encoding: str) -> OutsideEdit:
 
 
 def _keep_bytes(project: Project, name: str, data: bytes) -> None:
-    """Keeps a sidecar whose encoding had to be guessed as it was: what is written next is utf-8."""
+    """Keeps a sidecar that is damaged, or whose encoding had to be guessed, as it was: what is written next is utf-8."""
     place = project.folder / "sidecars-before"
     place.mkdir(exist_ok=True)
     kept = place / f"{name}.{hashlib.sha256(data).hexdigest()[:8]}.txt"

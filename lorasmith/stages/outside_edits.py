@@ -8,6 +8,7 @@ from lorasmith.project.project import Project
 from lorasmith.project.sidecars import OutsideEdit, outside_edits
 from lorasmith.safety import fold, text_is_refused
 from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.behind import pictures_behind
 from lorasmith.stages.captions import Composed
 
 
@@ -21,16 +22,33 @@ def enter_outside_edits(project: Project, settings: TagSettings, ours: Composed)
     refused = 0
     told = []
     for name, edit in edits.items():
-        told.append(f"{name} ({edit.encoding})" if edit.encoding else name)
+        told.append(_told(name, edit))
         if any(text_is_refused(tag) for tag in edit.added):
             project.pictures.decide(name.split(".")[0], Decision("drop", REFUSED, "refused"), maker=REFUSED)
             refused += 1
-            continue
-        rows = project.pictures.tags(name)
-        project.pictures.set_tags(name, PERSON, _with_edit(rows, edit, settings.replacements, ours.outfits))
-        if edit.order:
-            project.caption_sets.place(settings.caption_set, _order(project, name, edit, rows), [name])
+        elif not edit.damaged:
+            _enter(project, name, edit, settings, ours)
     return tuple(told), refused
+
+
+def _told(name: str, edit: OutsideEdit) -> str:
+    if edit.damaged:
+        return f"{name} (damaged, no text: its caption is written anew, and the file is kept in sidecars-before)"
+    return f"{name} ({edit.encoding})" if edit.encoding else name
+
+
+def _enter(project: Project, name: str, edit: OutsideEdit, settings: TagSettings, ours: Composed) -> None:
+    """Enters an edit as a person's word, on what is behind the picture too: a crop made anew takes its tags from there."""
+    from lorasmith.tags.groups import group_of
+
+    rows = project.pictures.tags(name)
+    project.pictures.set_tags(name, PERSON, _with_edit(rows, edit, settings.replacements, ours.outfits))
+    if edit.order:
+        project.caption_sets.place(settings.caption_set, _order(project, name, edit, rows), [name])
+    added, removed = (tuple(tag for tag in tags if group_of(tag) != "framing") for tags in (edit.added, edit.removed))
+    for behind in pictures_behind(project, [name]):  # the framing is the crop's own
+        said = _with_edit(project.pictures.tags(behind), OutsideEdit(added, removed), settings.replacements, ours.outfits)
+        project.pictures.set_tags(behind, PERSON, said)
 
 
 def _with_edit(

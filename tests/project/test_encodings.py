@@ -37,3 +37,16 @@ def test_any_text_in_utf_8_comes_back(text: str) -> None:
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     found = decode(text.encode("utf-8"))
     assert found.text in (plain, plain.removeprefix("\ufeff")) or found.encoding.startswith("utf-16")
+
+
+@pytest.mark.parametrize(
+    ("data", "damaged"),
+    [
+        (b"solo, fox\0\0\0", True), (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", True), (b"\xff\xd8\xff\xe0\0\x10JFIF\0", True),
+        (b"a\x07, b", True),
+        (b"solo,\tfox\r\n\x0c", False), ("caf\xe9, \u591c".encode(), False), ("caf\xe9".encode("cp1252"), False),
+        ("solo".encode("utf-16"), False),
+    ],
+)  # fmt: skip
+def test_what_is_no_text_is_called_damaged(data: bytes, damaged: bool) -> None:
+    assert decode(data).damaged is damaged

@@ -152,7 +152,7 @@ def test_what_undo_takes_back_is_not_taken_for_an_edit(filled: Project) -> None:
     assert told == {"own_1": OutsideEdit(("day",), ())}, "an edit is told even where the record has no caption left"
 
 
-TAGS = st.lists(st.text(string.ascii_lowercase, min_size=1, max_size=3), unique=True, max_size=5).map(tuple)
+TAGS = st.lists(st.text(string.ascii_lowercase[:12].replace("c", ""), min_size=1, max_size=3), unique=True, max_size=5).map(tuple)
 
 
 @settings(max_examples=25, deadline=None)

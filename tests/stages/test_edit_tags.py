@@ -212,3 +212,23 @@ def test_what_is_said_of_a_close_up_is_not_said_of_the_whole_picture(project: Pr
     )
     edit_tags(project, TagEdit("add", ("night",), "name:own_4.3"))
     assert {name for name, tags in tags_of(project).items() if "night" in tags} == {"own_4.3"}
+
+
+def test_an_edit_of_a_crop_s_sidecar_reaches_the_original_behind_it(project: Project) -> None:
+    captions(project)
+    next(project.dataset("default").rglob("own_4.2.txt")).write_text("zorvex, fox, red fur, blue fur, rain", encoding="utf-8")
+    assert "rain" in captions(project)["own_4.2"]
+    assert "rain" in tags_of(project)["own_4"] and "forest" not in tags_of(project)["own_4"]
+    assert "rain" not in tags_of(project)["own_3"]
+
+
+@pytest.mark.parametrize("left", [b"zorvex, fox\0\0\0\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR, x", b"zor\x01\x02, \x8d"])
+def test_a_damaged_sidecar_is_nobody_s_word_and_its_bytes_are_kept(project: Project, left: bytes) -> None:
+    before = captions(project)
+    said = tags_of(project)
+    sidecar = next(project.dataset("default").rglob("own_1.txt"))
+    sidecar.write_bytes(left)
+    result = tag(project, project.settings(TagSettings))
+    assert len(result.edited_elsewhere) == 1 and result.edited_elsewhere[0].startswith("own_1 (damaged")
+    assert sidecar.read_text(encoding="utf-8") == before["own_1"] and tags_of(project) == said
+    assert [kept.read_bytes() for kept in (project.folder / "sidecars-before").glob("own_1.*.txt")] == [left]
