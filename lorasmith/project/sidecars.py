@@ -41,7 +41,7 @@ class OutsideEdit:
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    order: tuple[str, ...] = ()  # all its tags, where those that stayed stand in another order
+    order: tuple[str, ...] = ()  # all its tags, where somebody chose their order
     encoding: str = ""  # where it is not utf-8
     damaged: bool = False  # no text: nobody's word, what was written last comes back
 
@@ -63,8 +63,8 @@ def outside_edits(project: Project, caption_set: str, ours: Mapping[str, str]) -
             continue
         now = decode(data)
         written = [text, *(each[name] for each in (ours, announced) if name in each)]
-        if now.text.strip() not in [each.strip() for each in written] and (after := _tags(now.text)):
-            edit = _edit(_tags(text), after, "" if now.encoding.startswith("utf-8") else now.encoding)
+        if now.text.strip() not in [each.strip() for each in written] and (after := tags_in(now.text)):
+            edit = _edit(tags_in(text), after, "" if now.encoding.startswith("utf-8") else now.encoding)
             edits[name] = replace(edit, damaged=now.damaged)
             if now.damaged or not now.sure:
                 _keep_bytes(project, name, data)
@@ -72,10 +72,13 @@ def outside_edits(project: Project, caption_set: str, ours: Mapping[str, str]) -
 
 
 def _edit(before: list[str], after: list[str], encoding: str) -> OutsideEdit:
+    """Words an edit; its order counts where tags were moved, several were written, or one was put before others."""
     removed = tuple(tag for tag in before if tag not in after)
+    added = tuple(tag for tag in after if tag not in before)
     stayed = [tag for tag in before if tag in after]
     moved = list(dict.fromkeys(tag for tag in after if tag in before)) != list(dict.fromkeys(stayed))
-    return OutsideEdit(tuple(tag for tag in after if tag not in before), removed, tuple(after) if moved else (), encoding)
+    placed = len(set(added)) > 1 or (bool(added) and after[-1] != added[0])
+    return OutsideEdit(added, removed, tuple(after) if moved or placed else (), encoding)
 
 
 def _keep_bytes(project: Project, name: str, data: bytes) -> None:
@@ -128,7 +131,8 @@ def folder_word(trigger: str) -> str:
     return f"{word}_character" if _DEVICE.fullmatch(word) else word
 
 
-def _tags(text: str) -> list[str]:
+def tags_in(text: str) -> list[str]:
+    """Lists the tags of a caption as they are spelled there."""
     return [tag for tag in (piece.strip(_EMPTY) for piece in re.split(r"[,\n]", text)) if tag]
 
 

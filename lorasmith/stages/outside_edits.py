@@ -1,15 +1,18 @@
 """What other tools wrote into the sidecars, entered in the record as a person's word before anything is written again."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from lorasmith.project.caption_sets import Placed
 from lorasmith.project.pictures import NOT_THERE, PERSON, REFUSED, Decision, Tag
 from lorasmith.project.project import Project
-from lorasmith.project.sidecars import OutsideEdit, outside_edits
+from lorasmith.project.sidecars import OutsideEdit, outside_edits, tags_in
 from lorasmith.safety import fold, text_is_refused
 from lorasmith.settings.tables import TagSettings
 from lorasmith.stages.behind import pictures_behind
-from lorasmith.stages.captions import Composed
+from lorasmith.stages.captions import Composed, caption_of
+
+_HIDDEN = 10  # tags of a one-of group that may hide one another
 
 
 def enter_outside_edits(project: Project, settings: TagSettings, ours: Composed) -> tuple[tuple[str, ...], int]:
@@ -43,12 +46,37 @@ def _enter(project: Project, name: str, edit: OutsideEdit, settings: TagSettings
 
     rows = project.pictures.tags(name)
     project.pictures.set_tags(name, PERSON, _with_edit(rows, edit, settings.replacements, ours.outfits))
+    if edit.removed and name in ours.captions:
+        edit = replace(edit, removed=(*edit.removed, *_without_risen(project, name, edit, settings, ours)))
     if edit.order:
         project.caption_sets.place(settings.caption_set, _order(project, name, edit, rows), [name])
     added, removed = (tuple(tag for tag in tags if group_of(tag) != "framing") for tags in (edit.added, edit.removed))
     for behind in pictures_behind(project, [name]):  # the framing is the crop's own
         said = _with_edit(project.pictures.tags(behind), OutsideEdit(added, removed), settings.replacements, ours.outfits)
         project.pictures.set_tags(behind, PERSON, said)
+
+
+def _without_risen(project: Project, name: str, edit: OutsideEdit, settings: TagSettings, ours: Composed) -> list[str]:
+    """Takes out the tags that would now be in the caption only because the one that hid them was taken out; names them.
+
+    A member of a one-of group hides the others, a tag those that it implies: the other tool never saw them.
+    """
+    from lorasmith.tags.spelling import with_spaces
+
+    picture = project.pictures.get(name)
+    known = {fold(tag) for tag in (*tags_in(ours.captions[name]), *edit.added, *edit.order)}
+    known |= {fold(spelled) for tag in (*ours.core, *ours.outfits) for spelled in (tag, with_spaces(tag))}
+    found: list[str] = []
+    for _ in range(_HIDDEN):
+        _, text = caption_of(project, picture, ours.verdicts.get(name), ours.core, settings)
+        risen = tuple(tag for tag in tags_in(text) if fold(tag) not in known)
+        if not risen or set(risen) <= set(found):
+            break
+        rows = project.pictures.tags(name)
+        said = _with_edit(rows, OutsideEdit((), risen), settings.replacements, {})
+        project.pictures.set_tags(name, PERSON, said)
+        found += risen
+    return found
 
 
 def _with_edit(

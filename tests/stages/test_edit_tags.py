@@ -232,3 +232,25 @@ def test_a_damaged_sidecar_is_nobody_s_word_and_its_bytes_are_kept(project: Proj
     assert len(result.edited_elsewhere) == 1 and result.edited_elsewhere[0].startswith("own_1 (damaged")
     assert sidecar.read_text(encoding="utf-8") == before["own_1"] and tags_of(project) == said
     assert [kept.read_bytes() for kept in (project.folder / "sidecars-before").glob("own_1.*.txt")] == [left]
+
+
+def test_several_tags_that_another_tool_wrote_keep_their_order(project: Project) -> None:
+    captions(project)
+    sidecar = next(project.dataset("default").rglob("own_1.txt"))
+    wanted = "zorvex, zebra mug, fox, red fur, old barn, apple"
+    sidecar.write_text(wanted, encoding="utf-8")
+    assert captions(project)["own_1"] == wanted
+    assert captions(project)["own_1"] == wanted
+
+
+def test_a_tag_that_only_another_one_hid_does_not_rise_when_that_is_taken_out(project: Project) -> None:
+    words = ("fox", "portrait", "half-length_portrait", "hat")
+    project.pictures.set_tags("own_1", "sidecar", [])
+    project.pictures.set_tags("own_1", "booru", [Tag(word, "general", "booru") for word in words])
+    before = captions(project)["own_1"].split(", ")
+    assert "half-length portrait" in before and "portrait" not in before
+    left = ", ".join(tag for tag in before if tag != "half-length portrait")
+    sidecar = next(project.dataset("default").rglob("own_1.txt"))
+    sidecar.write_text(left, encoding="utf-8")
+    assert captions(project)["own_1"] == left
+    assert captions(project)["own_1"] == left
