@@ -156,7 +156,10 @@ def read_sidecar(path: Path) -> tuple[dict[str, str], str]:
     Understands captions with commas (.txt, .caption) and JSON with a list, a text or a mapping of categories under `tags`.
     """
     for file in sidecars_of(path):
-        text = decode(file.read_bytes())
+        read = encodings.decode(file.read_bytes())
+        text = read.text
+        if read.damaged:
+            raise PictureError(f"{file} is no text; write it anew or remove it, then add the folder again.")
         return (_from_json(text, file) if file.suffix == ".json" else _from_text(text)), text
     return {}, ""
 

@@ -83,9 +83,17 @@ def _read(source: Path) -> dict[str, list[str]]:
     if source.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{source.name} is no layout that is known; name a folder of captions, or a {', '.join(SUFFIXES)} file.")
     try:
-        return read_layout(decode(source.read_bytes()).text, source.suffix.lower())
+        return read_layout(_text_of(source), source.suffix.lower())
     except UsageError as error:
         raise UsageError(f"{source}: {error}") from error
+
+
+def _text_of(file: Path) -> str:
+    """Reads a file of captions; raises `UsageError` for one that is no text."""
+    read = decode(file.read_bytes())
+    if read.damaged:
+        raise UsageError(f"{file} is no text; write it anew or remove it.")
+    return read.text
 
 
 def _of_folder(source: Path) -> Iterator[tuple[str, list[str]]]:
@@ -101,7 +109,7 @@ def _of_folder(source: Path) -> Iterator[tuple[str, list[str]]]:
         if file.suffix.lower() == ".json":
             tags = list(read_sidecar(file)[0])
         else:
-            tags = read_tags(decode(file.read_bytes()).text)
+            tags = read_tags(_text_of(file))
         if tags:
             yield stem_of(file.stem), tags
 

@@ -98,3 +98,12 @@ def test_a_broken_zip_leaves_nothing_half(project: Project, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="cannot be unpacked"):
         add_source(project, archive)
     assert project.pictures.originals() == [] and not list((tmp_path / "cache").rglob("*.png"))
+
+
+def test_a_sidecar_that_is_no_text_is_named_and_its_bytes_become_no_tags(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "own" / "a.png")
+    (tmp_path / "own" / "a.txt").write_bytes(b"\x00\xff\xfe garbage \x00")
+    with Project.create(tmp_path / "p", "mia") as project:
+        added = add_source(project, tmp_path / "own")
+        assert "a.txt is no text" in added.failed[0] and not project.pictures.originals()
