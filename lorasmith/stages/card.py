@@ -87,7 +87,7 @@ def card_of(project: Project, lora: Path) -> Card:
         base=history.value(metadata, "ss_sd_model_name") or "an unknown base model",
         pictures=str(length.get("pictures", "")),
         length=length,
-        settings={name: text for key, name in _SETTINGS.items() if (text := history.value(metadata, key))},
+        settings={name: _short(text) for key, name in _SETTINGS.items() if (text := history.value(metadata, key))},
         tags={tag: count for tag, count in list(tags.items())[: _TAGS + 1] if tag != trigger},
         reinforcement={toggle: tags_of for toggle, tags_of in helped.items() if tags_of},
     )
@@ -120,6 +120,14 @@ def _scores(record: "Evaluation") -> list[str]:
         pair = [f"{one.mean:.2f}" if one is not None else "-" for one in (row.with_lora, row.without)]
         lines.append(f"- {row.what}: {pair[0]}, {pair[1]}")
     return lines
+
+
+def _short(text: str) -> str:
+    """Writes a long fraction with four digits."""
+    try:
+        return f"{float(text):.4g}"
+    except ValueError:
+        return text
 
 
 def _shown(tag: str) -> str:
