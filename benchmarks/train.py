@@ -158,14 +158,14 @@ def _first_step(project: Path) -> tuple[float, float]:
         "--sample-every", "0", "--max-steps", "3", "--text-encoder-lr", "1e-4", "--json", "--events",
     ]  # fmt: skip
     began = time.perf_counter()
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     child = subprocess.Popen(command, cwd=project, text=True, **pipes)
-    assert child.stderr is not None
+    assert child.stdout is not None
     told = []
     try:
-        for line in child.stderr:
+        for line in child.stdout:
             told.append(line)
-            progress = json.loads(line) if line.startswith("{") else {}
+            progress = json.loads(line).get("progress", {}) if line.startswith('{"progress"') else {}
             if progress.get("total") == 3 and progress.get("done", 0) >= 1 and "epoch" in progress.get("note", ""):
                 used = psutil.Process(child.pid).cpu_times()
                 return time.perf_counter() - began, used.user + used.system

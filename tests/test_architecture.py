@@ -17,7 +17,8 @@ FRONT_ENDS = {
     "evaluate_commands", "ui", "__main__",
 }  # fmt: skip
 STAGES = {"research", "download", "prune", "prepare", "tag", "train", "evaluate", "refine"}
-GROUND = {"project", "settings", "safety", "errors", "progress", "files", "folders", "results", "presets", "model_files"}
+GROUND = {"project", "settings", "safety", "errors", "progress", "files", "folders", "results", "presets", "model_files",
+          "model_imports"}
 SHARED_ROOMS = {"imaging", "tags", "checkpoints"}  # every room may use them
 OTHER_ROOMS_USED = {"judging": {"taggers"}}
 # The heavy libraries that a room may import at the top of its modules. Ground, stages and the command line: none.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import TrainingError, UsageError
 from lorasmith.files import write_atomic
+from lorasmith.model_imports import uncollected
 from lorasmith.progress import Report
 from lorasmith.settings.tables import TrainSettings
 
@@ -117,7 +118,8 @@ def read_request(file: Path) -> "TrainRequest":
 
 def take_part(file: Path, report: Report) -> "Trained":
     """Trains this process's part of a request; RANK and WORLD_SIZE say which (torchrun sets them)."""
-    from lorasmith.training.train import train
+    with uncollected():
+        from lorasmith.training.train import train
 
     if "RANK" not in os.environ:
         raise UsageError("train-share is started by `lorasmith train --processes N` or by torchrun; see docs/stages.md.")

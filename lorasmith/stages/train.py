@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lorasmith.errors import LorasmithError
 from lorasmith.files import sha256_of
+from lorasmith.model_imports import uncollected
 from lorasmith.progress import Report, silent
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import folder_word
@@ -38,8 +39,9 @@ class Trained:
 
 def train(project: Project, settings: TrainSettings, report: Report = silent) -> Trained:
     """Trains the LoRA; an unfinished run of the same settings, pictures and base model goes on, a finished one is given back."""
-    from lorasmith.training.request import TrainRequest
-    from lorasmith.training.train import train as train_lora
+    with uncollected():
+        from lorasmith.training.request import TrainRequest
+        from lorasmith.training.train import train as train_lora
 
     found = check(project, settings)
     if found.errors:

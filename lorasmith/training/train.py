@@ -20,6 +20,7 @@ from lorasmith.checkpoints.hashes import model_sha
 from lorasmith.checkpoints.load import TEXT_ENCODERS, BaseModel, PartName, device_of, dtype_of, load_base
 from lorasmith.errors import TrainingError
 from lorasmith.files import sha256_of
+from lorasmith.model_imports import uncollected
 from lorasmith.progress import Report, silent
 from lorasmith.safety import demand_safe_text
 from lorasmith.training import events
@@ -112,7 +113,8 @@ def _trained(course: Course, shas: dict[str, str], fits: dict[str, Fit], place: 
         {picture.name: picture.caption for picture in pictures}, latents, masks=masks_of(pictures, fits, request.settings),
         weights={picture.name: picture.weight for picture in pictures if picture.weight != 1},
     )  # fmt: skip
-    learner = _learner(course, lessons, place, store)
+    with uncollected():
+        learner = _learner(course, lessons, place, store)
     with store.in_use():
         return Loop(course, learner, report).run()
 
