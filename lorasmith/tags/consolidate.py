@@ -124,7 +124,7 @@ def caption(  # noqa: PLR0913 - all that a caption is made of
     ends = {same_tag(tag) for tag in (*rules.prepend, *rules.append)}
     own = [tag for tag in own if not any(tag in rules.outfits[outfit] for outfit in worn)]
     middle = [tag for tag in (*_ordered(kept, rules), *own) if same_tag(tag) not in ends]
-    moved = {rules.replace.get(tag, tag): place for tag, place in places.items()}
+    moved = {rules.replace.get(tag, tag): place for tag, place in places.items()} | dict(places)
     middle.sort(key=lambda tag: moved.get(tag, 0))
     return list(dict.fromkeys([trigger, *rules.prepend, *worn, *middle, *rules.append]))
 

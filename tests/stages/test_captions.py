@@ -144,7 +144,7 @@ def test_what_a_person_adds_stays_whatever_the_settings_leave_out(project: Proje
     assert written(project, **chosen) == ["zorvex", "red fox", "last one"]
     sidecar(project).write_text("zorvex, red fox, sitting, fox, last one", encoding="utf-8")
     for _ in range(2):
-        assert written(project, **chosen) == ["zorvex", "red fox", "fox", "sitting", "last one"]
+        assert written(project, **chosen) == ["zorvex", "red fox", "sitting", "fox", "last one"]
 
 
 def test_other_settings_write_the_same_sidecar_anew_and_count_as_nobodys_edit(project: Project) -> None:

@@ -66,9 +66,9 @@ def test_with_too_few_posts_research_says_so_and_counts_what_looser_queries_find
     posts += [PlainPost(number, tags=ROBIN | {"general": ("duo",)}) for number in range(20, 24)]
     found = research(project, asked(project, serve(posts), previews=0))
     assert found.looser == (("robin ~solo ~solo_focus", 8), ("robin", 12))
-    assert found.advice == (
+    assert found.advice.startswith(
         "Only 5 posts pass: too few for a good LoRA. Add pictures of your own too (lorasmith add). "
-        "A looser search: 'robin ~solo ~solo_focus' finds 8; 'robin' finds 12."
+        "A looser search: 'robin ~solo ~solo_focus' finds 8; 'robin' finds 12. The trigger 'robin' is one token"
     )
 
 

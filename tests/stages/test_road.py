@@ -130,7 +130,9 @@ def test_the_lora_has_its_sidecars_and_the_report_its_picture(walked: Project) -
     facts = json.loads(lora.with_suffix(".json").read_text(encoding="utf-8"))
     assert facts["activation text"] == world.NEW_CHARACTER and facts["preferred weight"] == 1.0
     folder = walked.numbered(walked.evaluations)[0]
-    assert (folder / "grid.png").is_file() and "grid.png" in (folder / "report.html").read_text(encoding="utf-8")
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    grids = [file.name for file in folder.glob("grid-*.png")]
+    assert (folder / "grid.png").is_file() and len(grids) > 1 and all(name in report for name in grids)
 
 
 def test_renders_come_back_marked_as_generated_and_wait_for_a_persons_keep(walked: Project) -> None:

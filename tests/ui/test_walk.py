@@ -174,7 +174,7 @@ def test_two_windows_watch_the_same_job_and_closing_one_loses_nothing(walker: Wa
 
 
 def test_the_grid_is_shown_and_the_report_opens(walker: Walker) -> None:
-    picture = walker.tab.locator(".ls-grid-picture")
+    picture = walker.tab.locator(".ls-grid-picture").first
     picture.wait_for()
     picture.evaluate("image => image.decode()")
     assert picture.evaluate("image => image.naturalWidth") > 200
