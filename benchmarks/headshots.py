@@ -29,8 +29,8 @@ from lorasmith.imaging.read import save_png
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
-from lorasmith.stages.prepare import prepare
-from lorasmith.stages.suggestions import finders_for, look_at
+from lorasmith.stages.prepare.stage import prepare
+from lorasmith.stages.prepare.suggestions import finders_for, look_at
 
 SIZES = ((800, 1067), (800, 800), (640, 853), (1067, 800))
 LARGEST = (1.8, 2.5)

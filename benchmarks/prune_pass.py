@@ -34,7 +34,7 @@ from lorasmith.imaging.measure import Measures
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
-from lorasmith.stages.prune import measure_all, prune
+from lorasmith.stages.prune.stage import measure_all, prune
 
 SIZE = (1632, 1224)
 FILES = 48

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
-from lorasmith.stages.audit import audit_tags
-from lorasmith.stages.edit_tags import TagEdit, edit_tags
-from lorasmith.stages.tag_index import LABELS, open_index
+from lorasmith.stages.tag.audit import audit_tags
+from lorasmith.stages.tag.edit_tags import TagEdit, edit_tags
+from lorasmith.stages.tag.index import LABELS, open_index
 from lorasmith.tags.filter import read_filter
 from lorasmith.tags.groups import TABLE
 

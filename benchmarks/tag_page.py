@@ -24,7 +24,7 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.store import Job
 from lorasmith.project.pictures import Caption
 from lorasmith.project.project import Project
-from lorasmith.stages.tag_index import LABELS
+from lorasmith.stages.tag.index import LABELS
 from lorasmith.ui.context import Context
 from lorasmith.ui.projects import Projects
 from lorasmith.ui.routes import routes

@@ -30,7 +30,7 @@ from prune_pass import draw, fill, make_different
 
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
-from lorasmith.stages.prune import measure_all, prune
+from lorasmith.stages.prune.stage import measure_all, prune
 from lorasmith.ui.projects import Projects
 from tests.extension.browsing import chromium, window
 from tests.ui.serving import page as served

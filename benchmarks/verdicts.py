@@ -28,9 +28,9 @@ from lorasmith.demo import world
 from lorasmith.demo.demo import model_files
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import EvaluateSettings, TagSettings
-from lorasmith.stages.add import add_folder
-from lorasmith.stages.bench import chosen_epochs, finished_runs, last_finished_run, settings_of_run
-from lorasmith.stages.renders import common_prompt
+from lorasmith.stages.add.stage import add_folder
+from lorasmith.stages.evaluate.bench import chosen_epochs, finished_runs, last_finished_run, settings_of_run
+from lorasmith.stages.evaluate.renders import common_prompt
 from lorasmith.stages.run import run_stage
 from lorasmith.terminal import shown
 
@@ -118,7 +118,7 @@ def asked_of(scene: world.Scene) -> list[str]:
 def truth(demo: Path, count: int) -> None:
     from lorasmith.rendering.diffusers import renderer_as_trained
     from lorasmith.rendering.prompt import LoraUse, Prompt
-    from lorasmith.stages.scores import open_project_tagger
+    from lorasmith.stages.tag.scores import open_project_tagger
     from lorasmith.tags.spelling import for_prompt
 
     with Project.open(demo) as project:

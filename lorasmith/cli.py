@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from lorasmith import __version__
+from lorasmith.commands.evaluate import Against, BaseOnly, Sweep, evaluate_otherwise
 from lorasmith.errors import LorasmithError, UsageError
-from lorasmith.evaluate_commands import Against, BaseOnly, Sweep, evaluate_otherwise
 from lorasmith.stages.table import STAGES
 
 _HELP = "From a character's name to a tested character LoRA. Add --json to any command for one JSON object on standard output."
@@ -84,10 +84,10 @@ def build_app(wanted: str = "") -> App:
     app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
-    from lorasmith.queue_commands import queue_app
-    from lorasmith.tags_commands import tags_app
-    from lorasmith.trainer_commands import export_app, import_, inspect
-    from lorasmith.webui_commands import erase, publish, test_grid, touch_up
+    from lorasmith.commands.queue import queue_app
+    from lorasmith.commands.tags import tags_app
+    from lorasmith.commands.trainer import export_app, import_, inspect
+    from lorasmith.commands.webui import erase, publish, test_grid, touch_up
 
     first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run)
     last: tuple[Callable[..., Any], ...] = (
@@ -146,7 +146,7 @@ def _run_stage(folder: Path, name: str, flags: dict[str, Any], *, keep: bool = T
 
 def _listing(folder: Path) -> Any:
     from lorasmith.project.project import Project
-    from lorasmith.stages.prune import listing
+    from lorasmith.stages.prune.stage import listing
 
     with Project.open(folder, writing=False) as project:
         return listing(project)
@@ -214,7 +214,7 @@ def add(
 ) -> Any:
     """Add one's own pictures to a project, or the posts of a list."""
     from lorasmith.project.project import Project
-    from lorasmith.stages.add import add_source
+    from lorasmith.stages.add.stage import add_source
     from lorasmith.stages.run import download_listed
     from lorasmith.terminal import shown
 
@@ -230,7 +230,7 @@ def credits(
 ) -> Any:
     """Write who drew the downloaded pictures and where they come from."""
     from lorasmith.project.project import Project
-    from lorasmith.stages.credits import write_credits
+    from lorasmith.stages.download.credits import write_credits
 
     with Project.open(folder, writing=False) as project:
         return write_credits(project, file)
@@ -294,7 +294,7 @@ def drop(folder: Folder, *names: str) -> Any:
 
 def _decide(folder: Path, verdict: Literal["keep", "drop"], names: Sequence[str]) -> Any:
     from lorasmith.project.project import Project
-    from lorasmith.stages.prune import decide_by_hand
+    from lorasmith.stages.prune.stage import decide_by_hand
 
     if not names:
         raise UsageError(
@@ -331,7 +331,7 @@ def history(folder: Folder) -> Any:
 def check(folder: Folder) -> Any:
     """Look for everything that would stop or spoil a training; exit 1 when something would stop it."""
     from lorasmith.project.project import Project
-    from lorasmith.stages.check import check as look
+    from lorasmith.stages.train.check import check as look
 
     with Project.open(folder, writing=False) as project:
         return look(project)
@@ -371,7 +371,7 @@ def ui(
 
 def train_share(request: Path) -> Any:
     """Train one process's part of a request; `train --processes N` and torchrun start it."""
-    from lorasmith.stages.together import take_part
+    from lorasmith.stages.train.together import take_part
     from lorasmith.terminal import shown
 
     with shown() as bar:

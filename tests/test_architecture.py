@@ -13,8 +13,8 @@ REPOSITORY = Path(__file__).parent.parent
 PACKAGE = REPOSITORY / "lorasmith"
 
 FRONT_ENDS = {
-    "cli", "flags", "terminal", "webui_commands", "trainer_commands", "queue_commands", "tags_commands",  # cli and its hands
-    "evaluate_commands", "ui", "__main__",
+    "cli", "commands", "flags", "terminal",  # the command line
+    "ui", "__main__",
 }  # fmt: skip
 STAGES = {"research", "download", "prune", "prepare", "tag", "train", "evaluate", "refine"}
 GROUND = {"project", "settings", "safety", "errors", "progress", "files", "folders", "results", "presets", "model_files",
@@ -89,11 +89,11 @@ def imports_of(tree: ast.AST, at_the_top: bool = True) -> Iterator[Import]:
         yield from imports_of(node, at_the_top and not loads_later)
 
 
-def may_use(user: Module, used: str, used_module: str) -> bool:
-    """Tells whether a module of the package may import `lorasmith.<used>` (`used_module` is the name after that)."""
+def may_use(user: Module, used: str, *within: str) -> bool:
+    """Tells whether a module of the package may import `lorasmith.<used>` (`within` are the names after that)."""
     part = user.part
     if part == used or part in FREE_OF_ARROWS or used in GROUND:
-        return part != "stages" or used != "stages" or stage_may_use(user.name, used_module)
+        return part != "stages" or used != "stages" or stage_may_use(user.name, within)
     if used in FREE_OF_ARROWS:
         return part in {"cli", "__main__"}
     if part in FRONT_ENDS:
@@ -105,9 +105,13 @@ def may_use(user: Module, used: str, used_module: str) -> bool:
     return False
 
 
-def stage_may_use(stage: str, used_module: str) -> bool:
-    """No stage calls another; the table and the run of them all do."""
-    return stage.split(".")[-1] not in STAGES or used_module not in STAGES
+def stage_may_use(stage: str, within: tuple[str, ...]) -> bool:
+    """No stage calls another; the table and the run of them all do. `stages/<name>/stage.py` is the stage itself."""
+    return not is_a_stage(*stage.split(".")[1:]) or not is_a_stage(*within)
+
+
+def is_a_stage(name: str = "", file: str = "", *_: str) -> bool:
+    return name in STAGES and file == "stage"
 
 
 def wrong_arrows(module: Module) -> Iterator[str]:
@@ -118,7 +122,7 @@ def wrong_arrows(module: Module) -> Iterator[str]:
             yield f"{where} imports relatively ({target})"
         elif first in ("extension", "modules", "lorasmith_webui"):
             yield f"{where} imports {first}: the package never knows its host"
-        elif first == "lorasmith" and rest and rest[0] != "__version__" and not may_use(module, *[*rest, ""][:2]):
+        elif first == "lorasmith" and rest and rest[0] != "__version__" and not may_use(module, *rest):
             yield f"{where} imports {target}: no arrow leads there"
 
 
@@ -197,14 +201,14 @@ PLANTED: list[tuple[Check, str, str]] = [
     (wrong_arrows, "tags/groups.py", "def f():\n    import lorasmith.taggers.wd"),
     (wrong_arrows, "taggers/wd.py", "from lorasmith.judging import scores"),
     (wrong_arrows, "taggers/wd.py", "from lorasmith import judging"),
-    (wrong_arrows, "training/loop.py", "from lorasmith.stages.train import train"),
-    (wrong_arrows, "stages/train.py", "def f():\n    from lorasmith.stages.tag import tag"),
-    (wrong_arrows, "stages/train.py", "from lorasmith.stages import tag"),
-    (wrong_arrows, "stages/train.py", "from lorasmith.cli import main"),
+    (wrong_arrows, "training/loop.py", "from lorasmith.stages.train.stage import train"),
+    (wrong_arrows, "stages/train/stage.py", "def f():\n    from lorasmith.stages.tag.stage import tag"),
+    (wrong_arrows, "stages/train/stage.py", "from lorasmith.stages.tag import stage"),
+    (wrong_arrows, "stages/train/stage.py", "from lorasmith.cli import main"),
     (wrong_arrows, "project/folder.py", "from lorasmith.imaging.measure import size"),
     (wrong_arrows, "errors.py", "import lorasmith.imaging.measure"),
     (wrong_arrows, "settings/tables.py", "import importlib\nimportlib.import_module('lorasmith.boorus.sites')"),
-    (wrong_arrows, "stages/research.py", "from lorasmith.demo.world import World"),
+    (wrong_arrows, "stages/research/stage.py", "from lorasmith.demo.world import World"),
     (wrong_arrows, "ui/app.py", "from lorasmith.demo.world import World"),
     (wrong_arrows, "rendering/webui.py", "from modules import shared"),
     (wrong_arrows, "rendering/webui.py", "import extension.lorasmith_webui.bridge"),
@@ -214,7 +218,7 @@ PLANTED: list[tuple[Check, str, str]] = [
     (unknown_parts, "sorcery/spell.py", "x = 1"),
     (heavy_at_the_top, "project/folder.py", "import numpy as np"),
     (heavy_at_the_top, "cli.py", "from PIL import Image"),
-    (heavy_at_the_top, "stages/train.py", "try:\n    import torch.nn\nexcept ImportError:\n    torch = None"),
+    (heavy_at_the_top, "stages/train/stage.py", "try:\n    import torch.nn\nexcept ImportError:\n    torch = None"),
     (heavy_at_the_top, "tags/groups.py", "class A:\n    import numpy"),
     (heavy_at_the_top, "imaging/crop.py", "import torch"),
     (filled_inits, "imaging/__init__.py", "from lorasmith.imaging.crop import crop"),
@@ -225,18 +229,18 @@ PLANTED: list[tuple[Check, str, str]] = [
     (too_long, "imaging/crop.py", "x = 1\n" * 401),
     (too_long, "imaging/crop.py", "class A:\n    def f(self):\n" + "        x = 1\n" * 60),
     (bare_excepts, "imaging/crop.py", "def f():\n    try:\n        pass\n    except:\n        pass"),
-    (prints, "stages/train.py", "def f():\n    print('done')"),
+    (prints, "stages/train/stage.py", "def f():\n    print('done')"),
 ]
 ALLOWED: list[tuple[str, list[str]]] = [
     ("imaging/crop.py", ["import cv2", "from lorasmith.settings.tables import PrepareSettings"]),
     ("imaging/crop.py", ["from lorasmith.imaging import masks", "import lorasmith.tags.groups"]),
     ("judging/likeness.py", ["import numpy as np", "from lorasmith.taggers.wd import Tagger"]),
-    ("stages/train.py", ["def f():", "    import torch", "    from lorasmith.training.loop import train"]),
-    ("stages/train.py", ["from lorasmith.stages import table"]),
-    ("stages/table.py", ["from lorasmith.stages.train import train", "from lorasmith.stages import tag"]),
+    ("stages/train/stage.py", ["def f():", "    import torch", "    from lorasmith.training.loop import train"]),
+    ("stages/train/stage.py", ["from lorasmith.stages import table"]),
+    ("stages/table.py", ["from lorasmith.stages.train.stage import train", "from lorasmith.stages.tag import stage"]),
     ("cli.py", ["def f():", "    from lorasmith.demo.show import show", "    print(show)"]),
     ("cli.py", ["from lorasmith import __version__"]),
-    ("demo/show.py", ["import torch", "from lorasmith.stages.train import train", "import lorasmith.boorus.sites"]),
+    ("demo/show.py", ["import torch", "from lorasmith.stages.train.stage import train", "import lorasmith.boorus.sites"]),
     ("__init__.py", ['"""Doc."""', '__version__ = "1.2.3"']),
     ("imaging/__init__.py", []),
 ]

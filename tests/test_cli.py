@@ -151,7 +151,7 @@ def test_a_broken_picture_is_named_and_the_others_are_added(capsys: pytest.Captu
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("suffix", [".txt", ".caption"])
 def test_sidecars_are_read_in_the_usual_encodings(tmp_path: Path, encoding: str, suffix: str) -> None:
-    from lorasmith.stages.add import read_sidecar
+    from lorasmith.stages.add.stage import read_sidecar
 
     (tmp_path / "a.png").with_suffix(suffix).write_bytes("café, blue eyes".encode(encoding))
     assert list(read_sidecar(tmp_path / "a.png")[0]) == ["café", "blue_eyes"]

@@ -12,7 +12,7 @@ from lorasmith.errors import UsageError
 from lorasmith.progress import Progress, Report
 from lorasmith.project.project import Project
 from lorasmith.stages.run import run_all
-from lorasmith.stages.tag_tables import fetch_tables
+from lorasmith.stages.tag.tables import fetch_tables
 
 LEARNT = 0.7  # mean score of the character's own tags that the LoRA must reach
 UNKNOWN = 0.2  # mean score that the base alone may have at the most

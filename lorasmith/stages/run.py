@@ -12,9 +12,9 @@ from lorasmith.safety import demand_safe_query
 from lorasmith.settings.stage import unknown_name
 from lorasmith.settings.tables import TABLES, SiteSettings, TrainSettings
 from lorasmith.settings.toml import FILE_NAME, SITE, keep_choice, read_tables, resolve
-from lorasmith.stages.check import checkpoint_faults
-from lorasmith.stages.site import query_of
+from lorasmith.stages.research.site import query_of
 from lorasmith.stages.table import STAGES, Stage
+from lorasmith.stages.train.check import checkpoint_faults
 
 _ONCE = ("renders",)  # flags that name things of one moment are not kept
 _ASKING = ("research", "download")  # stages that ask a site: done once for the same settings, unless asked for again

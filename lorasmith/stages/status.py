@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lorasmith.project.pictures import Caption, Picture
 from lorasmith.project.project import RESULT, Project
 from lorasmith.settings.tables import NO_TAGGER, TagSettings
-from lorasmith.stages.refine import SCORES
+from lorasmith.stages.refine.stage import SCORES
 from lorasmith.stages.table import STAGES
 
 State = Literal["done", "begun", "ready", "waiting"]  # waiting: for an earlier stage

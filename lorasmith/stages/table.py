@@ -8,14 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: its name (also its module, function and settings table) and one line of help."""
+    """One stage: its name (also its folder, function and settings table) and one line of help."""
 
     name: str
     help: str
 
     def function(self) -> Callable[..., Any]:
         """Imports the stage's function: `(project, settings, report) -> result`."""
-        function: Callable[..., Any] = getattr(import_module(f"lorasmith.stages.{self.name}"), self.name)
+        function: Callable[..., Any] = getattr(import_module(f"lorasmith.stages.{self.name}.stage"), self.name)
         return function
 
 

@@ -16,8 +16,8 @@ from lorasmith.jobs.store import OPEN
 from lorasmith.progress import Progress
 from lorasmith.project.project import Project
 from lorasmith.rendering.webui import Webui, WebuiRenderer
-from lorasmith.stages.publish import FOLDER, publish
-from lorasmith.stages.test_grid import test_grid
+from lorasmith.stages.evaluate.publish import FOLDER, publish
+from lorasmith.stages.evaluate.test_grid import test_grid
 from lorasmith.training.events import read_events
 
 _LOOK_EVERY = 1.0  # seconds

@@ -9,7 +9,7 @@ import gradio as gr
 from lorasmith.errors import LorasmithError
 from lorasmith.project.project import Project
 from lorasmith.settings.toml import preset_names, preset_note
-from lorasmith.stages.check import checkpoint_faults
+from lorasmith.stages.train.check import checkpoint_faults
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
 from lorasmith.ui.typed import faults_told, typed_path

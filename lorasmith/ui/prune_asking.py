@@ -10,11 +10,11 @@ from lorasmith.errors import UsageError
 from lorasmith.project.pictures import PERSON, Decision, Picture
 from lorasmith.results import plain
 from lorasmith.settings.tables import PruneSettings
-from lorasmith.stages.prune import candidate_of
-from lorasmith.stages.prune_look import Change, Family, preview, reasons_against
-from lorasmith.stages.reason_words import bare, how_sure, is_told_only, sentence
-from lorasmith.stages.reasons import sureness
-from lorasmith.stages.tag_index import unknown_words
+from lorasmith.stages.prune.look import Change, Family, preview, reasons_against
+from lorasmith.stages.prune.reason_words import bare, how_sure, is_told_only, sentence
+from lorasmith.stages.prune.reasons import sureness
+from lorasmith.stages.prune.stage import candidate_of
+from lorasmith.stages.tag.index import unknown_words
 from lorasmith.tags.coverage import Share, band_of
 from lorasmith.tags.filter import read_filter
 from lorasmith.ui import html

@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse, Response
 
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
-from lorasmith.stages.prune import decide_by_hand
-from lorasmith.stages.prune_look import keep_instead
+from lorasmith.stages.prune.look import keep_instead
+from lorasmith.stages.prune.stage import decide_by_hand
 from lorasmith.ui import prune_asking
 from lorasmith.ui.context import Context
 

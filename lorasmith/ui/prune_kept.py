@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lorasmith.project.pictures import PERSON, REFUSED, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
-from lorasmith.stages.balance import members_of, toggles_of
-from lorasmith.stages.prune_look import Family, candidates_known, measures_known, twin_families, version_families
-from lorasmith.stages.reason_words import is_told_only
-from lorasmith.stages.reasons import MAKER
-from lorasmith.stages.tag_index import Asked, open_index
+from lorasmith.stages.prune.balance import members_of, toggles_of
+from lorasmith.stages.prune.look import Family, candidates_known, measures_known, twin_families, version_families
+from lorasmith.stages.prune.reason_words import is_told_only
+from lorasmith.stages.prune.reasons import MAKER
+from lorasmith.stages.tag.index import Asked, open_index
 from lorasmith.tags.coverage import Share, coverage_of_counts
 from lorasmith.tags.filter import bits_of, places_of
 from lorasmith.tags.index import TagIndex

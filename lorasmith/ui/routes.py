@@ -18,7 +18,7 @@ from lorasmith.errors import LorasmithError, PictureError, UsageError
 from lorasmith.files import write_atomic
 from lorasmith.jobs.store import OPEN
 from lorasmith.project.project import Project
-from lorasmith.stages.prune import decide_by_hand
+from lorasmith.stages.prune.stage import decide_by_hand
 from lorasmith.stages.table import STAGES
 from lorasmith.ui import prune_asking, prune_changing, suggesting, tag_asking, tag_changing, touching
 from lorasmith.ui.context import Context

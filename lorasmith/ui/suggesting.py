@@ -10,7 +10,7 @@ from lorasmith.project.pictures import REFUSED
 from lorasmith.project.project import Project
 from lorasmith.results import plain
 from lorasmith.settings.tables import PrepareSettings
-from lorasmith.stages.suggestions import Kind, accept, refuse, root_of, suggestions_for
+from lorasmith.stages.prepare.suggestions import Kind, accept, refuse, root_of, suggestions_for
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
 

@@ -11,15 +11,15 @@ from lorasmith.errors import UsageError
 from lorasmith.project.pictures import Picture
 from lorasmith.results import plain
 from lorasmith.settings.tables import ResearchSettings, TagSettings
-from lorasmith.stages.audit import audit_tags
-from lorasmith.stages.caption_sets import caption_sets
-from lorasmith.stages.captions import outfits_of
-from lorasmith.stages.consolidate import consolidate
-from lorasmith.stages.picture_tags import common_of, picture_tags, surroundings_of
-from lorasmith.stages.tag_index import unknown_words
-from lorasmith.stages.tag_offers import offers
-from lorasmith.stages.tag_tables import tables_of
-from lorasmith.stages.threshold_trial import disagreements_listed, read_scores, thresholds_now, try_thresholds
+from lorasmith.stages.tag.audit import audit_tags
+from lorasmith.stages.tag.caption_sets import caption_sets
+from lorasmith.stages.tag.captions import outfits_of
+from lorasmith.stages.tag.consolidate import consolidate
+from lorasmith.stages.tag.index import unknown_words
+from lorasmith.stages.tag.offers import offers
+from lorasmith.stages.tag.picture_tags import common_of, picture_tags, surroundings_of
+from lorasmith.stages.tag.tables import tables_of
+from lorasmith.stages.tag.threshold_trial import disagreements_listed, read_scores, thresholds_now, try_thresholds
 from lorasmith.tags.boards import vocabulary_of
 from lorasmith.tags.filter import places_of, read_filter
 from lorasmith.tags.tokens import count_tokens, meter

@@ -10,9 +10,9 @@ from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.results import plain
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.consolidate import Wanted, consolidate, set_outfit
-from lorasmith.stages.edit_tags import TagEdit, edit_tags
 from lorasmith.stages.run import keep_settings
+from lorasmith.stages.tag.consolidate import Wanted, consolidate, set_outfit
+from lorasmith.stages.tag.edit_tags import TagEdit, edit_tags
 from lorasmith.ui.tag_asking import place_of_fault, wished
 
 PREVIEWS = ("preview", "outfit-preview")  # these write nothing and need no lock

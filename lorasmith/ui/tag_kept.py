@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.tag_index import Asked, open_index
+from lorasmith.stages.tag.index import Asked, open_index
 from lorasmith.tags.index import TagIndex
 
 MOST = 2  # projects kept: one of 10,000 pictures takes some tens of megabytes

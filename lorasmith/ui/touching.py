@@ -9,10 +9,10 @@ from starlette.responses import JSONResponse, Response
 
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
-from lorasmith.stages.opened import LOOKED_FOR, opened
-from lorasmith.stages.operations import OPERATIONS, read_steps
-from lorasmith.stages.recipes import keep_recipe, read_recipe, recipe_names
-from lorasmith.stages.wishes import Wish, chosen_pictures, demand_sense
+from lorasmith.stages.touch_up.opened import LOOKED_FOR, opened
+from lorasmith.stages.touch_up.operations import OPERATIONS, read_steps
+from lorasmith.stages.touch_up.recipes import keep_recipe, read_recipe, recipe_names
+from lorasmith.stages.touch_up.wishes import Wish, chosen_pictures, demand_sense
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
 from lorasmith.ui.suggesting import demand_allowed

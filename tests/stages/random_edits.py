@@ -7,9 +7,9 @@ from pathlib import Path
 from lorasmith.errors import LorasmithError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.consolidate import Wanted, consolidate, set_outfit
-from lorasmith.stages.edit_tags import TagEdit, edit_tags
-from lorasmith.stages.tag import tag
+from lorasmith.stages.tag.consolidate import Wanted, consolidate, set_outfit
+from lorasmith.stages.tag.edit_tags import TagEdit, edit_tags
+from lorasmith.stages.tag.stage import tag
 
 WORDS = ("fox", "red_fur", "smile", "open_mouth", "closed_mouth", "hat", "forest", "night", "sitting", "Smile")
 FILTERS = ("", "smile", "NOT forest", "fox AND (hat | night)", "group:mouth", "tags>4", "own_1", "name:own_2")

@@ -17,17 +17,17 @@ from lorasmith.errors import LorasmithError
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings, PruneSettings, TagSettings
-from lorasmith.stages.add import add_folder
-from lorasmith.stages.caption_sets import change_caption_set
-from lorasmith.stages.consolidate import Wanted, consolidate, set_outfit
-from lorasmith.stages.edit_tags import TagEdit, edit_tags
-from lorasmith.stages.erase import erase
-from lorasmith.stages.prepare import prepare
-from lorasmith.stages.prune import decide_by_hand, prune
-from lorasmith.stages.suggestions import accept, refuse, suggestions_for
-from lorasmith.stages.tag import tag
-from lorasmith.stages.touch_up import touch_up
-from lorasmith.stages.wishes import Wish
+from lorasmith.stages.add.stage import add_folder
+from lorasmith.stages.prepare.stage import prepare
+from lorasmith.stages.prepare.suggestions import accept, refuse, suggestions_for
+from lorasmith.stages.prune.stage import decide_by_hand, prune
+from lorasmith.stages.tag.caption_sets import change_caption_set
+from lorasmith.stages.tag.consolidate import Wanted, consolidate, set_outfit
+from lorasmith.stages.tag.edit_tags import TagEdit, edit_tags
+from lorasmith.stages.tag.stage import tag
+from lorasmith.stages.touch_up.erase import erase
+from lorasmith.stages.touch_up.stage import touch_up
+from lorasmith.stages.touch_up.wishes import Wish
 from tests.stages.dying import die_in
 from tests.stages.random_edits import change_a_sidecar
 

@@ -12,12 +12,12 @@ from lorasmith.errors import UsageError
 from lorasmith.imaging.read import save_png
 from lorasmith.project.project import Project
 from lorasmith.rendering.prompt import RenderingError
-from lorasmith.stages.add import add_folder
-from lorasmith.stages.edits import mask_file
-from lorasmith.stages.erase import erase
-from lorasmith.stages.prune import decide_by_hand
-from lorasmith.stages.touch_up import touch_up
-from lorasmith.stages.wishes import Wish
+from lorasmith.stages.add.stage import add_folder
+from lorasmith.stages.prepare.edits import mask_file
+from lorasmith.stages.prune.stage import decide_by_hand
+from lorasmith.stages.touch_up.erase import erase
+from lorasmith.stages.touch_up.stage import touch_up
+from lorasmith.stages.touch_up.wishes import Wish
 from tests.imaging.drawing import creature
 from tests.stages.brush import Painter
 

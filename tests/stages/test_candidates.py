@@ -7,7 +7,7 @@ import pytest
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import RefineSettings
-from lorasmith.stages.refine import refine
+from lorasmith.stages.refine.stage import refine
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def test_candidates_are_drawn_judged_and_brought_back_with_their_descent(walked:
 
 
 def test_what_came_back_is_trained_on_only_when_kept_and_is_then_in_the_lineage(walked: Project) -> None:
-    from lorasmith.stages.prune import decide_by_hand
+    from lorasmith.stages.prune.stage import decide_by_hand
 
     done = refine(walked, wanted(walked))
     decide_by_hand(walked, "keep", list(done.brought_back[:1]))

@@ -11,14 +11,14 @@ from lorasmith.errors import RefusedError, UsageError
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.audit import audit_tags
-from lorasmith.stages.caption_sets import caption_sets, change_caption_set
-from lorasmith.stages.consolidate import Wanted, consolidate, set_outfit
-from lorasmith.stages.edit_tags import TagEdit, edit_tags
-from lorasmith.stages.export_info import export_info
-from lorasmith.stages.import_captions import import_captions
-from lorasmith.stages.reinforce import reinforce
-from lorasmith.stages.tag import tag
+from lorasmith.stages.tag.audit import audit_tags
+from lorasmith.stages.tag.caption_sets import caption_sets, change_caption_set
+from lorasmith.stages.tag.consolidate import Wanted, consolidate, set_outfit
+from lorasmith.stages.tag.edit_tags import TagEdit, edit_tags
+from lorasmith.stages.tag.export_info import export_info
+from lorasmith.stages.tag.import_captions import import_captions
+from lorasmith.stages.tag.reinforce import reinforce
+from lorasmith.stages.tag.stage import tag
 
 ALWAYS = "fox red_fur blue_eyes solo"
 TAGS = {

@@ -10,7 +10,7 @@ from lorasmith.errors import RefusedError, UsageError
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import CATEGORIES, TagSettings
-from lorasmith.stages.tag import tag
+from lorasmith.stages.tag.stage import tag
 
 TAGS = {
     "zorvex": "character",

@@ -16,10 +16,10 @@ from lorasmith.errors import RefusedError, SiteBlocked, SiteError, UsageError
 from lorasmith.files import md5_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import DownloadSettings, ResearchSettings
-from lorasmith.stages.credits import write_credits
-from lorasmith.stages.download import Downloaded, download
-from lorasmith.stages.prune import decide_by_hand
-from lorasmith.stages.research import research
+from lorasmith.stages.download.credits import write_credits
+from lorasmith.stages.download.stage import Downloaded, download
+from lorasmith.stages.prune.stage import decide_by_hand
+from lorasmith.stages.research.stage import research
 from tests.demo.plain import PlainPost, plain_posts
 
 RATE = 20.0  # what stages allow a server on this machine

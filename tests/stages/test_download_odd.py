@@ -17,12 +17,12 @@ from lorasmith.errors import RefusedError, SiteError
 from lorasmith.files import md5_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import DownloadSettings
-from lorasmith.stages.credits import credits
-from lorasmith.stages.download import download
-from lorasmith.stages.prune import decide_by_hand
-from lorasmith.stages.research import FOLDED, research
+from lorasmith.stages.download.credits import credits
+from lorasmith.stages.download.stage import download
+from lorasmith.stages.prune.stage import decide_by_hand
+from lorasmith.stages.research.stage import FOLDED, research
+from lorasmith.stages.research.wall import read_wall
 from lorasmith.stages.run import run_stage, skip_reason
-from lorasmith.stages.wall import read_wall
 from tests.demo.plain import PlainPost, plain_posts
 from tests.stages.test_research import asked
 

@@ -9,14 +9,14 @@ from PIL import Image
 from lorasmith.files import sha256_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings, TagSettings
-from lorasmith.stages.add import add_folder
-from lorasmith.stages.edits import add_edit, mask_file
-from lorasmith.stages.erase import erase
-from lorasmith.stages.prepare import prepare
-from lorasmith.stages.prune import decide_by_hand
-from lorasmith.stages.tag import tag
-from lorasmith.stages.touch_up import touch_up
-from lorasmith.stages.wishes import Wish
+from lorasmith.stages.add.stage import add_folder
+from lorasmith.stages.prepare.edits import add_edit, mask_file
+from lorasmith.stages.prepare.stage import prepare
+from lorasmith.stages.prune.stage import decide_by_hand
+from lorasmith.stages.tag.stage import tag
+from lorasmith.stages.touch_up.erase import erase
+from lorasmith.stages.touch_up.stage import touch_up
+from lorasmith.stages.touch_up.wishes import Wish
 from tests.imaging.drawing import creature
 
 

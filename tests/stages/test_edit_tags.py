@@ -10,9 +10,9 @@ from lorasmith.errors import RefusedError, UsageError
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.edit_tags import EditedTags, TagEdit, edit_tags
-from lorasmith.stages.tag import tag
-from lorasmith.stages.tag_index import count_tags
+from lorasmith.stages.tag.edit_tags import EditedTags, TagEdit, edit_tags
+from lorasmith.stages.tag.index import count_tags
+from lorasmith.stages.tag.stage import tag
 
 TAGS = {
     "own_1": "fox red_fur smile open_mouth hat",

@@ -15,8 +15,8 @@ from lorasmith.imaging.erase import classical, open_mask, parts_of
 from lorasmith.project.pictures import PERSON, REFUSED, Decision, Tag
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
-from lorasmith.stages.erase import erase, size_of_part
-from lorasmith.stages.prepare import prepare
+from lorasmith.stages.prepare.stage import prepare
+from lorasmith.stages.touch_up.erase import erase, size_of_part
 from tests.stages.brush import MARK, SIZE, Painter, add_picture, difference, mask_file
 
 REPOSITORY = Path(__file__).parents[2]
@@ -148,8 +148,8 @@ def test_a_kill_in_the_middle_loses_nothing(project: Project, tmp_path: Path) ->
     project.close()
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom lorasmith.project.project import Project\n"
-        "from lorasmith.project.pictures import Pictures\nfrom lorasmith.stages.erase import erase\n"
-        "from lorasmith.stages.prepare import prepare\nfrom lorasmith.settings.tables import PrepareSettings\n"
+        "from lorasmith.project.pictures import Pictures\nfrom lorasmith.stages.touch_up.erase import erase\n"
+        "from lorasmith.stages.prepare.stage import prepare\nfrom lorasmith.settings.tables import PrepareSettings\n"
         "def killed(*_, **__): os._exit(9)\n"
         "when, folder, mask = sys.argv[1:]\n"
         "project = Project.open(Path(folder))\n"

@@ -16,11 +16,11 @@ import pytest
 from lorasmith.errors import CheckpointError, UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import EvaluateSettings
-from lorasmith.stages.against import compare
-from lorasmith.stages.evaluate import evaluate
+from lorasmith.stages.evaluate.against import compare
+from lorasmith.stages.evaluate.stage import evaluate
+from lorasmith.stages.evaluate.strength import advise_strength
+from lorasmith.stages.evaluate.sweeps import differences, sweep
 from lorasmith.stages.run import run_stage
-from lorasmith.stages.strength import advise_strength
-from lorasmith.stages.sweeps import differences, sweep
 
 if TYPE_CHECKING:
     from PIL import Image

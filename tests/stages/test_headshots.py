@@ -9,8 +9,8 @@ from lorasmith.imaging.crop import Box
 from lorasmith.imaging.framing import Framing, SeenHead
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
-from lorasmith.stages.headshots import Headshots, choose_heads
-from lorasmith.stages.prepare import prepare
+from lorasmith.stages.prepare.headshots import Headshots, choose_heads
+from lorasmith.stages.prepare.stage import prepare
 from tests.stages.test_suggestions import add_scene
 
 SETTINGS = PrepareSettings(head_share=0.25)

@@ -22,8 +22,8 @@ from lorasmith.settings.downloader import KEYS, Batch, read_batches
 from lorasmith.settings.downloader_plan import MOST_TERMS, TOLD, Beside, Plan, plan
 from lorasmith.settings.tables import DownloadSettings, ResearchSettings, TagSettings
 from lorasmith.settings.toml import keep_choice, read_tables
-from lorasmith.stages.download import download
-from lorasmith.stages.import_settings import import_settings
+from lorasmith.stages.download.import_settings import import_settings
+from lorasmith.stages.download.stage import download
 
 # The keys of the tool's file, and the two names that it had before, as its users know them.
 TOOLS_KEYS = """

@@ -8,7 +8,7 @@ from PIL import Image
 from lorasmith.project.pictures import Picture, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.toml import keep_choice
-from lorasmith.stages.lineage import generation_after, lineage, lineage_faults
+from lorasmith.stages.refine.lineage import generation_after, lineage, lineage_faults
 
 
 def put(project: Project, name: str, **post: object) -> Picture:

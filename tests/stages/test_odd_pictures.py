@@ -10,12 +10,12 @@ from PIL import Image, ImageCms
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings, PruneSettings, TagSettings
-from lorasmith.stages.add import add_folder
-from lorasmith.stages.prepare import prepare
-from lorasmith.stages.prune import decide_by_hand, listing, prune
-from lorasmith.stages.tag import tag
-from lorasmith.stages.touch_up import touch_up
-from lorasmith.stages.wishes import Wish
+from lorasmith.stages.add.stage import add_folder
+from lorasmith.stages.prepare.stage import prepare
+from lorasmith.stages.prune.stage import decide_by_hand, listing, prune
+from lorasmith.stages.tag.stage import tag
+from lorasmith.stages.touch_up.stage import touch_up
+from lorasmith.stages.touch_up.wishes import Wish
 from tests.imaging.drawing import creature
 from tests.imaging.test_read_odd import BLUE, PICTURE, RED, REFUSED
 from tests.taggers.conftest import write_colour_tagger

@@ -14,10 +14,10 @@ from lorasmith.project.project import Project
 from lorasmith.settings.kohya_schema import faults_of
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.settings.toml import keep_choice
-from lorasmith.stages.compare import compare_with_project
-from lorasmith.stages.export_kohya import export_kohya
-from lorasmith.stages.import_trainer import import_training, is_downloaders
 from lorasmith.stages.run import run_stage
+from lorasmith.stages.train.compare import compare_with_project
+from lorasmith.stages.train.export_kohya import export_kohya
+from lorasmith.stages.train.import_trainer import import_training, is_downloaders
 
 CONFIG = """
 network_module = "networks.lora"
@@ -46,7 +46,7 @@ def captioned(tmp_path: Path, tiny_base: Path) -> Path:
         picture.save(source / f"{number}.png" if number != 2 else source / "2.jpg", exif=exif)
         (source / f"{number}.txt").write_text(f"hero, smile, tag {number}", encoding="utf-8")
     chosen = {"train": {"checkpoint": str(tiny_base), "sample_prompts": ["hero, night"]}, "tag": {"tagger": "none"}}
-    from lorasmith.stages.add import add_source
+    from lorasmith.stages.add.stage import add_source
 
     with Project.create(tmp_path / "hero", "hero", chosen=chosen) as project:
         add_source(project, source)

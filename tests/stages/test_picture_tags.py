@@ -9,13 +9,13 @@ from lorasmith.demo.demo import model_files
 from lorasmith.project.pictures import Tag
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.edit_tags import TagEdit, edit_tags
-from lorasmith.stages.picture_tags import PictureTags, picture_tags, surroundings_of
-from lorasmith.stages.scores import open_project_taggers, verdicts_of
-from lorasmith.stages.tag import tag
-from lorasmith.stages.tag_index import open_index
-from lorasmith.stages.tag_offers import offers
-from lorasmith.stages.threshold_trial import disagreements_listed, read_scores, try_thresholds
+from lorasmith.stages.tag.edit_tags import TagEdit, edit_tags
+from lorasmith.stages.tag.index import open_index
+from lorasmith.stages.tag.offers import offers
+from lorasmith.stages.tag.picture_tags import PictureTags, picture_tags, surroundings_of
+from lorasmith.stages.tag.scores import open_project_taggers, verdicts_of
+from lorasmith.stages.tag.stage import tag
+from lorasmith.stages.tag.threshold_trial import disagreements_listed, read_scores, try_thresholds
 from tests.stages.test_suggestions import add_scene
 
 

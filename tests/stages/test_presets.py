@@ -13,7 +13,7 @@ from lorasmith.checkpoints.inspection import inspect
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.settings.toml import preset_names, read_preset
-from lorasmith.stages.train import train
+from lorasmith.stages.train.stage import train
 from tests.checkpoints.tiny_xl import write_tiny_xl
 
 SDXL = {"character_illustrious", "character_noobai", "character_noobai_vpred", "character_pony"}

@@ -6,8 +6,8 @@ from PIL import Image
 from lorasmith.progress import Progress
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
-from lorasmith.stages.add import add_folder
-from lorasmith.stages.prune import decide_by_hand, measure_all, prune
+from lorasmith.stages.add.stage import add_folder
+from lorasmith.stages.prune.stage import decide_by_hand, measure_all, prune
 from tests.imaging.drawing import creature
 
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from PIL import Image
 
 from lorasmith.project.project import Project
-from lorasmith.stages.add import add_folder
+from lorasmith.stages.add.stage import add_folder
 from tests.imaging.drawing import creature
 from tests.stages.random_work import ANY_STEP, Step, do
 from tests.stages.whole import Record, bytes_of, demand_dataset, demand_whole, record_of

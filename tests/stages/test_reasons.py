@@ -8,7 +8,7 @@ import pytest
 from lorasmith.imaging.measure import Measures
 from lorasmith.project.pictures import Picture
 from lorasmith.settings.tables import PruneSettings
-from lorasmith.stages.reasons import Candidate, judge, judge_twins, judge_variants, sureness
+from lorasmith.stages.prune.reasons import Candidate, judge, judge_twins, judge_variants, sureness
 
 MEASURES = Measures(
     width=1000, height=1200, lossless=True, pixel_sha="a", dhash="0f0f0f0f0f0f0f0f", phash="00ff00ff00ff00ff", colours="00" * 48,

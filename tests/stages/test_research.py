@@ -11,10 +11,10 @@ from lorasmith.demo.server import DemoBooru
 from lorasmith.errors import RefusedError, SiteError, UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import DownloadSettings, ResearchSettings
-from lorasmith.stages.download import download
-from lorasmith.stages.research import advice, research
-from lorasmith.stages.site import looser_queries, query_of
-from lorasmith.stages.wall import read_wall
+from lorasmith.stages.download.stage import download
+from lorasmith.stages.research.site import looser_queries, query_of
+from lorasmith.stages.research.stage import advice, research
+from lorasmith.stages.research.wall import read_wall
 from tests.demo.plain import PlainPost
 from tests.imaging.drawing import creature
 

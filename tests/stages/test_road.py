@@ -9,13 +9,13 @@ from lorasmith.demo import world
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import DownloadSettings, PrepareSettings, ResearchSettings, TagSettings, TrainSettings
-from lorasmith.stages.check import check
-from lorasmith.stages.download import download
-from lorasmith.stages.prepare import prepare
-from lorasmith.stages.prune import decide_by_hand, listing
-from lorasmith.stages.research import research
+from lorasmith.stages.download.stage import download
+from lorasmith.stages.prepare.stage import prepare
+from lorasmith.stages.prune.stage import decide_by_hand, listing
+from lorasmith.stages.research.stage import research
 from lorasmith.stages.run import run_all, run_stage, skip_reason
-from lorasmith.stages.tag import tag
+from lorasmith.stages.tag.stage import tag
+from lorasmith.stages.train.check import check
 
 pytestmark = pytest.mark.slow
 

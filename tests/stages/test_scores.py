@@ -12,7 +12,7 @@ from lorasmith.progress import Progress
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.scores import (
+from lorasmith.stages.tag.scores import (
     disagreements_of,
     has_scores,
     open_project_tagger,

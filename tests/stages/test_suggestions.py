@@ -14,11 +14,11 @@ from lorasmith.imaging.read import save_png
 from lorasmith.project.pictures import PERSON, Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
-from lorasmith.stages.edits import add_edit
-from lorasmith.stages.erase import erase
-from lorasmith.stages.prepare import Prepared, prepare
-from lorasmith.stages.prune import decide_by_hand
-from lorasmith.stages.suggestions import accept, refuse, suggestions_for
+from lorasmith.stages.prepare.edits import add_edit
+from lorasmith.stages.prepare.stage import Prepared, prepare
+from lorasmith.stages.prepare.suggestions import accept, refuse, suggestions_for
+from lorasmith.stages.prune.stage import decide_by_hand
+from lorasmith.stages.touch_up.erase import erase
 
 SETTINGS = PrepareSettings(min_gain=0.05, head_share=0.0)
 BOX = (120, 100, 520, 560)

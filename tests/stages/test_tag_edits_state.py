@@ -26,9 +26,9 @@ from lorasmith.project.database import JOURNALLED
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.consolidate import Wanted, consolidate, set_outfit
-from lorasmith.stages.edit_tags import TagEdit, edit_tags
-from lorasmith.stages.tag import tag
+from lorasmith.stages.tag.consolidate import Wanted, consolidate, set_outfit
+from lorasmith.stages.tag.edit_tags import TagEdit, edit_tags
+from lorasmith.stages.tag.stage import tag
 from tests.stages.random_edits import FILTERS, WORDS, random_edit
 
 LONG = bool(os.environ.get("LORASMITH_LONG"))

@@ -13,8 +13,8 @@ from lorasmith.errors import SiteError
 from lorasmith.project.pictures import PERSON, Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.tag import tag
-from lorasmith.stages.tag_tables import fetch_tables, in_words
+from lorasmith.stages.tag.stage import tag
+from lorasmith.stages.tag.tables import fetch_tables, in_words
 from lorasmith.tags.relations import load_relations
 
 TAGS = {"zorvex": "character", "fox": "species", "canine": "species", "mammal": "species", "forest": "general", "tree": "general"}

@@ -12,13 +12,13 @@ from lorasmith.errors import UsageError
 from lorasmith.files import md5_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings
-from lorasmith.stages.add import add_folder
-from lorasmith.stages.prepare import prepare
-from lorasmith.stages.prune import decide_by_hand
-from lorasmith.stages.recipes import read_recipe
-from lorasmith.stages.touch_up import touch_up
-from lorasmith.stages.wishes import Wish
-from lorasmith.stages.work import Done, Step, Work
+from lorasmith.stages.add.stage import add_folder
+from lorasmith.stages.prepare.stage import prepare
+from lorasmith.stages.prune.stage import decide_by_hand
+from lorasmith.stages.touch_up.recipes import read_recipe
+from lorasmith.stages.touch_up.stage import touch_up
+from lorasmith.stages.touch_up.wishes import Wish
+from lorasmith.stages.touch_up.work import Done, Step, Work
 from tests.imaging.drawing import creature
 
 
@@ -215,7 +215,7 @@ def test_a_step_that_cannot_be_is_a_sentence_before_anything_is_done(
 
 
 def test_a_touch_up_that_breaks_off_goes_on_with_the_next_picture(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lorasmith.stages import operations
+    from lorasmith.stages.touch_up.stage import operations
 
     real = operations.OPERATIONS["background"]
     calls = []
@@ -238,7 +238,7 @@ def test_a_touch_up_that_breaks_off_goes_on_with_the_next_picture(project: Proje
 
 
 def test_a_recipe_that_is_kept_leaves_the_rest_of_the_file_alone(project: Project) -> None:
-    from lorasmith.stages.recipes import keep_recipe, recipe_names
+    from lorasmith.stages.touch_up.recipes import keep_recipe, recipe_names
 
     file = project.folder / "recipes.toml"
     file.write_text('# mine\n[plain]\ndo = ["trim"]  # a border\n', encoding="utf-8")
@@ -251,7 +251,7 @@ def test_a_recipe_that_is_kept_leaves_the_rest_of_the_file_alone(project: Projec
 
 
 def test_an_opened_picture_tells_its_marks_and_versions(project: Project) -> None:
-    from lorasmith.stages.opened import opened as looked_at
+    from lorasmith.stages.touch_up.opened import opened as looked_at
 
     name = named(project, "a.png")
     fresh = looked_at(project, name)

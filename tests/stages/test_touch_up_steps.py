@@ -11,10 +11,10 @@ from PIL import Image
 
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
-from lorasmith.stages.add import add_folder
-from lorasmith.stages.operations import read_steps
-from lorasmith.stages.touch_up import touch_up
-from lorasmith.stages.wishes import Wish
+from lorasmith.stages.add.stage import add_folder
+from lorasmith.stages.touch_up.operations import read_steps
+from lorasmith.stages.touch_up.stage import touch_up
+from lorasmith.stages.touch_up.wishes import Wish
 from tests.imaging.drawing import creature
 from tests.stages.brush import Painter
 

@@ -8,7 +8,7 @@ from PIL import Image
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
-from lorasmith.stages.training_set import read_folder, training_set
+from lorasmith.stages.train.training_set import read_folder, training_set
 
 
 def test_without_subsets_every_captioned_picture_has_the_usual_repeats(walked: Project) -> None:

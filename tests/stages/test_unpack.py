@@ -11,8 +11,7 @@ from PIL import Image
 
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
-from lorasmith.stages import unpack
-from lorasmith.stages.add import add_source
+from lorasmith.stages.add.stage import add_source, unpack
 
 
 def picture(shade: int) -> bytes:

@@ -13,7 +13,7 @@ from lorasmith.checkpoints.load import load_base
 from lorasmith.errors import DiskFull, LorasmithError, TrainingError
 from lorasmith.progress import Progress
 from lorasmith.project.project import Project
-from lorasmith.stages.training_set import read_folder
+from lorasmith.stages.train.training_set import read_folder
 from lorasmith.training import state
 from lorasmith.training.buckets import fit
 from lorasmith.training.caches import LatentCache

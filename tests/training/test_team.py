@@ -8,7 +8,7 @@ import torch
 from lorasmith.checkpoints.lora_file import read_lora
 from lorasmith.errors import TrainingError, UsageError
 from lorasmith.progress import Progress
-from lorasmith.stages.together import read_request, take_part, train_together, write_request
+from lorasmith.stages.train.together import read_request, take_part, train_together, write_request
 from lorasmith.training.events import read_events
 from lorasmith.training.request import TrainRequest
 from lorasmith.training.team import Team

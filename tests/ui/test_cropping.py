@@ -10,7 +10,7 @@ from lorasmith.imaging.crop import bucket_loss, size_within
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings, TrainSettings
-from lorasmith.stages.prepare import prepare
+from lorasmith.stages.prepare.stage import prepare
 from lorasmith.training.buckets import buckets_of
 from lorasmith.ui.projects import Projects
 from tests.extension.browsing import chromium, window

@@ -11,8 +11,8 @@ from lorasmith.imaging.measure import measure
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
-from lorasmith.stages.prune import prune
-from lorasmith.stages.prune_look import preview
+from lorasmith.stages.prune.look import preview
+from lorasmith.stages.prune.stage import prune
 from lorasmith.ui.projects import Projects
 from tests.extension.browsing import chromium, window
 from tests.ui.serving import page as served

@@ -17,7 +17,7 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.store import Job
 from lorasmith.project.pictures import REFUSED, Decision
 from lorasmith.project.project import Project
-from lorasmith.stages.add import add_folder
+from lorasmith.stages.add.stage import add_folder
 from lorasmith.stages.table import STAGES
 from lorasmith.ui.context import Context
 from lorasmith.ui.projects import Projects

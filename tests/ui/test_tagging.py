@@ -11,7 +11,7 @@ from lorasmith.demo.demo import model_files
 from lorasmith.project.pictures import Tag
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.tag import tag
+from lorasmith.stages.tag.stage import tag
 from lorasmith.ui.projects import Projects
 from tests.extension.browsing import chromium, window
 from tests.stages.test_suggestions import add_scene

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lorasmith.project.project import Project
-from lorasmith.stages.bench import SCORES
+from lorasmith.stages.evaluate.bench import SCORES
 from lorasmith.ui import html
 from lorasmith.ui.views.ask import Ask, showable, tile, wall
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from lorasmith.project.pictures import PERSON, Decision, Picture
 from lorasmith.project.project import Project
-from lorasmith.stages.again import PART
+from lorasmith.stages.touch_up.again import PART
 from lorasmith.ui import html
 from lorasmith.ui.views.ask import Ask, decide_buttons, paged, showable, tile, wall
 

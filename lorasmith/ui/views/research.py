@@ -5,8 +5,8 @@ from typing import Any
 
 from lorasmith.project.pictures import PERSON, Decision
 from lorasmith.project.project import Project
+from lorasmith.stages.research.wall import Tile, read_wall
 from lorasmith.stages.status import last_result
-from lorasmith.stages.wall import Tile, read_wall
 from lorasmith.ui import charts, html
 from lorasmith.ui.views.ask import Ask, choices, decide_buttons, paged, wall
 

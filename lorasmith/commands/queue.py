@@ -1,0 +1,252 @@
+"""The commands under `lorasmith queue`: trainings in a line that outlives every process, one child process each."""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+
+from lorasmith.errors import UsageError
+
+if TYPE_CHECKING:
+    from lorasmith.jobs.queue import Queue
+    from lorasmith.jobs.store import Job, Store
+
+_LOOK_EVERY = 0.3  # seconds
+_ENDED_SHOWN = 10
+Numbers = Annotated[int, Parameter(help="a job's number, as `queue list` shows it")]
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One line of the list."""
+
+    number: int
+    state: str
+    project: str
+    job: str
+    progress: str
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The queue as it is: what runs and waits, in order, then what ended last."""
+
+    paused: bool
+    jobs: tuple[JobRow, ...]
+    ended: tuple[JobRow, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the queue did."""
+
+    jobs: tuple[JobRow, ...]
+    done: int
+    failed: int
+    left: int
+
+    @property
+    def exit_code(self) -> int:
+        """1 when a job failed."""
+        return int(self.failed > 0)
+
+
+def queue_app(sort_key: int) -> App:
+    """Builds the sub-commands."""
+    app = App(name="queue", help="Trainings in a line: add, list, run, pause, resume, cancel, move.", sort_key=sort_key)
+    commands: tuple[Callable[..., Any], ...] = (add, list_, run, pause, resume, cancel, move)
+    for place, command in enumerate(commands):
+        app.command(command, name=command.__name__.strip("_"), sort_key=place)
+    return app
+
+
+def add(
+    *folders: Annotated[Path, Parameter(help="project folders")],
+    do: Annotated[str, Parameter(help="the command: train, run (all stages), evaluate, tag, ...")] = "train",
+    sweep: Annotated[
+        list[str] | None, Parameter(help="a training for each value: rank=8,16; several make a grid", negative="")
+    ] = None,
+) -> Any:
+    """Put trainings in the line; a [sweep] table in lorasmith.toml, or --sweep, makes a grid of them."""
+    from lorasmith.stages.train.enqueue import enqueue
+
+    with closing(_store()) as store:
+        return {"added": enqueue(store, folders, do, sweep or ()), "next": _next(store)}
+
+
+def list_() -> Any:
+    """Show what runs, what waits in which order, and what ended last."""
+    with closing(_store()) as store:
+        return listed(store)
+
+
+def listed(store: "Store") -> Listed:
+    """Gives the queue as it is."""
+    open_jobs = store.open()
+    latest = sorted((job for job in store.latest(count=200) if job.ended), key=lambda job: (job.ended or "", job.id))
+    return Listed(store.paused, tuple(map(_row, open_jobs)), tuple(map(_row, latest[-_ENDED_SHOWN:])))
+
+
+def run() -> Any:
+    """Work through the line, one child process per job; a job that fails stops no other. Ctrl-C puts the job at work back."""
+    from lorasmith.folders import data_folder
+    from lorasmith.jobs.queue import Queue
+    from lorasmith.terminal import shown
+
+    with closing(_store()) as store:
+        store.resume()
+        mine = {job.id for job in store.open()}
+    queue = Queue(data_folder() / "jobs", _place())
+    try:
+        with shown() as bar:
+            mine |= _see_through(queue, bar)
+        return _told(queue.store, mine)
+    finally:
+        queue.close(back=True)
+
+
+def _see_through(queue: "Queue", report: Any) -> set[int]:
+    """Waits until nothing waits that may start, telling how far each is; gives the numbers of all jobs seen."""
+    from lorasmith.progress import Progress
+
+    seen: set[int] = set()
+    said: dict[int, Progress] = {}
+    said_paused = False
+    while True:
+        paused = queue.store.paused
+        jobs = queue.store.open()
+        seen |= {job.id for job in jobs}
+        if not [job for job in jobs if job.state == "running" or not job.held]:
+            return seen
+        if paused and not said_paused:
+            sys.stderr.write("The queue is paused; `lorasmith queue resume` lets it go on.\n")
+            sys.stderr.flush()
+        said_paused = paused
+        for job in jobs:
+            told = queue.progress(job.id)
+            if told is not None and told != said.get(job.id):
+                said[job.id] = told
+                report(Progress(f"{job.id} {job.folder.name}", told.done, told.total, f"{told.stage} {told.note}".strip()))
+        time.sleep(_LOOK_EVERY)
+
+
+def _told(store: "Store", mine: set[int]) -> Run:
+    jobs = [job for number in sorted(mine) if (job := store.get(number)) is not None]
+    ended = [job for job in jobs if job.ended]
+    count = {state: sum(job.state == state for job in ended) for state in ("done", "failed")}
+    return Run(tuple(map(_row, jobs)), count["done"], count["failed"], len(jobs) - len(ended))
+
+
+def pause(
+    *numbers: Numbers,
+    finish: Annotated[bool, Parameter(help="let the job at work come to its end first", negative="")] = False,
+) -> Any:
+    """Let nothing start; what is at work stops at its last saved state and waits for its next turn. With numbers: only those."""
+    with closing(_store()) as store:
+        if numbers:
+            for number in numbers:
+                _open(store, number)
+                store.hold(number, True)
+        else:
+            store.pause(finish=finish)
+        return listed(store)
+
+
+def resume(*numbers: Numbers) -> Any:
+    """Let the queue go on, or the jobs of those numbers."""
+    with closing(_store()) as store:
+        if not numbers:
+            store.resume()
+        for number in numbers:
+            _open(store, number)
+            store.hold(number, False)
+        return {"next": _next(store)}
+
+
+def cancel(*numbers: Numbers) -> Any:
+    """Take jobs out of the line, or stop those at work; what they saved stays."""
+    if not numbers:
+        raise UsageError("Name the jobs by their numbers: lorasmith queue cancel 3 4; `lorasmith queue list` shows them.")
+    with closing(_store()) as store:
+        jobs = [_open(store, number) for number in numbers]
+        for job in jobs:
+            store.cancel(job.id)
+        return listed(store)
+
+
+def move(
+    number: Numbers,
+    to: Annotated[str, Parameter(help="first, last, or a place among those that wait, from 1")],
+) -> Any:
+    """Put a job that waits at another place of the line."""
+    with closing(_store()) as store:
+        job = _open(store, number)
+        if job.state != "waiting":
+            raise UsageError(f"Job {number} is at work already; only those that wait can be moved.")
+        places = {"first": 1, "last": 1 << 30}
+        if to not in places and not to.isdigit():
+            raise UsageError(f"'{to}' is no place; write first, last, or a number from 1.")
+        store.move(number, places.get(to) or int(to))
+        return listed(store)
+
+
+def _open(store: "Store", number: int) -> "Job":
+    job = store.get(number)
+    if job is None:
+        raise UsageError(f"There is no job {number}; `lorasmith queue list` shows the numbers.")
+    if job.ended:
+        raise UsageError(f"Job {number} has ended ({job.state}); add it again if it is to run again.")
+    return job
+
+
+def _store() -> "Store":
+    from lorasmith.folders import data_folder
+    from lorasmith.jobs.store import Store
+
+    return Store(data_folder() / "jobs" / "jobs.db")
+
+
+def _place() -> Any:
+    """Gives where jobs run; a WebUI that the environment names gives back its GPU meanwhile."""
+    from lorasmith.jobs.hand_over import WithRoom
+    from lorasmith.jobs.place import ThisMachine
+    from lorasmith.rendering.webui import Webui
+
+    webui = Webui.from_environment()
+    return ThisMachine() if webui is None else WithRoom(ThisMachine(), webui.release_gpu, webui.restore_gpu)
+
+
+def _next(store: "Store") -> str:
+    if store.paused:
+        return "the queue is paused; `lorasmith queue resume` lets it go on"
+    return "`lorasmith queue run` works through the line, if the page is not doing so already"
+
+
+def _row(job: "Job") -> JobRow:
+    from lorasmith.stages.train.enqueue import job_word
+
+    return JobRow(job.id, _state(job), job.folder.name, job_word(job.stage, job.name), _progress(job))
+
+
+def _state(job: "Job") -> str:
+    if job.state == "running" and job.wish:
+        return "stopping" if job.wish == "stop" else "pausing"
+    return "held" if job.held and job.state == "waiting" else job.state
+
+
+def _progress(job: "Job") -> str:
+    if job.state == "running" and job.progress is not None:
+        told = job.progress
+        of = f" of {told.total}" if told.total else ""
+        return f"{told.stage} {told.done}{of} {told.note}".strip()[:70]
+    if job.error:
+        return job.error if job.state == "failed" else f"tried again: {job.error}"
+    if job.state == "done" and job.result:
+        files = job.result.get("files") or (job.result.get("train") or {}).get("files") if isinstance(job.result, dict) else None
+        return f"{files[-1]}" if files else ""
+    return ""

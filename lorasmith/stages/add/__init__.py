@@ -1,0 +1,1 @@
+"""add: a person's own pictures."""

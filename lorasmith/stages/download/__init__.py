@@ -1,0 +1,1 @@
+"""download: the chosen posts as verified files."""

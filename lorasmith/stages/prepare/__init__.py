@@ -1,0 +1,1 @@
+"""prepare: crops, head crops and sizes."""

@@ -1,0 +1,1 @@
+"""prune: which pictures should not be trained on, and why."""

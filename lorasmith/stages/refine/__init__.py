@@ -1,0 +1,1 @@
+"""refine: pictures that a LoRA drew come back as candidates."""

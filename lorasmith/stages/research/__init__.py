@@ -1,0 +1,1 @@
+"""research: what a site has for the character, before anything big is fetched."""

@@ -1,0 +1,1 @@
+"""tag: the record of tags, and the captions written from it."""

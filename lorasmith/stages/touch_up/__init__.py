@@ -1,0 +1,1 @@
+"""touch-up: the same operations on many pictures."""

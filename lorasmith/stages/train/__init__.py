@@ -1,0 +1,1 @@
+"""train: what is trained on, checked, queued, exported, and the run itself."""
