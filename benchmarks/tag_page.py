@@ -26,7 +26,7 @@ from lorasmith.project.pictures import Caption
 from lorasmith.project.project import Project
 from lorasmith.stages.tag.index import LABELS
 from lorasmith.ui.context import Context
-from lorasmith.ui.projects import Projects
+from lorasmith.ui.projects.recent import Projects
 from lorasmith.ui.routes import routes
 from lorasmith.ui.thumbs import Thumbs
 

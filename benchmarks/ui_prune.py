@@ -31,7 +31,7 @@ from prune_pass import draw, fill, make_different
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
 from lorasmith.stages.prune.stage import measure_all, prune
-from lorasmith.ui.projects import Projects
+from lorasmith.ui.projects.recent import Projects
 from tests.extension.browsing import chromium, window
 from tests.ui.serving import page as served
 from tests.ui.serving import surroundings

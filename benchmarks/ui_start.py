@@ -1,6 +1,6 @@
 """How long until the page is up, and what leaving out Gradio's editor stubs saves: `python benchmarks/ui_start.py [TIMES]`.
 
-Each round measures in turn: a plain `import gradio`, the same through lorasmith/ui/quick_import.py, and `lorasmith ui`
+Each round measures in turn: a plain `import gradio`, the same through lorasmith/ui/projects/quick_import.py, and `lorasmith ui`
 until its first page has arrived. The medians and their ratio are printed; only the ratio says anything about the code.
 """
 
@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 PLAIN = "import gradio"
-QUICK = "from lorasmith.ui.quick_import import import_gradio; import_gradio()"
+QUICK = "from lorasmith.ui.projects.quick_import import import_gradio; import_gradio()"
 
 
 def seconds_of(code: str) -> float:

@@ -11,9 +11,9 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.store import Job, lane_of
 from lorasmith.project.project import Project
 from lorasmith.stages.status import Status, status
-from lorasmith.ui.projects import Projects
-from lorasmith.ui.prune_kept import KeptLooks
-from lorasmith.ui.tag_kept import KeptProjects
+from lorasmith.ui.projects.recent import Projects
+from lorasmith.ui.prune.kept import KeptLooks
+from lorasmith.ui.tag.kept import KeptProjects
 from lorasmith.ui.thumbs import Thumbs
 
 if TYPE_CHECKING:

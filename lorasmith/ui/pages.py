@@ -12,9 +12,10 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import TABLES, SiteSettings
 from lorasmith.stages.run import keep_settings
 from lorasmith.stages.table import STAGES, Stage
-from lorasmith.ui import projects_page, stage_extras
+from lorasmith.ui import stage_extras
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form, make_form
+from lorasmith.ui.projects import page as projects_page
 from lorasmith.ui.typed import faults_told
 
 PROJECTS = "projects"

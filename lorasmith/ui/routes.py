@@ -20,10 +20,14 @@ from lorasmith.jobs.store import OPEN
 from lorasmith.project.project import Project
 from lorasmith.stages.prune.stage import decide_by_hand
 from lorasmith.stages.table import STAGES
-from lorasmith.ui import prune_asking, prune_changing, suggesting, tag_asking, tag_changing, touching
+from lorasmith.ui.ask import Ask
 from lorasmith.ui.context import Context
-from lorasmith.ui.views.ask import Ask
-from lorasmith.ui.views.table import draw
+from lorasmith.ui.prepare import suggesting, touching
+from lorasmith.ui.prune import asking as prune_asking
+from lorasmith.ui.prune import changing as prune_changing
+from lorasmith.ui.tag import asking as tag_asking
+from lorasmith.ui.tag import changing as tag_changing
+from lorasmith.ui.views import draw
 
 _FOLDERS = ("research", "images", "edits", "dataset", "runs", "loras", "evaluations", "sheets")  # what a page may fetch of a project
 _TYPES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".html", ".json", ".txt", ".safetensors"}

@@ -14,7 +14,7 @@ from lorasmith.jobs.queue import Queue
 from lorasmith.ui.access import Gate
 from lorasmith.ui.app import make_app
 from lorasmith.ui.context import Context
-from lorasmith.ui.projects import Projects
+from lorasmith.ui.projects.recent import Projects
 from lorasmith.ui.thumbs import Thumbs
 from lorasmith.ui.wish import Serving
 

@@ -27,7 +27,7 @@ def serve(wish: Serving, say: Callable[[str], None]) -> None:
     demand_password(wish)
     listener = open_port(wish)
     os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", GRADIO_TEMP_DIR=str(uploads_folder()))
-    from lorasmith.ui.quick_import import import_gradio
+    from lorasmith.ui.projects.quick_import import import_gradio
 
     import_gradio()
     from lorasmith.ui.running import Running

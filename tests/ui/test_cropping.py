@@ -12,7 +12,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings, TrainSettings
 from lorasmith.stages.prepare.stage import prepare
 from lorasmith.training.buckets import buckets_of
-from lorasmith.ui.projects import Projects
+from lorasmith.ui.projects.recent import Projects
 from tests.extension.browsing import chromium, window
 from tests.stages.test_suggestions import add_scene
 from tests.ui.serving import page as served

@@ -13,7 +13,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
 from lorasmith.stages.prune.look import preview
 from lorasmith.stages.prune.stage import prune
-from lorasmith.ui.projects import Projects
+from lorasmith.ui.projects.recent import Projects
 from tests.extension.browsing import chromium, window
 from tests.ui.serving import page as served
 from tests.ui.serving import surroundings

@@ -20,7 +20,7 @@ from lorasmith.project.project import Project
 from lorasmith.stages.add.stage import add_folder
 from lorasmith.stages.table import STAGES
 from lorasmith.ui.context import Context
-from lorasmith.ui.projects import Projects
+from lorasmith.ui.projects.recent import Projects
 from lorasmith.ui.routes import routes
 from lorasmith.ui.thumbs import Thumbs
 

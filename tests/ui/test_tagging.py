@@ -12,7 +12,7 @@ from lorasmith.project.pictures import Tag
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
 from lorasmith.stages.tag.stage import tag
-from lorasmith.ui.projects import Projects
+from lorasmith.ui.projects.recent import Projects
 from tests.extension.browsing import chromium, window
 from tests.stages.test_suggestions import add_scene
 from tests.ui.serving import page as served

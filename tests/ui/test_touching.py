@@ -11,7 +11,7 @@ from PIL import Image
 
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
-from lorasmith.ui.projects import Projects
+from lorasmith.ui.projects.recent import Projects
 from tests.extension.browsing import chromium, window
 from tests.imaging.writing import meadow, write
 from tests.ui.serving import page as served

@@ -2,7 +2,7 @@
 
 from lorasmith.project.project import Project
 from lorasmith.ui import html
-from lorasmith.ui.views.ask import Ask
+from lorasmith.ui.ask import Ask
 
 
 def view(project: Project, ask: Ask) -> str:

@@ -2,8 +2,8 @@
 
 from lorasmith.project.project import Project
 from lorasmith.ui import html
-from lorasmith.ui.views.ask import Ask, paged, showable, wall
-from lorasmith.ui.views.prune import decision_tile
+from lorasmith.ui.ask import Ask, paged, showable, wall
+from lorasmith.ui.prune.view import decision_tile
 
 
 def view(project: Project, ask: Ask) -> str:

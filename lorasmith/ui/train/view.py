@@ -6,7 +6,7 @@ from pathlib import Path
 from lorasmith.project.project import Project
 from lorasmith.training.events import read_events
 from lorasmith.ui import charts, html
-from lorasmith.ui.views.ask import Ask
+from lorasmith.ui.ask import Ask
 
 _POINTS = 400  # of the loss curve
 _MARKS = 12  # epochs named below it

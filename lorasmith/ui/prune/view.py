@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from lorasmith.project.pictures import PERSON, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.ui import html
-from lorasmith.ui.views.ask import Ask, decide_buttons, post_line, tile
+from lorasmith.ui.ask import Ask, decide_buttons, post_line, tile
 
 
 def view(project: Project, ask: Ask) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from lorasmith.project.project import Project
 from lorasmith.stages.evaluate.bench import SCORES
 from lorasmith.ui import html
-from lorasmith.ui.views.ask import Ask, showable, tile, wall
+from lorasmith.ui.ask import Ask, showable, tile, wall
 
 _SHOWN = 8  # pictures of one thing to fix
 _SWEEP = "sweep.html"

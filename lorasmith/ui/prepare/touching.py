@@ -15,7 +15,7 @@ from lorasmith.stages.touch_up.recipes import keep_recipe, read_recipe, recipe_n
 from lorasmith.stages.touch_up.wishes import Wish, chosen_pictures, demand_sense
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
-from lorasmith.ui.suggesting import demand_allowed
+from lorasmith.ui.prepare.suggesting import demand_allowed
 
 _MOST_STEPS, _MOST_BOXES = 20, 100
 _FARTHEST = 1_000_000  # pixels; what lies farther out is no place on a picture

@@ -19,7 +19,7 @@ from lorasmith.tags.coverage import Share, band_of
 from lorasmith.tags.filter import read_filter
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
-from lorasmith.ui.prune_kept import Look
+from lorasmith.ui.prune.kept import Look
 
 STATIC = ("prune.js", "prune_picture.js", "prune_sides.js", "prune.css")  # the page's own files in static/
 PER_PAGE = 100

@@ -8,7 +8,7 @@ from lorasmith.project.project import Project
 from lorasmith.stages.research.wall import Tile, read_wall
 from lorasmith.stages.status import last_result
 from lorasmith.ui import charts, html
-from lorasmith.ui.views.ask import Ask, choices, decide_buttons, paged, wall
+from lorasmith.ui.ask import Ask, choices, decide_buttons, paged, wall
 
 
 def view(project: Project, ask: Ask) -> str:

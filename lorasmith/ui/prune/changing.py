@@ -9,8 +9,8 @@ from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.stages.prune.look import keep_instead
 from lorasmith.stages.prune.stage import decide_by_hand
-from lorasmith.ui import prune_asking
 from lorasmith.ui.context import Context
+from lorasmith.ui.prune import asking as prune_asking
 
 _MOST = 20_000  # names in one request
 

@@ -25,7 +25,7 @@ from lorasmith.tags.filter import places_of, read_filter
 from lorasmith.tags.tokens import count_tokens, meter
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
-from lorasmith.ui.tag_kept import Kept
+from lorasmith.ui.tag.kept import Kept
 
 STATIC = ("tag.js", "tag_picture.js", "tag_tables.js", "tag.css")  # the page's own files in static/
 PER_PAGE = 100

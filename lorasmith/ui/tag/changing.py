@@ -13,7 +13,7 @@ from lorasmith.settings.tables import TagSettings
 from lorasmith.stages.run import keep_settings
 from lorasmith.stages.tag.consolidate import Wanted, consolidate, set_outfit
 from lorasmith.stages.tag.edit_tags import TagEdit, edit_tags
-from lorasmith.ui.tag_asking import place_of_fault, wished
+from lorasmith.ui.tag.asking import place_of_fault, wished
 
 PREVIEWS = ("preview", "outfit-preview")  # these write nothing and need no lock
 _MOST_LISTED = 300  # pictures of a difference that are shown

@@ -6,7 +6,7 @@ from lorasmith.project.pictures import PERSON, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.stages.touch_up.again import PART
 from lorasmith.ui import html
-from lorasmith.ui.views.ask import Ask, decide_buttons, paged, showable, tile, wall
+from lorasmith.ui.ask import Ask, decide_buttons, paged, showable, tile, wall
 
 
 def view(project: Project, ask: Ask) -> str:

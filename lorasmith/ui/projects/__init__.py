@@ -1,0 +1,1 @@
+"""The Projects page, and which projects there are."""
