@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from lorasmith.safety import demand_safe_text
-from lorasmith.settings.lines import old_and_new, threshold_rule
+from lorasmith.settings.lines import character_line, old_and_new, threshold_rule
 from lorasmith.settings.stage import StageSettings, setting, unknown_name
 from lorasmith.settings.training import TrainSettings
 
@@ -131,6 +131,7 @@ class TagSettings(StageSettings):
     )
     use_booru_tags: bool = setting(True, "merge the site's own tags")
     use_character_tags: bool = setting(False, "keep other character names in the captions", advanced=True)
+    characters: list[str] = setting(list, "where one LoRA learns several: a line for each, its trigger and which pictures show it, such as 'alice where character:alice'; without where, those with the trigger as a tag", lines=True)
     core_share: float = setting(
         0.75,
         "identity tags on at least this share of the pictures are absorbed by the trigger",
@@ -162,6 +163,9 @@ class TagSettings(StageSettings):
             if "" in old_and_new(line):
                 raise ValueError(f"replace_tags has '{line}'; write 'old -> new'")
         _ = self.threshold_rules
+        demand_safe_text("\n".join(self.characters), "setting tag.characters")
+        if len({trigger.casefold() for trigger in self.cast}) < len(self._character_lines):
+            raise ValueError("characters has a trigger twice; write one line for each character, its filters joined by OR")
         if self.taggers and self.tagger not in (*self.taggers, type(self).model_fields["tagger"].default):
             raise ValueError(f"tagger is '{self.tagger}', which is not among taggers; add it there, or empty taggers")
         for name in self.category_order:
@@ -178,6 +182,15 @@ class TagSettings(StageSettings):
     def threshold_rules(self) -> list[tuple[str, str, float]]:
         """Gives `thresholds` as model pattern (or vocabulary), category or tag, and value; * stands for all."""
         return [threshold_rule(line) for line in self.thresholds]
+
+    @property
+    def _character_lines(self) -> list[str]:
+        return [line for line in self.characters if line.strip() and not line.lstrip().startswith("#")]
+
+    @property
+    def cast(self) -> dict[str, str]:
+        """Gives the characters of one LoRA as trigger -> filter of its pictures; none where there is one, whose trigger is the project's."""
+        return dict(map(character_line, self._character_lines))
 
     @property
     def replacements(self) -> dict[str, str]:

@@ -72,6 +72,9 @@ class TrainSettings(StageSettings):
         list, "parts of the set with repeats or weights of their own, such as: faces weight=1 where headshot_portrait",
         lines=True, advanced=True,
     )
+    balance: bool = setting(
+        True, "where tag.characters names several, they share the draws equally; subsets that are set win", advanced=True
+    )
     validation_share: float = setting(
         0.0, "share of the pictures that is held out: their loss is told each epoch", unit="share", ge=0, le=0.5, advanced=True
     )

@@ -10,10 +10,11 @@ from lorasmith.files import sha256_of
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.dataset import TrainingPicture
 
-# Settings that may change between two halves of a run, because the trained weights do not depend on them.
+# Settings that may change between two halves of a run, because the trained weights do not depend on them
+# (balance shows in the repeats of the pictures).
 FREE = frozenset(
     "checkpoint checkpoint_every save_every sample_every sample_prompts sample_steps device "
-    "gradient_checkpointing processes fit cache_gb".split()
+    "gradient_checkpointing processes fit cache_gb balance".split()
 )
 
 

@@ -10,6 +10,7 @@ from lorasmith.project.pictures import NOT_THERE, PERSON, Picture, Tag
 from lorasmith.project.project import Project
 from lorasmith.safety import fold, text_is_refused
 from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.tag.cast import Casting, Rows, casting_of
 from lorasmith.stages.tag.scores import verdicts_of
 from lorasmith.stages.tag.tables import tables_of
 
@@ -25,18 +26,24 @@ Merged = Mapping[str, "list[MergedTag]"]
 _COLOURLESS = ("monochrome", "greyscale")  # what a picture without colours always says
 _OF_COLOURLESS = frozenset([*_COLOURLESS, "grayscale", "black_and_white", "spot_color", "limited_palette"])
 
+_NAMED_ON = 0.5  # share of a character's pictures that must have a look which is named, where there are several
 _NAMES = frozenset(["artist", "character", "copyright"])
 
 
 @dataclass(frozen=True)
 class Composed:
-    """The captions of a set: each picture's merged tags, what the trigger absorbs, the outfits, and the texts."""
+    """The captions of a set: each picture's merged tags, who is on it and what triggers absorb, the outfits, and the texts."""
 
     merged: Merged
-    core: list[str]
+    casting: Casting
     outfits: Mapping[str, frozenset[str]]  # an outfit's tag -> the tags it stands for
     captions: dict[str, str]
     verdicts: "Mapping[str, Verdict]"  # what the taggers say of each picture
+
+    @property
+    def core(self) -> list[str]:
+        """Gives the looks that triggers absorb."""
+        return self.casting.core
 
 
 def compose(
@@ -46,20 +53,32 @@ def compose(
     verdicts = verdicts_of(project, taggers, pictures, settings)
     rows = project.tag_rows.by_picture()
     merged = {one.name: _merge(project, one, rows.get(one.name, []), verdicts.get(one.name), settings) for one in pictures}
-    core = core_of(project, merged, settings)
+    casting = _casting(project, pictures, merged, rows, settings)
     outfits = outfits_of(project, settings.caption_set)
-    captions = _captions(project, pictures, merged, rows, core, settings)
-    return Composed(merged, core, outfits, captions, verdicts)
+    captions = _captions(project, pictures, merged, rows, casting, settings)
+    return Composed(merged, casting, outfits, captions, verdicts)
+
+
+def _casting(project: Project, pictures: Sequence[Picture], merged: Merged, rows: Rows, settings: TagSettings) -> Casting:
+    """Says who is on which picture, and works out the looks of each."""
+    picked = set(_by_hand(project, settings)) if settings.cast else set()
+    by_hand = {name: [tag.tag for tag in tags if tag.tag in picked] for name, tags in merged.items()} if picked else None
+
+    def looks_of(names: Sequence[str] | None) -> list[str]:
+        among = merged if names is None else {name: merged[name] for name in names}
+        return core_of(project, among, settings)
+
+    return casting_of(project, pictures, rows, settings, looks_of, by_hand)
 
 
 def caption_of(
-    project: Project, picture: Picture, verdict: "Verdict | None", core: Sequence[str], settings: TagSettings,
+    project: Project, picture: Picture, verdict: "Verdict | None", casting: Casting, settings: TagSettings,
     common: Collection[str] = (),
 ) -> "tuple[list[MergedTag], str]":
-    """Works out one picture's merged tags and caption, with the core looks and a person's common tags as the set has them."""
+    """Works out one picture's merged tags and caption, with the casting and a person's common tags as the set has them."""
     rows = {picture.name: project.pictures.tags(picture.name)}
     merged = {picture.name: _merge(project, picture, rows[picture.name], verdict, settings)}
-    text = _captions(project, [picture], merged, rows, core, settings, common)[picture.name]
+    text = _captions(project, [picture], merged, rows, casting, settings, common)[picture.name]
     return merged[picture.name], text
 
 
@@ -101,7 +120,21 @@ def _merge(
         merged = [tag for tag in merged if tag.tag != word] + [MergedTag(word, RATING, frozenset(["booru"]), None)]
     if _is_colourless(project, picture) and not _OF_COLOURLESS & ({tag.tag for tag in merged} | gone):
         merged += [MergedTag(tag, "meta", frozenset(["booru"]), None) for tag in _COLOURLESS]
-    return [tag for tag in person_wins(merged, added) if tag.tag not in gone and not text_is_refused(tag.tag)]
+    merged = _without_head(project, picture, person_wins(merged, added), added)
+    return [tag for tag in merged if tag.tag not in gone and not text_is_refused(tag.tag)]
+
+
+def _without_head(project: Project, picture: Picture, merged: "list[MergedTag]", added: Collection[str]) -> "list[MergedTag]":
+    """Leaves out what a picture whose face or head was taken away cannot show, whoever says it but a person."""
+    from lorasmith.stages.touch_up.headless import still_said
+    from lorasmith.tags.merge import MergedTag
+
+    left = still_said(project, picture, [tag.tag for tag in merged])
+    if left is None:
+        return merged
+    kept = [tag for tag in merged if tag.tag in left.left or tag.tag in added]
+    there = {tag.tag for tag in kept}
+    return kept + [MergedTag(tag, "general", frozenset(["booru"]), None) for tag in left.brought if tag not in there]
 
 
 def _is_colourless(project: Project, picture: Picture) -> bool:
@@ -125,26 +158,33 @@ def core_of(project: Project, merged: Merged, settings: TagSettings) -> list[str
     from lorasmith.tags.consolidate import core_tags
     from lorasmith.tags.sheet import CharacterSheet, read_sheet
 
-    by_hand = [one.tag for one in project.caption_sets.gathered(settings.caption_set) if one.under == TRIGGER]
-    if by_hand:
-        return [tag for tag in by_hand if tag not in settings.keep_tags]
+    if by_hand := _by_hand(project, settings):
+        return by_hand
     sheet = CharacterSheet(project.trigger)
     if project.sheet.exists():
         sheet = read_sheet(project.sheet.read_text(encoding="utf-8", errors="replace"))
     categories = {tag.tag: tag.category for tags in merged.values() for tag in tags}
     per_picture = {name: {tag.tag for tag in tags} for name, tags in merged.items()}
-    always = [tag for tag in (*settings.core_tags, *sheet.core_names()) if tag in categories]
+    counts = Counter(tag for tags in per_picture.values() for tag in tags)
+    least = _NAMED_ON * len(merged) if settings.cast else 1  # of several characters not all have a look that is named
+    always = [tag for tag in (*settings.core_tags, *sheet.core_names()) if counts[tag] >= max(1, least)]
     keep = [*settings.keep_tags, *sheet.told_names()]
     wanted = [tag for tag in always if tag not in settings.keep_tags]
     found = core_tags(per_picture, settings.core_share, keep, wanted, lambda tag: categories.get(tag, "general"))
     return [core.tag for core in found]
 
 
+def _by_hand(project: Project, settings: TagSettings) -> list[str]:
+    """Lists the looks that a person put under the trigger."""
+    gathered = project.caption_sets.gathered(settings.caption_set)
+    return [one.tag for one in gathered if one.under == TRIGGER and one.tag not in settings.keep_tags]
+
+
 def _captions(  # noqa: PLR0913 - all that a caption is made of
-    project: Project, pictures: Sequence[Picture], merged: Merged, rows: Mapping[str, Sequence[Tag]], core: Sequence[str],
+    project: Project, pictures: Sequence[Picture], merged: Merged, rows: Rows, casting: Casting,
     settings: TagSettings, common: Collection[str] | None = None,
 ) -> dict[str, str]:
-    """Writes the caption of each picture: trigger first."""
+    """Writes the caption of each picture: the triggers of those on it first."""
     from lorasmith.tags.captions import caption_text
     from lorasmith.tags.consolidate import caption
     from lorasmith.tags.spelling import same_tag
@@ -156,24 +196,26 @@ def _captions(  # noqa: PLR0913 - all that a caption is made of
     rules = replace(_rules(settings, profile), outfits=outfits)
     underscores = settings.underscores if profile.underscores is None else profile.underscores
     tables = tables_of(project) if settings.prune_implied else None
+    unsaid = casting.names or {fold(project.trigger)}
     captions = {}
     for picture in pictures:
         said = [row for row in rows.get(picture.name, ()) if row.source == PERSON]
-        absorbed = core if settings.absorb else ()
+        triggers = casting.on(picture.name)
+        absorbed = casting.absorbed_on(picture.name) if settings.absorb else ()
         # What a person gave to most pictures at once (a renamed core tag) is absorbed like any other.
         own = [row.tag for row in said if row.score > NOT_THERE and not (row.tag in common and row.tag in absorbed)]
         gone = {same_tag(row.tag) for row in said if row.score == NOT_THERE}
         tags = {tag.tag: tag.category for tag in merged[picture.name]}
         rules = replace(rules, implied=_implied(tags, tables, rules, [*settings.keep_tags, *own]))
-        chosen = caption(project.trigger, tags, absorbed, rules, own, places.get(picture.name, {}))
+        chosen = caption("", tags, absorbed, rules, own, places.get(picture.name, {}))
         chosen = [tag for tag in chosen if tag in own or same_tag(tag) not in gone]
         if profile.generated and picture.generated:
             chosen.append(profile.generated)
-        # The trigger is written as the person typed it, everywhere: captions, prompts and activation text must agree.
-        rest = [tag for tag in chosen if fold(tag) != fold(project.trigger)]
+        # A trigger is written as the person typed it, everywhere: captions, prompts and activation text must agree.
+        rest = [tag for tag in chosen if tag and fold(tag) not in unsaid]
         words = [tag for tag in _in_words(rest, picture, profile, rules) if tag in own or same_tag(tag) not in gone]
         text = caption_text(words, underscores, not settings.remove_parentheses)
-        captions[picture.name] = f"{project.trigger}, {text}" if text else project.trigger
+        captions[picture.name] = ", ".join(filter(None, [*triggers, text]))
     return captions
 
 

@@ -11,6 +11,7 @@ from lorasmith.safety import fold, text_is_refused
 from lorasmith.settings.tables import TagSettings
 from lorasmith.stages.tag.behind import pictures_behind
 from lorasmith.stages.tag.captions import Composed, caption_of
+from lorasmith.stages.tag.cast import Casting
 
 _HIDDEN = 10  # tags of a one-of group that may hide one another
 
@@ -49,7 +50,7 @@ def _enter(project: Project, name: str, edit: OutsideEdit, settings: TagSettings
     if edit.removed and name in ours.captions:
         edit = replace(edit, removed=(*edit.removed, *_without_risen(project, name, edit, settings, ours)))
     if edit.order:
-        project.caption_sets.place(settings.caption_set, _order(project, name, edit, rows), [name])
+        project.caption_sets.place(settings.caption_set, _order(name, edit, rows, ours.casting), [name])
     added, removed = (tuple(tag for tag in tags if group_of(tag) != "framing") for tags in (edit.added, edit.removed))
     for behind in pictures_behind(project, [name]):  # the framing is the crop's own
         said = _with_edit(project.pictures.tags(behind), OutsideEdit(added, removed), settings.replacements, ours.outfits)
@@ -68,7 +69,7 @@ def _without_risen(project: Project, name: str, edit: OutsideEdit, settings: Tag
     known |= {fold(spelled) for tag in (*ours.core, *ours.outfits) for spelled in (tag, with_spaces(tag))}
     found: list[str] = []
     for _ in range(_HIDDEN):
-        _, text = caption_of(project, picture, ours.verdicts.get(name), ours.core, settings)
+        _, text = caption_of(project, picture, ours.verdicts.get(name), ours.casting, settings)
         risen = tuple(tag for tag in tags_in(text) if fold(tag) not in known)
         if not risen or set(risen) <= set(found):
             break
@@ -97,10 +98,11 @@ def _with_edit(
     return list((said | {tag: Tag(tag, "general", PERSON, NOT_THERE) for tag in (*gone, *removed.values())}).values())
 
 
-def _order(project: Project, name: str, edit: OutsideEdit, rows: Sequence[Tag]) -> list[Placed]:
+def _order(name: str, edit: OutsideEdit, rows: Sequence[Tag], casting: Casting) -> list[Placed]:
     """Gives the places of a caption's tags as the other tool left them, before any that come later."""
     from lorasmith.tags.spelling import same_tag, with_underscores
 
     stored = {same_tag(row.tag): row.tag for row in rows}
-    tags = [stored.get(same_tag(tag), with_underscores(tag)) for tag in edit.order if fold(tag) != fold(project.trigger)]
+    triggers = {fold(trigger) for trigger in casting.cores}
+    tags = [stored.get(same_tag(tag), with_underscores(tag)) for tag in edit.order if fold(tag) not in triggers]
     return [Placed(name, tag, place) for place, tag in enumerate(tags, -len(tags))]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from lorasmith.project.caption_sets import TRIGGER
@@ -10,6 +10,7 @@ from lorasmith.project.pictures import NOT_THERE, PERSON, TAGGER, Picture, Tag
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import ResearchSettings, TagSettings
 from lorasmith.stages.tag.captions import caption_of, outfits_of
+from lorasmith.stages.tag.cast import Casting, known_casting
 from lorasmith.stages.tag.threshold_trial import voices_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Common:
 
     core: tuple[str, ...]
     given: frozenset[str]
+    casting: Casting  # who is on which picture, and what each one's trigger stands for
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def common_of(project: Project, pictures: int, settings: TagSettings) -> Common:
     core = [tag for tag in by_hand or project.fact("core_tags") or () if tag not in settings.keep_tags]
     counts = Counter(tag for _, tag in project.tag_rows.said_by(PERSON))
     given = frozenset(tag for tag, count in counts.items() if count >= max(2.0, settings.core_share * pictures))
-    return Common(tuple(core), given)
+    return Common(tuple(core), given, known_casting(project, settings, core))
 
 
 def picture_tags(project: Project, picture: Picture, index: "TagIndex", around: Surroundings) -> PictureTags:
@@ -113,13 +115,14 @@ def picture_tags(project: Project, picture: Picture, index: "TagIndex", around: 
     rows = project.pictures.tags(picture.name)
     verdict = _verdict(project, picture, rows, around.voices)
     captions = [_caption(project, picture, verdict, name, one, one is first) for name, one in around.sets.items()]
-    merged, now = caption_of(project, picture, verdict, common.core, settings, common.given)
+    merged, now = caption_of(project, picture, verdict, common.casting, settings, common.given)
     of_tag = {row.tag: [other for other in rows if other.tag == row.tag] for row in rows}
     for one in merged:  # what a measure says, or a tagger under other thresholds than when `tag` last ran
         scores = verdict.by.get(one.tag, {})
         said = [Tag(one.tag, one.category, f"{TAGGER}{name}", round(score, 3)) for name, score in scores.items()]
         of_tag.setdefault(one.tag, said or [Tag(one.tag, one.category, "measured")])
     seen = {tag: score for tag in of_tag if (score := verdict.score_of(tag)) is not None}
+    common = replace(common, core=tuple(common.casting.absorbed_on(picture.name)))
     judge = _Judge(project, settings, common, {one.tag: one.category for one in merged}, now, seen)
     chips = [judge.chip(tag, its) for tag, its in of_tag.items()]
     chips.sort(key=lambda chip: (judge.place(chip), chip.state, chip.tag))
@@ -147,7 +150,7 @@ def _verdict(project: Project, picture: Picture, rows: Sequence[Tag], voices: "M
 def _caption(  # noqa: PLR0913 - one picture in one set
     project: Project, picture: Picture, verdict: "Verdict", name: str, one: OneSet, trained_on: bool
 ) -> SetCaption:
-    now = caption_of(project, picture, verdict, one.common.core, one.settings, one.common.given)[1]
+    now = caption_of(project, picture, verdict, one.common.casting, one.settings, one.common.given)[1]
     return SetCaption(name, trained_on, one.written.get(picture.name, ""), now)
 
 
@@ -181,7 +184,7 @@ class _Judge:
         self._under = {tag: outfit for outfit in worn_outfits(merged, outfits) for tag in outfits[outfit]}
         tables = tables_of(project) if settings.prune_implied else None
         self._implied: Mapping[str, Collection[str]] = {} if tables is None else tables.implied_among(merged, settings.keep_tags)
-        self._trigger = project.trigger
+        self._triggers = {self._same(trigger) for trigger in common.casting.cores}
 
     def place(self, chip: Chip) -> int:
         """Gives a chip's place: that of its word in the caption, then core, then what is left out."""
@@ -202,8 +205,7 @@ class _Judge:
         if sources.get(PERSON) == NOT_THERE:
             return "taken out", "taken out by a person"
         if self._same(tag) in self._order:
-            trigger = self._same(tag) == self._same(self._trigger)
-            return ("core", "it is the trigger") if trigger else ("told", "")
+            return ("core", "it is the trigger") if self._same(tag) in self._triggers else ("told", "")
         if tag in self._common.core and self._settings.absorb:
             return "core", "the trigger stands for it"
         if tag in self._under:

@@ -11,6 +11,7 @@ from lorasmith.project.sidecars import announce_captions, write_dataset
 from lorasmith.settings.tables import ResearchSettings, TagSettings, TrainSettings
 from lorasmith.stages.prune.spoilt import spoilt
 from lorasmith.stages.tag.captions import compose
+from lorasmith.stages.tag.cast import FACT, told_of_cast
 from lorasmith.stages.tag.index import LABELS
 from lorasmith.stages.tag.outside_edits import enter_outside_edits
 from lorasmith.stages.tag.scores import disagreements_of, open_project_taggers, refuse, score_pictures
@@ -18,6 +19,8 @@ from lorasmith.stages.tag.tables import in_words, tables_of
 
 if TYPE_CHECKING:
     from lorasmith.stages.tag.captions import Composed
+
+OUTSIDE = "edits made in the sidecars"  # the words of their entry in the history
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Tagged:
     provider: str
     disagreements: int  # tags on which booru and taggers are at odds
     core_tags: tuple[str, ...]  # absorbed by the trigger
+    characters: tuple[str, ...]  # where there are several: each one's pictures and looks
     mean_tags: float  # tags per caption
     edited_elsewhere: tuple[str, ...]  # sidecars that another tool changed: merged
     refused: int  # pictures on which the tagger sees what marks minors: left out, whatever else is said of them
@@ -46,15 +50,16 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
     scoring = score_pictures(project, taggers, pictures, settings.batch_size, report)
     with project.change("tag", "tag"):
         refused = refuse(project, pictures, taggers)
-        skipped = {**scoring.skipped, **spoilt(project, pictures)}
+    skipped = {**scoring.skipped, **spoilt(project, pictures)}
+    pictures = _to_caption(project, skipped)
+    composed = compose(project, pictures, taggers, settings)
+    with project.change("tags", OUTSIDE):  # an entry of its own: who undoes `tag` keeps what was written by hand
+        edited, refused_edits = enter_outside_edits(project, settings, composed)
+    if edited:
         pictures = _to_caption(project, skipped)
         composed = compose(project, pictures, taggers, settings)
-        edited, refused_edits = enter_outside_edits(project, settings, composed)
-        refused += refused_edits
-        if edited:
-            pictures = _to_caption(project, skipped)
-            composed = compose(project, pictures, taggers, settings)
-        captions = composed.captions
+    captions = composed.captions
+    with project.change("tag", "tag"):
         announce_captions(project, settings.caption_set, captions)
         with project.transaction():
             _keep_tagger_tags(project, composed, [tagger.name for tagger in taggers])
@@ -62,6 +67,7 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
             write_dataset(project, settings.caption_set, captions, repeats)
             if settings.caption_set == project.settings(TagSettings).caption_set:  # evaluate judges what is trained on
                 project.remember("core_tags", composed.core)
+                project.remember(FACT, composed.casting.facts())
             for tagger in taggers:
                 project.remember(f"{LABELS}{tagger.id}", [label.name for label in tagger.labels])
     report(Progress("tag", len(pictures), len(pictures), "done"))
@@ -74,9 +80,10 @@ def tag(project: Project, settings: TagSettings, report: Report = silent) -> Tag
         provider=", ".join(dict.fromkeys(tagger.provider for tagger in taggers)),
         disagreements=len(disagreements_of(project, taggers, pictures, settings)),
         core_tags=tuple(composed.core),
+        characters=told_of_cast(composed.casting),
         mean_tags=round(sum(counts) / max(1, len(counts)), 1),
         edited_elsewhere=edited,
-        refused=refused,
+        refused=refused + refused_edits,
         folder=str(project.dataset(settings.caption_set)),
         sample=next(iter(captions.values()), ""),
         tables=in_words(tables_of(project), project.settings(ResearchSettings).site),
