@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lorasmith.errors import LorasmithError, UsageError
+from lorasmith.errors import CheckpointError, LorasmithError, RefusedError, TaggerError, UsageError
+from lorasmith.files import write_atomic
 from lorasmith.progress import Report, silent
 from lorasmith.project.project import RESULT, Project
 from lorasmith.results import plain
@@ -17,6 +18,8 @@ from lorasmith.stages.table import STAGES, Stage
 from lorasmith.stages.train.check import checkpoint_faults
 
 _ONCE = ("renders",)  # flags that name things of one moment are not kept
+# What was typed cannot be: it is not kept either. (After a kill, a site that is down, a full disk it is: the next call goes on with it.)
+_NOT_MEANT = (UsageError, RefusedError, CheckpointError, TaggerError)
 _ASKING = ("research", "download")  # stages that ask a site: done once for the same settings, unless asked for again
 
 
@@ -28,9 +31,17 @@ def run_stage(
     settings = project.settings(TABLES[name], flags)
     if isinstance(settings, SiteSettings):
         demand_safe_query(settings.query)
+    file = project.folder / FILE_NAME
+    before = file.read_bytes()
     if flags and keep:
         keep_settings(project.folder, name, {key: value for key, value in flags.items() if key not in _ONCE})
-    result = stage.function()(project, settings, report)
+    kept = file.read_bytes()
+    try:
+        result = stage.function()(project, settings, report)
+    except _NOT_MEANT:
+        if file.read_bytes() == kept != before:
+            write_atomic(file, before)
+        raise
     project.remember(f"{RESULT}{name}", plain(result))
     if name in _ASKING:
         assert isinstance(settings, SiteSettings)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lorasmith.errors import RefusedError, UsageError
+from lorasmith.errors import RefusedError, TaggerError, UsageError
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import CATEGORIES, TagSettings
@@ -170,3 +170,25 @@ def test_the_word_of_a_rating_is_the_sites_own(project: Project) -> None:
 
 def test_a_caption_of_which_all_is_left_out_is_the_trigger(project: Project) -> None:
     assert written(project, category_order=["lore"]) == ["zorvex"]
+
+
+def test_who_undoes_tag_keeps_what_was_written_by_hand(project: Project) -> None:
+    before = written(project)
+    sidecar(project).write_text(", ".join([*before, "monocle"]), encoding="utf-8")
+    assert "monocle" in written(project)
+    assert project.undo().stage == "tag"
+    assert "monocle" in written(project)
+    for stage in ("tag", "tags"):  # the edit itself is an entry too
+        assert project.undo().stage == stage
+    assert "monocle" not in written(project)
+
+
+def test_a_call_that_is_refused_for_what_it_was_told_keeps_nothing_of_it(project: Project) -> None:
+    from lorasmith.stages.run import run_stage
+
+    before = (project.folder / "lorasmith.toml").read_text(encoding="utf-8")
+    with pytest.raises(TaggerError, match="There is no tagger 'nowhere'"):
+        run_stage(project, "tag", flags={"tagger": "nowhere", "veto": 0.0})
+    assert (project.folder / "lorasmith.toml").read_text(encoding="utf-8") == before
+    run_stage(project, "tag", flags={"tagger": "none", "underscores": True})
+    assert project.settings(TagSettings).underscores

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lorasmith.errors import LorasmithError
+from lorasmith.errors import UsageError
 from lorasmith.files import sha256_of
 from lorasmith.model_imports import uncollected
 from lorasmith.progress import Report, silent
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import folder_word
 from lorasmith.settings.sweep import name_of_differences
-from lorasmith.settings.tables import TrainSettings
+from lorasmith.settings.tables import TagSettings, TrainSettings
 from lorasmith.stages.train.check import check
 from lorasmith.stages.train.together import train_together
 from lorasmith.stages.train.training_set import training_set
@@ -45,8 +45,9 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
 
     found = check(project, settings)
     if found.errors:
-        raise LorasmithError(" ".join(found.errors))
+        raise UsageError(" ".join(found.errors))
     pictures = training_set(project, settings).pictures
+    triggers = tuple(project.settings(TagSettings).cast)
     request = TrainRequest(
         run_folder=_run_folder(project, settings, pictures),
         lora_folder=project.loras,
@@ -55,7 +56,8 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
         pictures=pictures,
         settings=settings,
         name="-".join(filter(None, (folder_word(project.trigger), name_of_differences(settings, project.settings(TrainSettings))))),
-        trigger=project.trigger,
+        trigger=triggers[0] if triggers else project.trigger,
+        triggers=triggers,
     )
     if settings.processes > 1:
         trained = train_together(request, settings.processes, report)
