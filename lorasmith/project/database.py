@@ -14,7 +14,7 @@ from typing import Any
 
 from lorasmith.errors import DiskFull, LorasmithError, ProjectError
 
-FORMAT = 2  # raised with every change of the schema; a file with a higher number is from the future
+FORMAT = 3  # raised with every change of the schema; a file with a higher number is from the future
 _PATIENCE = 10  # seconds that another process may hold the database
 _A_PAGE_OR_TWO = 128 * 1024  # bytes free under which a failed write means a full disk
 _NO_ROOM = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
@@ -31,10 +31,11 @@ JOURNALLED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "caption_sets": (("name",), ("profile",)),
     "gathered": (("caption_set", "under", "tag"), ("why",)),
     "placed_tags": (("caption_set", "picture", "tag"), ("place",)),
+    "written": (("name",), ("content",)),
 }
 
 _MD5_INDEX = "CREATE INDEX IF NOT EXISTS pictures_of_md5 ON pictures(md5)"
-# What format 2 brought. A project of format 1 gets these tables when it is opened for writing.
+# What later formats brought. An older project gets these tables when it is opened for writing.
 _CAPTION_SETS = {
     "caption_sets": "name TEXT PRIMARY KEY, profile TEXT NOT NULL",  # JSON: base family, prefix, keep_tokens, ...
     "gathered": "caption_set TEXT NOT NULL, under TEXT NOT NULL, tag TEXT NOT NULL, why TEXT NOT NULL, "
@@ -42,6 +43,8 @@ _CAPTION_SETS = {
     "placed_tags": "caption_set TEXT NOT NULL, picture TEXT NOT NULL, tag TEXT NOT NULL, place INTEGER NOT NULL, "
     "PRIMARY KEY (caption_set, picture, tag)",  # place: under 0 before the other tags, over 0 behind them
 }
+_WRITTEN = {"written": "name TEXT PRIMARY KEY, content TEXT NOT NULL"}  # a text file or a setting, as the page wrote it last
+_LATER = {2: _CAPTION_SETS, 3: _WRITTEN}  # format -> its tables
 _SCHEMA = """
 CREATE TABLE pictures (
     name TEXT PRIMARY KEY,          -- the stem: e621_123456, edits e621_123456.2
@@ -169,7 +172,7 @@ def _prepare(connection: Connection, path: Path, writing: bool) -> None:
     if version == 0:
         _create(connection)
     elif version < FORMAT:
-        (_migrate if writing else _stand_in)(connection)
+        (_migrate if writing else _stand_in)(connection, version)
     if version and writing:  # a table of tens of thousands of pictures is asked for an md5 at each new post
         connection.execute(_MD5_INDEX)
 
@@ -210,28 +213,32 @@ def _disk_is_full(path: Path) -> bool:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    statements = [_SCHEMA, *_tables_of_format_2()]
+    statements = [_SCHEMA, *_tables_after(1)]
     for table, (keys, others) in JOURNALLED.items():
         statements.append(_triggers(table, keys + others))
     script = "".join(statements)
     connection.executescript(f"BEGIN EXCLUSIVE;{script}{_MD5_INDEX};PRAGMA user_version={FORMAT};COMMIT;")
 
 
-def _tables_of_format_2(kind: str = "TABLE") -> list[str]:
-    return [f"CREATE {kind} {name} ({columns}) WITHOUT ROWID;" for name, columns in _CAPTION_SETS.items()]
+def _tables_after(version: int, kind: str = "TABLE") -> list[str]:
+    return [f"CREATE {kind} {name} ({columns}) WITHOUT ROWID;" for name, columns in _new_since(version).items()]
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    """Brings a project of format 1 to this one, in one transaction."""
-    triggers = [_triggers(table, sum(JOURNALLED[table], ())) for table in _CAPTION_SETS]
-    script = "".join([*_tables_of_format_2(), *triggers])
+def _new_since(version: int) -> dict[str, str]:
+    return {name: columns for number, its in _LATER.items() if number > version for name, columns in its.items()}
+
+
+def _migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Brings a project of an older format to this one, in one transaction."""
+    triggers = [_triggers(table, sum(JOURNALLED[table], ())) for table in _new_since(version)]
+    script = "".join([*_tables_after(version), *triggers])
     connection.executescript(f"BEGIN EXCLUSIVE;{script}PRAGMA user_version={FORMAT};COMMIT;")
 
 
-def _stand_in(connection: sqlite3.Connection) -> None:
+def _stand_in(connection: sqlite3.Connection, version: int) -> None:
     """Gives an older project that is only read the tables it lacks, empty, in memory."""
     connection.execute("PRAGMA query_only=OFF")
-    connection.executescript("".join(_tables_of_format_2("TEMP TABLE")))
+    connection.executescript("".join(_tables_after(version, "TEMP TABLE")))
     connection.execute("PRAGMA query_only=ON")
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -16,6 +16,7 @@ from lorasmith.project.database import connect, transaction
 from lorasmith.project.journal import Entry, Journal
 from lorasmith.project.pictures import Caches, Picture, Pictures
 from lorasmith.project.tag_rows import TagRows
+from lorasmith.project.written import Written
 from lorasmith.safety import demand_safe_text
 from lorasmith.settings.stage import StageSettings
 from lorasmith.settings.tables import TABLES
@@ -39,6 +40,7 @@ class Project:
         self.caches = Caches(connection)
         self.tag_rows = TagRows(connection)
         self.caption_sets = CaptionSets(connection)
+        self.written = Written(connection, folder)
 
     # opening and making
 
@@ -74,6 +76,7 @@ class Project:
         folder = folder.resolve()
         if not (folder / FILE_NAME).is_file():
             raise ProjectError(f"There is no project in {folder} (no {FILE_NAME}); `lorasmith new` makes one.")
+        _demand_record(folder)
         lock = _locked(folder, patience) if writing else None
         try:
             return cls(folder, connect(folder / "project.db", writing=writing), lock)
@@ -125,21 +128,35 @@ class Project:
 
     def undo(self) -> Entry:
         """Takes the last change of the record back; what stages remember of their work is forgotten, so that they look again."""
-        with self.transaction():
-            entry = self.journal.undo()
-            self._forget_finished_work(entry.stage)
-        return entry
+        return self._replay(self.journal.undo)
 
     def redo(self) -> Entry:
         """Does the change that was last taken back again."""
+        return self._replay(self.journal.redo)
+
+    def _replay(self, way: Callable[[], Entry]) -> Entry:
         with self.transaction():
-            entry = self.journal.redo()
+            before = self.written.rows()
+            entry = way()
             self._forget_finished_work(entry.stage)
+            self.written.follow(before)
         return entry
 
+    def write_sheet(self, text: str, what: str) -> None:
+        """Writes info.md as one step of the history."""
+        self.written.remember()
+        with self.change("sheet", what), self.transaction():
+            self.written.write_sheet(text)
+
+    def write_settings(self, settings: Mapping[str, Mapping[str, Any]], what: str) -> None:
+        """Writes settings that were checked, by table, as one step of the history; None takes one out."""
+        self.written.remember(settings)
+        with self.change("settings", what), self.transaction():
+            self.written.write_settings(settings)
+
     def _forget_finished_work(self, stage: str) -> None:
-        if stage == "tags":
-            return  # tags and captions: no stage before them has anything to look at again
+        if stage in ("tags", "sheet", "settings"):
+            return  # no stage has anything to look at again: what reads them reads them each time
         forgotten = "name LIKE 'prepared:%' OR name LIKE 'done:%' OR name = ?"
         self._connection.execute(f"DELETE FROM facts WHERE {forgotten}", (f"{RESULT}{stage}",))
 
@@ -252,6 +269,18 @@ def check_trigger(trigger: str) -> None:
     if len(trigger) > _LONGEST_TRIGGER:
         raise UsageError(f"The trigger has {len(trigger)} letters; give a short word, {_LONGEST_TRIGGER} at the most.")
     demand_safe_text(trigger, "trigger")
+
+
+def _demand_record(folder: Path) -> None:
+    """Raises when the database is gone while what it tells of is there: a new one would call all of it unknown."""
+    if (folder / "project.db").exists():
+        return
+    held = [name for name in ("images", "edits", "runs") if any((folder / name).glob("*"))]
+    if held:
+        raise ProjectError(
+            f"{folder} has no project.db any more, the record of what lies in {' and '.join(held)}. Put it back from a copy; or make "
+            f"another project and take the pictures there (`lorasmith add PROJECT {folder / 'images'}`)."
+        )
 
 
 def _locked(folder: Path, patience: float) -> FileLock:

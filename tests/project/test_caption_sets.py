@@ -13,7 +13,7 @@ from lorasmith.project.project import Project
 from lorasmith.project.tag_rows import PersonTag
 
 Make = Callable[..., Picture]
-OF_FORMAT_2 = ("caption_sets", "gathered", "placed_tags")
+LATER = ("caption_sets", "gathered", "placed_tags", "written")
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def filled(project: Project, picture: Make) -> Project:
 
 
 def made_old(folder: Path) -> None:
-    """Takes away what format 2 brought."""
+    """Takes away what later formats brought."""
     database = sqlite3.connect(folder / "project.db")
-    for table in OF_FORMAT_2:
+    for table in LATER:
         database.execute(f"DROP TABLE {table}")
     database.execute("PRAGMA user_version=1")
     database.commit()
