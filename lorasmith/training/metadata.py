@@ -48,6 +48,7 @@ class RunFacts:
     fingerprint: str
     started_at: float
     precision: str  # fp32, bf16 or fp16, as computed in
+    triggers: tuple[str, ...] = ()  # where the LoRA holds several characters
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,7 @@ def _own_keys(run: RunFacts, save: SaveFacts) -> dict[str, Any]:
     return {
         "lorasmith_fingerprint": run.fingerprint,
         "lorasmith_trigger": run.trigger,
+        "lorasmith_triggers": list(run.triggers) or None,
         "lorasmith_loss": f"{save.loss:.6f}",
         "lorasmith_images_seen": run.plan.images_seen,
     }

@@ -22,11 +22,12 @@ class TrainRequest:
     settings: TrainSettings
     name: str
     trigger: str
+    triggers: tuple[str, ...] = ()  # of several characters in one LoRA, the one above first
 
     @property
     def sample_prompts(self) -> list[str]:
-        """The prompts of the samples: a person's own, and always the trigger alone, which no outfit's tag helps."""
-        return list(dict.fromkeys([*self.settings.sample_prompts, self.trigger]))
+        """The prompts of the samples: a person's own, and always each trigger alone, which no outfit's tag helps."""
+        return list(dict.fromkeys([*self.settings.sample_prompts, self.trigger, *self.triggers]))
 
     def stem(self, epoch: int, fingerprint: str) -> str:
         """Gives the file name of an epoch's LoRA, without suffix: never the same for another run, epoch or content."""

@@ -81,7 +81,7 @@ def _train(request: TrainRequest, device: torch.device, team: Team, report: Repo
         seen = [picture for picture in request.pictures if picture.name not in outline.held_out]
         facts = RunFacts(
             request.trigger, request.settings, outline, seen, {each.name: fits[each.name] for each in seen}, base,
-            run.digest, run.started_at, _name_of(place.dtype),
+            run.digest, run.started_at, _name_of(place.dtype), request.triggers,
         )  # fmt: skip
         return Course(request, facts, draws_of(seen, fits), outline.held_out, fitted)
 
@@ -177,7 +177,8 @@ def _give_back(device: torch.device) -> None:
 
 def _demand_safe(request: TrainRequest) -> None:
     demand_trainable(request.pictures)
-    demand_safe_text(request.trigger, "trigger")
+    for trigger in (request.trigger, *request.triggers):
+        demand_safe_text(trigger, "trigger")
     demand_safe_text(request.name, "name of the LoRA")
     for prompt in request.settings.sample_prompts:
         demand_safe_text(prompt, "sample prompt")

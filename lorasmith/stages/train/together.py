@@ -111,6 +111,7 @@ def read_request(file: Path) -> "TrainRequest":
         words["settings"] = TrainSettings(**words["settings"])
         for place in ("run_folder", "lora_folder", "cache_folder", "checkpoint"):
             words[place] = Path(words[place])
+        words["triggers"] = tuple(words.get("triggers", ()))
         return TrainRequest(**words)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{file} is no training request ({error}); `lorasmith train --processes 2` writes one.") from error

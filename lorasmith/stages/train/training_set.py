@@ -35,6 +35,7 @@ def training_set(project: Project, settings: TrainSettings) -> TrainingSet:
 
     Raises `UsageError` when a subset cannot be read, or its folder holds nothing.
     """
+    from lorasmith.training.balance import balance_notes
     from lorasmith.training.subsets import read_subsets, with_repeats
 
     subsets = read_subsets(settings.subsets)
@@ -43,7 +44,21 @@ def training_set(project: Project, settings: TrainSettings) -> TrainingSet:
         if subset.folder:
             members[subset.name] = read_folder(subset.name, Path(subset.folder).expanduser(), settings.repeats)
     pictures = with_repeats(members, subsets, settings.repeats)
-    return TrainingSet(pictures, tuple(_notes(subsets, members, pictures)))
+    notes = list(_notes(subsets, members, pictures))
+    cast = project.settings(TagSettings).cast
+    if cast:
+        pictures = _of_several(pictures, list(cast), settings)
+        notes += balance_notes(pictures, cast, subsets=bool(subsets))
+    return TrainingSet(pictures, tuple(notes))
+
+
+def _of_several(pictures: "list[TrainingPicture]", triggers: list[str], settings: TrainSettings) -> "list[TrainingPicture]":
+    """Balances several characters where no subsets do, and keeps all triggers of a caption in front."""
+    from lorasmith.training.balance import balanced, with_triggers_held
+
+    if settings.balance and not settings.subsets:
+        pictures = balanced(pictures, triggers, settings.repeats)
+    return [replace(each, caption=with_triggers_held(each.caption, triggers, settings.keep_tokens)) for each in pictures]
 
 
 def _notes(
