@@ -6,6 +6,7 @@ from itertools import product
 from lorasmith.judging.asked import asked_members
 from lorasmith.judging.plan import PlannedPrompt
 from lorasmith.safety import demand_safe_text
+from lorasmith.tags.crops import kind_of_framing, shown_by
 from lorasmith.tags.spelling import escaped, for_prompt
 
 GROUNDS = {
@@ -34,9 +35,10 @@ def candidate_prompts(
     prompts: list[PlannedPrompt] = []
     while len(prompts) < count:
         framing, view = min(product(framings, views), key=lambda pair: round(seen[pair[0]] + seen[pair[1]], 6))
-        pose = min(poses, key=lambda tag: round(seen[tag], 6))
+        shown = shown_by(poses, kind_of_framing(framing)) if framing else poses  # a headshot shows no stance
+        pose = min(shown, key=lambda tag: round(seen[tag], 6), default="")
         asked = tuple(tag for tag in (framing, view, pose, *plain) if tag)
-        for tag in (framing, view, pose):
+        for tag in filter(None, (framing, view, pose)):
             seen[tag] += 1 / max(1, count)
         text = ", ".join([escaped(trigger), *map(for_prompt, asked)])
         demand_safe_text(text, "candidate prompt")

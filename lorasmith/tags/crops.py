@@ -47,7 +47,6 @@ _STAY: dict[CropKind, frozenset[str]] = {
 _NO_LONGER_TRUE = frozenset(
     [
         "out_of_frame",
-        "head_out_of_frame",
         "wide_shot",
         "very_wide_shot",
         "negative_space",

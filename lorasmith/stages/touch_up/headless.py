@@ -1,10 +1,13 @@
 """touch-up's faceless and head-out: for pictures that are to teach the body and its clothes, and no face."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import UsageError
+from lorasmith.project.pictures import Picture
+from lorasmith.project.project import Project
 from lorasmith.stages.touch_up.erase import How, without
 from lorasmith.stages.touch_up.work import BOX, Done, Work, numbers_of, sides_of
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from lorasmith.imaging.crop import Box
+    from lorasmith.tags.touched import Ended
 
 _MOST_HEAD = 0.5  # of the picture: a portrait without its face shows nothing
 _LEAST_LEFT = 0.35  # of the picture under a head that is cut off
@@ -75,6 +79,26 @@ def head_out(work: Work, arguments: str) -> Done | str:
         return "too little of the picture lies under the head"
     work.image = cut(work.image, left)
     return Done({"box": sides_of(left)}, work.end(after_faceless(work.tags, True, work.danbooru)))
+
+
+def still_said(project: Project, picture: Picture, tags: Iterable[str]) -> "Ended | None":
+    """Says which of some tags a picture can still have, when its face or head was taken away here; None when none was.
+
+    A tagger guesses eyes and ears where none are left, and a crop of such a picture is as headless as the picture.
+    """
+    from lorasmith.tags.boards import vocabulary_of
+    from lorasmith.tags.touched import after_faceless
+
+    steps, one = list[str](), picture
+    while one.parent:
+        steps += [str(step.get("step", "")) for step in (one.operation or {}).get("steps", ())]
+        one = project.pictures.get(one.parent)
+    taken = [step for step in steps if step.startswith(("faceless", "head-out"))]
+    if not taken:
+        return None
+    site = str(picture.post.get("site") or "")
+    headless = any(step.startswith(("faceless cover", "head-out")) for step in taken)
+    return after_faceless(tags, headless, bool(site) and vocabulary_of(site) == "danbooru")
 
 
 def _head_of(work: Work, arguments: str) -> "tuple[np.ndarray[Any, Any], Box | None]":

@@ -1,0 +1,209 @@
+"""Does a refinement round help? From one picture, in a world whose truth is known: `python benchmarks/refinement.py OUT`.
+
+A person has one face picture of the demo's new character, describes its looks, and finds bodies of others that share two of
+them; their heads are painted over (`touch-up "faceless cover"`). Preset single_picture, made small for the demo's base:
+train, evaluate, `refine --candidates`, keep of what comes back that which a person would keep, prepare, tag, train again.
+
+True likeness: fresh scenes dealt by the world's own lots are rendered from their prompts at seeds that chose nothing, and the
+demo's tagger looks for the character's own looks, as far as the framing shows them (as in `verdicts.py truth`). `control`
+trains the first round's set for as many steps as the second round had: what more training alone would give.
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import numpy as np
+
+from benchmarks.verdicts import asked_of, dealt
+from lorasmith.demo import world
+from lorasmith.demo.demo import model_files
+from lorasmith.project.project import Project
+from lorasmith.settings.tables import EvaluateSettings, TagSettings
+from lorasmith.stages.add.stage import add_folder
+from lorasmith.stages.evaluate.bench import chosen_epochs, last_finished_run, settings_of_run
+from lorasmith.stages.evaluate.renders import common_prompt
+from lorasmith.stages.prune.stage import decide_by_hand
+from lorasmith.stages.run import run_stage
+from lorasmith.stages.touch_up.stage import touch_up
+from lorasmith.stages.touch_up.wishes import Wish
+from lorasmith.terminal import shown
+
+FRESH = 70_000  # seeds of the truth begin here
+DESCRIBED = ("purple_fur", "striped_fur", "curled_horns", "pointy_ears", "green_eyes")
+SMALL: dict[str, Any] = {
+    "resolution": 128, "bucket_step": 32, "min_bucket": 64, "max_bucket": 256, "rank": 16, "alpha": 16.0, "batch_size": 8,
+    "clip_skip": 1, "sample_every": 0, "epochs": 5, "repeats": 10,
+}  # fmt: skip
+
+
+def draw_sources(folder: Path, bodies: int) -> None:
+    """Draws the one face, and bodies of other characters that have purple fur and stripes as it has."""
+    face = world.Scene((world.NEW_LOOKS,), "forest", "headshot_portrait", "celwright", 77)
+    rng = random.Random("borrowed bodies")
+    scenes = {"face": face}
+    for number in range(bodies):
+        looks = replace(world.random_creature(rng), fur="purple_fur", marking="striped_fur")
+        framing = rng.choice(("full-length_portrait", "full-length_portrait", "half-length_portrait"))
+        scenes[f"body_{number:02d}"] = replace(world.random_scene(rng, (looks,)), framing=framing)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, scene in scenes.items():
+        scene.draw(512, 512).save(folder / f"{name}.png")
+        tags = [tag for tag in scene.tags() if tag not in world.ARTISTS and tag != world.COPYRIGHT]
+        (folder / f"{name}.txt").write_text(", ".join(tags), encoding="utf-8")
+
+
+def new_project(folder: Path, sources: Path, options: argparse.Namespace) -> Project:
+    base, tagger = model_files()
+    chosen: dict[str, dict[str, Any]] = {
+        "tag": {"tagger": str(tagger), "core_tags": list(DESCRIBED)},
+        "train": SMALL | {"checkpoint": str(base), "strength": options.strength, "seed": options.seed},
+        "evaluate": {
+            "width": 128, "height": 128, "guidance": 5.0, "batch_size": 8, "epochs": 2, "weights": [1.0], "asked": 2,
+            "seeds": [11], "report_seeds": [101], "steps": 12,
+        },
+        "refine": {"ground": "any"},
+    }  # fmt: skip
+    project = Project.create(folder, world.NEW_CHARACTER, preset="single_picture", chosen=chosen)
+    with shown() as bar:
+        add_folder(project, sources, bar)
+        run_stage(project, "prune", bar)
+        if options.faceless:
+            bodies = [each.name for each in project.pictures.trained() if not str(each.post["file_name"]).startswith("face")]
+            done = touch_up(project, Wish(("faceless cover",), tuple(bodies)), bar)
+            covered = {name.split(".")[0] for name in done.made}
+            if rest := [name for name in bodies if name not in covered]:
+                decide_by_hand(project, "drop", rest)  # a body with another's head on it
+            print(f"heads painted over: {done.changed} of {len(bodies)}; {done.not_done}: dropped")
+        for stage in ("prepare", "tag", "train"):
+            run_stage(project, stage, bar)
+    return project
+
+
+def truth(project: Project, count: int, weight: float = 1.0) -> dict[str, list[float]]:
+    """Gives for each fresh scene how much of the character's own looks, and of what was asked, the last LoRA draws."""
+    from lorasmith.rendering.diffusers import renderer_as_trained
+    from lorasmith.rendering.prompt import LoraUse, Prompt
+    from lorasmith.stages.tag.scores import open_project_tagger
+    from lorasmith.tags.spelling import for_prompt
+
+    run = last_finished_run(project)
+    trained = settings_of_run(run)
+    file = chosen_epochs(project, run, 1)[-1][1]
+    tagger = open_project_tagger(project.settings(TagSettings))
+    renderer = renderer_as_trained(Path(trained["checkpoint"]), trained, "cpu", 8)
+    common = common_prompt(project.settings(EvaluateSettings), 1)
+    scenes = dealt(count)
+    prompts = [
+        replace(
+            common, text=", ".join([world.NEW_CHARACTER, *map(for_prompt, asked_of(scene))]), seed=FRESH + place,
+            loras=(LoraUse(file, weight),),
+        )
+        for place, scene in enumerate(scenes)
+    ]  # fmt: skip
+    assert isinstance(prompts[0], Prompt)
+    found: dict[str, list[float]] = {"looks": [], "asked": [], **{tag: [] for tag in world.OWN_TAGS}}
+    for scene, vector in zip(scenes, tagger.score(renderer.render(prompts)), strict=True):
+        own = [tag for tag in world.OWN_TAGS if tag in scene.tags()]
+        found["looks"].append(float(np.mean([vector[tagger.index[tag]] for tag in own])))
+        found["asked"].append(float(np.mean([vector[tagger.index[tag]] for tag in asked_of(scene)])))
+        for tag in own:
+            found[tag].append(float(vector[tagger.index[tag]]))
+    return found
+
+
+def a_person_would_keep(project: Project, names: tuple[str, ...]) -> list[str]:
+    """Names the candidates on which every own look is to be seen, as far as the framing shows it."""
+    from lorasmith.imaging.read import open_picture
+    from lorasmith.stages.tag.scores import open_project_tagger
+
+    tagger = open_project_tagger(project.settings(TagSettings))
+    pictures = [project.pictures.get(name) for name in names]
+    vectors = tagger.score([open_picture(project.file_of(picture)) for picture in pictures]) if pictures else []
+    return [
+        picture.name
+        for picture, vector in zip(pictures, vectors, strict=True)
+        if all(vector[tagger.index[tag]] >= 0.5 for tag in world.OWN_TAGS)
+    ]
+
+
+def told(name: str, found: dict[str, list[float]]) -> str:
+    count = len(found["looks"])
+    figures = [
+        f"{key} {np.mean(found[key]):.3f} ± {np.std(found[key], ddof=1) / max(1, len(found[key])) ** 0.5:.3f}"
+        for key in found
+        if found[key]
+    ]
+    return f"{name} ({count} fresh scenes): {', '.join(figures)}"
+
+
+def once(folder: Path, sources: Path, options: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
+    """Goes through both rounds at one training seed, and the control."""
+    with new_project(folder, sources, options) as project, shown() as bar:
+        before = truth(project, options.scenes)
+        print(told("before", before), flush=True)
+        if options.first:
+            return {"before": before}
+        run_stage(project, "evaluate", bar)
+        steps = json.loads((last_finished_run(project) / "trained.json").read_text(encoding="utf-8"))["steps"]
+        wishes = {"candidates": options.candidates, "top_n": options.top, "min_likeness": options.bar}
+        back = run_stage(project, "refine", bar, wishes)
+        kept = a_person_would_keep(project, back.brought_back)[: options.keep]
+        print(f"{back.considered} candidates, {len(back.brought_back)} came back, {len(kept)} kept: {kept}", flush=True)
+        if not kept:
+            return {"before": before}
+        decide_by_hand(project, "keep", kept)
+        for stage in ("prepare", "tag", "train"):
+            result = run_stage(project, stage, bar)
+        after = truth(project, options.scenes)
+        print(f"steps: {steps} before, {result.steps} after")
+        print(told("after", after), flush=True)
+        found = {"before": before, "after": after}
+        if options.control:
+            decide_by_hand(project, "drop", kept)
+            run_stage(project, "tag", bar)
+            run_stage(project, "train", bar, {"repeats": round(SMALL["repeats"] * result.steps / steps)})
+            found["control"] = truth(project, options.scenes)
+            print(told("control", found["control"]), flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--scenes", type=int, default=32)
+    parser.add_argument("--bodies", type=int, default=16)
+    parser.add_argument("--candidates", type=int, default=32)
+    parser.add_argument("--top", type=int, default=16)
+    parser.add_argument("--keep", type=int, default=12)
+    parser.add_argument("--bar", type=float, default=0.5)
+    parser.add_argument("--strength", type=float, default=2.9)
+    parser.add_argument("--with-heads", dest="faceless", action="store_false")
+    parser.add_argument("--control", action="store_true")
+    parser.add_argument("--first", action="store_true", help="the first round alone")
+    options = parser.parse_args()
+    sources = options.out / "sources"
+    draw_sources(sources, options.bodies)
+    rows = []
+    for seed in options.seeds:
+        options.seed = seed
+        print(f"## training seed {seed}")
+        rows.append(once(options.out / f"seed{seed}", sources, options))
+    for key in ("before", "after", "control"):
+        means = [float(np.mean(row[key]["looks"])) for row in rows if key in row]
+        asked = [float(np.mean(row[key]["asked"])) for row in rows if key in row]
+        if means:
+            print(f"{key}: true likeness {np.mean(means):.3f} ({min(means):.3f} to {max(means):.3f}), asked {np.mean(asked):.3f}")
+
+
+if __name__ == "__main__":
+    main()
