@@ -87,9 +87,9 @@ def list_() -> Any:
 
 def listed(store: "Store") -> Listed:
     """Gives the queue as it is."""
-    open_jobs = store.open()
-    latest = sorted((job for job in store.latest(count=200) if job.ended), key=lambda job: (job.ended or "", job.id))
-    return Listed(store.paused, tuple(map(_row, open_jobs)), tuple(map(_row, latest[-_ENDED_SHOWN:])))
+    from lorasmith.jobs.line import ended_last
+
+    return Listed(store.paused, tuple(map(_row, store.open())), tuple(map(_row, ended_last(store, _ENDED_SHOWN))))
 
 
 def run() -> Any:
@@ -147,11 +147,11 @@ def pause(
     finish: Annotated[bool, Parameter(help="let the job at work come to its end first", negative="")] = False,
 ) -> Any:
     """Let nothing start; what is at work stops at its last saved state and waits for its next turn. With numbers: only those."""
+    from lorasmith.jobs.line import hold
+
     with closing(_store()) as store:
         if numbers:
-            for number in numbers:
-                _open(store, number)
-                store.hold(number, True)
+            hold(store, numbers, True)
         else:
             store.pause(finish=finish)
         return listed(store)
@@ -159,12 +159,12 @@ def pause(
 
 def resume(*numbers: Numbers) -> Any:
     """Let the queue go on, or the jobs of those numbers."""
+    from lorasmith.jobs.line import hold
+
     with closing(_store()) as store:
         if not numbers:
             store.resume()
-        for number in numbers:
-            _open(store, number)
-            store.hold(number, False)
+        hold(store, numbers, False)
         return {"next": _next(store)}
 
 
@@ -172,8 +172,10 @@ def cancel(*numbers: Numbers) -> Any:
     """Take jobs out of the line, or stop those at work; what they saved stays."""
     if not numbers:
         raise UsageError("Name the jobs by their numbers: lorasmith queue cancel 3 4; `lorasmith queue list` shows them.")
+    from lorasmith.jobs.line import demand_open
+
     with closing(_store()) as store:
-        jobs = [_open(store, number) for number in numbers]
+        jobs = [demand_open(store, number) for number in numbers]
         for job in jobs:
             store.cancel(job.id)
         return listed(store)
@@ -184,24 +186,11 @@ def move(
     to: Annotated[str, Parameter(help="first, last, or a place among those that wait, from 1")],
 ) -> Any:
     """Put a job that waits at another place of the line."""
+    from lorasmith.jobs import line
+
     with closing(_store()) as store:
-        job = _open(store, number)
-        if job.state != "waiting":
-            raise UsageError(f"Job {number} is at work already; only those that wait can be moved.")
-        places = {"first": 1, "last": 1 << 30}
-        if to not in places and not to.isdigit():
-            raise UsageError(f"'{to}' is no place; write first, last, or a number from 1.")
-        store.move(number, places.get(to) or int(to))
+        line.move(store, number, to)
         return listed(store)
-
-
-def _open(store: "Store", number: int) -> "Job":
-    job = store.get(number)
-    if job is None:
-        raise UsageError(f"There is no job {number}; `lorasmith queue list` shows the numbers.")
-    if job.ended:
-        raise UsageError(f"Job {number} has ended ({job.state}); add it again if it is to run again.")
-    return job
 
 
 def _store() -> "Store":
@@ -228,25 +217,7 @@ def _next(store: "Store") -> str:
 
 
 def _row(job: "Job") -> JobRow:
+    from lorasmith.jobs.line import state_of, told_of
     from lorasmith.stages.train.enqueue import job_word
 
-    return JobRow(job.id, _state(job), job.folder.name, job_word(job.stage, job.name), _progress(job))
-
-
-def _state(job: "Job") -> str:
-    if job.state == "running" and job.wish:
-        return "stopping" if job.wish == "stop" else "pausing"
-    return "held" if job.held and job.state == "waiting" else job.state
-
-
-def _progress(job: "Job") -> str:
-    if job.state == "running" and job.progress is not None:
-        told = job.progress
-        of = f" of {told.total}" if told.total else ""
-        return f"{told.stage} {told.done}{of} {told.note}".strip()[:70]
-    if job.error:
-        return job.error if job.state == "failed" else f"tried again: {job.error}"
-    if job.state == "done" and job.result:
-        files = job.result.get("files") or (job.result.get("train") or {}).get("files") if isinstance(job.result, dict) else None
-        return f"{files[-1]}" if files else ""
-    return ""
+    return JobRow(job.id, state_of(job), job.folder.name, job_word(job.stage, job.name), told_of(job))

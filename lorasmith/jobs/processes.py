@@ -95,6 +95,20 @@ def birth_of(pid: int) -> float | None:
         return None
 
 
+def memory_of(pid: int) -> int | None:
+    """Gives the bytes of memory that a process and all below it have, or None when there is none of ours."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return None
+    total = 0
+    for each in family:
+        with suppress(psutil.Error):  # it has gone since
+            total += int(each.memory_info().rss)
+    return total or None
+
+
 def is_the_same(pid: int | None, born: float | None) -> bool:
     """Says whether the very process still runs: numbers are used again, moments of creation are not."""
     if pid is None or born is None:
