@@ -1,7 +1,7 @@
 """What every booru can be asked, whatever its family, and what all families do alike."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -28,6 +28,13 @@ class Booru(ABC):
     orders: Mapping[str, str] = {}  # a setting's `sort_by` -> the term that asks the site for it
     ids_at_once = 1  # how many ids one question can hold
     solo_or_focus = "~solo ~solo_focus"  # in the family's grammar: alone, or clearly in the foreground
+
+    @classmethod
+    def any_of(cls, *groups: Sequence[str]) -> str:
+        """Writes groups of tags of which a post needs one each, in the family's grammar; a group of one is that tag."""
+        single = [group[0] for group in groups if len(group) == 1]
+        several = [" ".join(f"~{tag}" for tag in group) for group in groups if len(group) > 1]
+        return " ".join([*single, *(several if len(several) < 2 else [f"( {words} )" for words in several])])
 
     def __init__(self, client: Client) -> None:
         self.client = client

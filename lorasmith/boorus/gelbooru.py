@@ -7,7 +7,7 @@ Posts have no categories of tags: these are asked for by name, and kept for as l
 import html
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -58,6 +58,11 @@ class Gelbooru(Booru):
         "score_desc": "sort:score:desc", "score_asc": "sort:score:asc", "date_desc": "sort:id:desc",
         "date_asc": "sort:id:asc", "id_desc": "sort:id:desc", "id_asc": "sort:id:asc",
     }  # fmt: skip
+
+    @classmethod
+    def any_of(cls, *groups: Sequence[str]) -> str:
+        """Writes groups of tags of which a post needs one each."""
+        return " ".join(group[0] if len(group) == 1 else f"{{{' ~ '.join(group)}}}" for group in groups)
 
     def __init__(self, client: Client) -> None:
         super().__init__(client)

@@ -4,7 +4,7 @@ The second version of its answers tells the category of every tag beside the pos
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -16,6 +16,7 @@ from lorasmith.boorus.budget import Budget, Plan
 from lorasmith.boorus.client import Client
 from lorasmith.boorus.pages import by_falling_id, in_order, lower, possible
 from lorasmith.boorus.post import Post
+from lorasmith.errors import UsageError
 from lorasmith.safety import demand_safe_query, is_refused
 
 PAGE = 100  # posts an answer is asked for; the site gives more, but asks nobody to take them
@@ -49,6 +50,13 @@ class Moebooru(Booru):
         "score_desc": "order:score", "score_asc": "order:score_asc", "date_desc": "order:id_desc",
         "date_asc": "order:id", "id_desc": "order:id_desc", "id_asc": "order:id",
     }  # fmt: skip
+
+    @classmethod
+    def any_of(cls, *groups: Sequence[str]) -> str:
+        """Writes a group of tags of which a post needs one; raises `UsageError` for two, which this family cannot search for."""
+        if sum(len(group) > 1 for group in groups) > 1:
+            raise UsageError("This site takes one group of tags of which one suffices; leave one out, or choose another company.")
+        return super().any_of(*groups)
 
     def __init__(self, client: Client) -> None:
         super().__init__(client)

@@ -22,9 +22,11 @@ class SiteSettings(StageSettings):
 
     site: SiteName = setting("e621", "the site that is asked")
     site_url: str = setting("", "another address for the site: a mirror, or a test server", advanced=True)
-    query: str = setting("", "the search in the site's own grammar; empty builds it from the three settings below")
+    query: str = setting("", "the search in the site's own grammar; empty builds it from the five settings below")
     character: str = setting("", "the character's tag on the site; empty means the trigger")
     solo: Literal["solo", "focus", "any"] = setting("solo", "alone in the picture; alone or in its focus; in any company")
+    with_tags: list[str] = setting(list, "tags that the built search demands too")
+    one_of: list[str] = setting(list, "tags of which the built search demands one")
     without: list[str] = setting(list, "tags that the built search excludes, such as monochrome")
     export: str = setting("", "a downloaded posts.csv.gz of the site, or its folder: searched instead of the site, at any depth", advanced=True)
     ratings: list[Rating] = setting(lambda: ["s", "q", "e"], "the ratings taken: g general, s safe (general too), q questionable, e explicit")

@@ -38,6 +38,10 @@ def asked(project: Project, booru: DemoBooru, **changes: Any) -> ResearchSetting
         ({"solo": "any", "character": "-Robin Hood"}, "robin_hood"),
         ({"without": ["monochrome", "-comic", " "]}, "robin solo -monochrome -comic"),
         ({"query": "my own order:random", "without": ["comic"]}, "my own order:random"),
+        ({"with_tags": ["red hat"], "one_of": ["sitting", "~standing"]}, "robin solo red_hat ~sitting ~standing"),
+        ({"one_of": ["sitting"], "without": ["comic"]}, "robin solo sitting -comic"),
+        ({"solo": "focus", "one_of": ["a", "b"]}, "robin ( ~solo ~solo_focus ) ( ~a ~b )"),
+        ({"site": "safebooru", "solo": "focus", "one_of": ["a", "b"]}, "robin {solo ~ solo_focus} {a ~ b}"),
     ],
 )
 def test_a_query_is_built_of_its_parts_or_taken_as_it_is(project: Project, changes: dict[str, Any], query: str) -> None:
@@ -52,10 +56,18 @@ def test_a_query_is_built_of_its_parts_or_taken_as_it_is(project: Project, chang
         ("robin", []),
         ("solo", ["~solo ~solo_focus"]),
         ("robin solo -( a b )", ["robin -( a b ) ~solo ~solo_focus", "robin -( a b )"]),
+        ("robin solo ~a ~b", ["robin ~a ~b"]),
+        ("robin ( ~solo ~solo_focus ) ( ~a ~b )", ["robin ( ~a ~b )"]),
     ],
 )
 def test_looser_queries_come_the_nearest_first(query: str, looser: list[str]) -> None:
     assert looser_queries(query, ResearchSettings()) == looser
+
+
+def test_two_groups_are_told_where_a_site_cannot_search_for_them(project: Project) -> None:
+    wishes = {"site": "yandere", "solo": "focus", "one_of": ["a", "b"]}
+    with pytest.raises(UsageError, match="takes one group"):
+        query_of(project, project.settings(ResearchSettings, wishes))
 
 
 def test_with_too_few_posts_research_says_so_and_counts_what_looser_queries_find(

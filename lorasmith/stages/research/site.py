@@ -31,51 +31,69 @@ def character_of(project: Project, settings: SiteSettings) -> str:
 
 
 def query_of(project: Project, settings: SiteSettings) -> str:
-    """Gives the query: the one set, or one built of the character, its company, and what is excluded."""
+    """Gives the query: the one set, or one built of the character, its company, and what is demanded and excluded."""
     if settings.query:
         return settings.query
-    without = (f"-{tag.strip().removeprefix('-').replace(' ', '_')}" for tag in settings.without if tag.strip())
-    return " ".join((character_of(project, settings), *_company(settings), *without))
+    single, groups = _company(settings)
+    wished = [*single, *map(_term, settings.with_tags)]
+    one_of = list(dict.fromkeys(map(_term, settings.one_of)))
+    grouped = _family(settings).any_of(*groups, *([one_of] if any(one_of) else []))
+    without = (f"-{_term(tag)}" for tag in settings.without)
+    terms = (character_of(project, settings), *wished, *grouped.split(), *without)
+    return " ".join(term for term in terms if term not in ("", "-"))
 
 
-def _company(settings: SiteSettings) -> list[str]:
+def _term(tag: str) -> str:
+    """Writes one tag as a search does; what is typed with a sign is meant without."""
+    return "_".join(tag.strip().lstrip("-~").split())
+
+
+def _company(settings: SiteSettings) -> tuple[list[str], list[list[str]]]:
+    """Gives the tag that every post has, or the group of which it has one."""
     if settings.solo == "focus":
-        return _in_focus(settings).split()
-    return ["solo"] if settings.solo == "solo" else []
+        return [], [["solo", "solo_focus"]]
+    return (["solo"], []) if settings.solo == "solo" else ([], [])
 
 
-def _in_focus(settings: SiteSettings) -> str:
+def _family(settings: SiteSettings) -> "type[Booru]":
     from lorasmith.boorus.families import FAMILIES
     from lorasmith.boorus.sites import find_site
 
-    return FAMILIES[find_site(settings.site).family].solo_or_focus
+    return FAMILIES[find_site(settings.site).family]
 
 
 def looser_queries(query: str, settings: SiteSettings) -> list[str]:
     """Gives the queries that find more than this one, the nearest first: in focus, in any company, nothing excluded."""
-    focus = _in_focus(settings).split()
-    terms = query.split()
+    in_focus = _family(settings).solo_or_focus
+    focus = in_focus.split()
+    shut = f"( {in_focus} )"  # beside another group of which one suffices
+    terms = query.replace(shut, in_focus).split() if shut in query else query.split()
     grouped = any(term.endswith("(") for term in terms)
     rest = [term for term in terms if term != "solo" and term not in focus]
     found: list[list[str]] = []
-    if "solo" in terms:
+    if "solo" in terms and not any(term.startswith("~") for term in rest):  # else both would be one group
         found.append([*rest, *focus])
     found += [rest] if grouped else [rest, [term for term in rest if not term.startswith("-")]]
     words = dict.fromkeys(" ".join(each) for each in found if each)
     return [each for each in words if sorted(each.split()) != sorted(terms)]
 
 
-def open_site(settings: SiteSettings) -> "Booru":
-    """Opens the site that the settings name, with the account from the person's config folder or environment."""
+def open_site(settings: SiteSettings, *, hasty: bool = False) -> "Booru":
+    """Opens the site that the settings name, with the account from the person's config folder or environment.
+
+    `hasty` is for somebody who waits before a page: a site that does not answer is soon told.
+    """
     from lorasmith.boorus.account import account_for
     from lorasmith.boorus.families import open_booru
+    from lorasmith.boorus.limiter import Pace
     from lorasmith.boorus.sites import is_loopback
 
     # The key is the site's: another address never sees it.
     user, api_key = account_for(settings.site) if is_own_address(settings) else ("", "")
     # A server on this machine is nobody else's: it need not be spared.
     rate = LOOPBACK_RATE if settings.site_url and is_loopback(settings.site_url) else settings.requests_per_second
-    return open_booru(settings.site, url=settings.site_url, requests_per_second=rate, user=user, api_key=api_key)
+    pace = Pace(rate, tries=2, first_wait=1.0) if hasty else Pace(rate)
+    return open_booru(settings.site, url=settings.site_url, pace=pace, user=user, api_key=api_key)
 
 
 def demand_passable_character(booru: "Booru", query: str) -> None:

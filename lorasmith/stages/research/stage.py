@@ -11,6 +11,7 @@ from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import ResearchSettings
+from lorasmith.stages.research.scores import write_posts
 from lorasmith.stages.research.site import (
     character_of,
     demand_passable_character,
@@ -83,6 +84,7 @@ def research(project: Project, settings: ResearchSettings, report: Report = sile
     folded = twins_of(tiles)
     unique = [post for post in good if post.name not in folded]
     scores = [post.score for post in unique]
+    write_posts(project, posts, settings, folded)
     suggested = suggest_min_score(scores, settings.wanted, settings.wanted_at_most)
     looser = _looser(source, query, settings) if len(unique) < settings.wanted else ()
     core, sheet_kept = _write_what_is_known(project, settings, booru, source, good)
