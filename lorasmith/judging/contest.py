@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lorasmith.judging.blend import blend_in
 from lorasmith.judging.judge import Judge, Judged, Spread
 from lorasmith.judging.record import compared
 from lorasmith.judging.scores import CellScores, followed, likeness
@@ -65,6 +66,8 @@ def _differences(one: Sequence[Judged], other: Sequence[Judged], judge: Judge) -
         "leak": lambda render: likeness(render, judge) if render.prompt.kind == "plain" else None,
         "copies": lambda render: float(bool(render.copies)) if render.prompt.has_trigger and render.similarity is not None else None,
     }
+    if judge.cast:
+        measures["blend"] = lambda render: blend_in(render, judge)
     found = [difference(what, [(value(a), value(b)) for a, b in zip(one, other, strict=True)]) for what, value in measures.items()]
     return [each for each in found if each is not None]
 

@@ -1,16 +1,18 @@
 """What to fix: what the renders show that they should not, or do not show that they should, with the pictures to look at."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from lorasmith.judging.blend import Blend
 from lorasmith.judging.scores import CellScores
 from lorasmith.tags.groups import group_of
 
 FixKind = Literal[
-    "toggle_never_shows", "toggle_not_controllable", "toggle_comes_unasked", "trait_wrong", "background_leaks", "artefact"
-]
-FixStage = Literal["prune", "prepare", "tag"]
+    "toggle_never_shows", "toggle_not_controllable", "toggle_comes_unasked", "trait_wrong", "background_leaks", "artefact",
+    "characters_blend",
+]  # fmt: skip
+FixStage = Literal["prune", "prepare", "tag", "train"]
 
 ALWAYS = 0.95  # share of the set from which nothing shows the character without a tag
 SHOWS = 0.5  # mean score under which a toggle or trait that should be there is missing
@@ -19,6 +21,10 @@ ABOVE_BASE = 0.2  # and so much more than the base alone shows it: the LoRA brin
 _OFTEN = 0.4  # share of the set from which its pictures can be to blame for a background
 _BLAMED = 0.05  # share of the set that must disagree with a look to be blamed for it
 _FEW_WORN = 0.25  # share of the set under which a toggle is too rare to learn (see tags/coverage.py)
+BLENDS = 0.25  # mean score from which another character's looks are told; a single one is from SHOWS on
+UNEVEN = 1.5  # so many times as many draws or pictures as another
+_SHARED = 0.25  # share of a character's pictures that show another too, from which these are named
+_NAMED = 4  # looks named in a sentence
 _SAME_PICTURES = 0.8  # overlap from which two tags tell of the same thing
 
 
@@ -26,7 +32,7 @@ _SAME_PICTURES = 0.8  # overlap from which two tags tell of the same thing
 class Fix:
     """One thing to fix: the tag, what is wrong in words, and the training pictures that matter (`of` is the set's size).
 
-    `stage` is where it is mended: prune (drop or add pictures), prepare (crop, erase), tag (captions).
+    `stage` is where it is mended: prune (drop or add pictures), prepare (crop, erase), tag (captions), train (weights).
     """
 
     kind: FixKind
@@ -47,6 +53,8 @@ class TrainingSet:
     showing: Mapping[str, tuple[str, ...]]  # tag, or a toggle's word -> pictures
     against: Mapping[str, tuple[str, ...]]  # own tag -> pictures on which the tagger does not see it
     toggles: tuple[str, ...] = ()  # those that the tagger cannot see too
+    cast: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # each of several characters -> its pictures
+    draws: Mapping[str, int] = field(default_factory=dict)  # how often each was seen in an epoch
 
     def share(self, tag: str) -> float:
         """Gives the share of the pictures that show a tag."""
@@ -73,6 +81,7 @@ def fixes(
         fix for tag, score in sorted(cell.by_tag.items(), key=lambda item: item[1])
         if (fix := _trait(tag, score, base, training)) is not None and (sound or fix.pictures)
     ]  # fmt: skip
+    found += [fix for one in cell.blends if (fix := blended(one, base, training)) is not None]
     places = {tag: share for tag, share in cell.unasked.items() if group_of(tag) == "background" and tag not in artefacts}
     found += _distinct([fix for tag in _most_first(places) if (fix := _place(tag, places[tag], base, training)) is not None])
     marks = {tag: share for tag, share in cell.unasked.items() if tag in artefacts}
@@ -132,6 +141,41 @@ def _trait(tag: str, score: float, base: CellScores, training: TrainingSet) -> F
     else:
         words = f"{name} does not come in renders ({score:.2f}), though next to no picture disagrees: train longer, or higher."
     return Fix("trait_wrong", tag, "prune", words, against, of, score, base.by_tag.get(tag))
+
+
+def blended(one: Blend, base: CellScores, training: TrainingSet) -> Fix | None:
+    """Words that prompts for one character show another: which looks, and what in the set is likely to do it.
+
+    What is seen less takes on the looks of what is seen more; where both are seen alike, the pictures that show both are named.
+    """
+    worst = max(one.by_tag.values(), default=0.0)
+    if one.shown.mean < BLENDS and worst < SHOWS:
+        return None
+    before = next((each.shown.mean for each in base.blends if (each.asked, each.other) == (one.asked, one.other)), None)
+    looks = sorted((tag for tag, score in one.by_tag.items() if score >= BLENDS), key=lambda tag: -one.by_tag[tag])
+    named = ", ".join(f"{tag.replace('_', ' ')} {one.by_tag[tag]:.2f}" for tag in looks[:_NAMED])
+    chance = "" if before is None else f"; {before:.2f} without the LoRA"
+    start = f"Prompts for {one.asked} show {one.other} at {one.shown.mean:.2f}{chance} ({named})"
+    stage, words, pictures = _why_blended(one, training)
+    return Fix("characters_blend", one.asked, stage, f"{start}: {words}", pictures, len(training.names), one.shown.mean, before)
+
+
+def _why_blended(one: Blend, training: TrainingSet) -> tuple[FixStage, str, tuple[str, ...]]:
+    """Says what is the likeliest to make one character take on another's looks: where, in words, which pictures."""
+    mine, its = training.cast.get(one.asked, ()), training.cast.get(one.other, ())
+    both = tuple(name for name in mine if name in its)
+    drawn, others = training.draws.get(one.asked, 0), training.draws.get(one.other, 0)
+    told = f"{len(mine)} pictures show {one.asked} and {len(its)} {one.other}"
+    if others > UNEVEN * drawn:
+        share = drawn / (drawn + others)
+        words = f"{told}, and {one.asked} has {share:.0%} of their draws. Set train.balance, or add pictures of {one.asked}."
+        return "train", words, mine
+    if both and len(both) >= _SHARED * len(mine):
+        words = f"{told}, {len(both)} of these both. Drop some of these, or add pictures of each alone; see that captions name both."
+        return "prune", words, both
+    if len(its) > UNEVEN * len(mine):
+        return "prune", f"{told}. Add pictures of {one.asked}: few of them, seen often, teach less than more of them.", mine
+    return "tag", f"{told}. See that each caption names who is on the picture; else train longer, or use triggers less alike.", mine
 
 
 def _place(tag: str, share: float, base: CellScores, training: TrainingSet) -> Fix | None:

@@ -28,7 +28,8 @@ class Judge:
     """What renders are judged by: each tag's place in the scores, the own tags, and the score that counts as drawn.
 
     `toggles` maps a toggle's word to the tags by which it is seen; `places` are the backgrounds and `artefacts` the marks
-    and faults that are looked for where nobody asked for them.
+    and faults that are looked for where nobody asked for them. `cast` maps each of several characters' triggers to its looks;
+    `core` then holds those of all.
     """
 
     index: Mapping[str, int]
@@ -37,6 +38,13 @@ class Judge:
     toggles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     places: tuple[str, ...] = ()
     artefacts: tuple[str, ...] = ()
+    cast: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def looks_of(self, who: Sequence[str]) -> tuple[str, ...]:
+        """Gives the own tags of some characters, each once; of everybody where nobody is named."""
+        if not who:
+            return self.core
+        return tuple(dict.fromkeys(tag for trigger in who for tag in self.cast.get(trigger, ())))
 
     def unknown(self) -> tuple[str, ...]:
         """Names the own tags that the tagger cannot see, which count for nothing."""

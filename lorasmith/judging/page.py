@@ -15,6 +15,8 @@ _EXPLAINED = {
     "leak": "likeness where nobody asked for the character: low is right",
     "looks followed by name": "the own tags written out, without the trigger",
     "near to the set": "to the nearest training picture, by what the tagger sees",
+    "blend": "mean score of another character's looks where one is asked for; without the LoRA it is what comes by chance",
+    "likeness together": "mean score of both characters' looks where both are asked for",
     "copies": "share of renders that nearly repeat a training picture",
     "marks and faults": "share of renders with a signature, text, blur or the like",
 }
@@ -67,6 +69,7 @@ def _verdict(evaluation: Evaluation) -> str:
                 figure("likeness with the LoRA", mean(told.likeness), "now"),
                 figure("without it", mean(base.likeness)),
                 figure("of the base's obedience kept", kept_share(told, base), percent=True),
+                *([figure("blend of the characters", mean(told.blend))] if told.blend is not None else []),
             ]
         )
     return (

@@ -91,16 +91,17 @@ def rows(evaluation: Evaluation) -> list[Row]:
 
 
 def compared(one: CellScores, other: CellScores) -> list[Row]:
-    """Gives the rows of two cells side by side: likeness, what is followed, outfits, leak, copies, marks and faults."""
+    """Gives the rows of two cells side by side: likeness, blend, what is followed, outfits, leak, copies, marks and faults."""
     kept = kept_by_group(one, other)
-    kinds = [kind for kind in (*FLEXIBILITY, "toggle", "extra", "described") if kind in one.followed]
+    kinds = [kind for kind in (*FLEXIBILITY, "blend", "group", "toggle", "extra", "described") if kind in one.followed]
     table = [Row("likeness", one.likeness, other.likeness)]
+    table += _rows_of_several(one, other)
     table += [Row(NAMES[kind], one.followed[kind], other.followed.get(kind), kept.get(kind)) for kind in kinds]
     for word, control in one.outfit.items():
-        before = other.outfit.get(word)
+        alone = other.outfit.get(word)
         name = word.replace("_", " ")
-        table.append(Row(f"{name}, asked", control.asked, None if before is None else before.asked))
-        table.append(Row(f"{name}, not asked", control.unasked, None if before is None else before.unasked))
+        table.append(Row(f"{name}, asked", control.asked, None if alone is None else alone.asked))
+        table.append(Row(f"{name}, not asked", control.unasked, None if alone is None else alone.unasked))
     table.append(Row("leak", one.leak, other.leak))
     table.append(Row("near to the set", one.similarity, other.similarity))
     table.append(Row("copies", one.copies, other.copies))
@@ -108,8 +109,20 @@ def compared(one: CellScores, other: CellScores) -> list[Row]:
     return table
 
 
+def _rows_of_several(one: CellScores, other: CellScores) -> list[Row]:
+    """Gives the rows that several characters in one LoRA have besides: each one's likeness, blends, two together."""
+    table = [Row(f"likeness of {name}", value, other.each.get(name)) for name, value in one.each.items()]
+    before = {(each.asked, each.other): each.shown for each in other.blends}
+    pairs = [(f"{each.other} where {each.asked} is asked", each) for each in one.blends]
+    table += [Row("blend", one.blend, other.blend)] if one.blend is not None else []
+    table += [Row(what, each.shown, before.get((each.asked, each.other))) for what, each in pairs]
+    return table + ([Row("likeness together", one.together, other.together)] if one.together is not None else [])
+
+
 QUESTIONS = {
     "likeness": "Is it the character?",
+    "blend": "Is each itself, with nothing of another?",
+    "group": "Do they come together?",
     "framing": "Is it framed as asked?",
     "view": "Is it seen from where it is asked?",
     "pose": "Does it take the pose?",
@@ -128,6 +141,8 @@ NAMES = {
     "expression": "expression followed",
     "background": "background followed",
     "clothing": "clothing followed",
+    "blend": "alone when asked alone",
+    "group": "two when asked for two",
     "toggle": "outfit followed",
     "extra": "own prompts followed",
     "described": "looks followed by name",

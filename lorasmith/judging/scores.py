@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from lorasmith.judging.asked import FLEXIBILITY
+from lorasmith.judging.blend import Blend, blend_in, blends, together
 from lorasmith.judging.judge import Control, Judge, Judged, Spread, spread
 from lorasmith.judging.plan import PlannedPrompt
 from lorasmith.judging.unasked import artefact, outfit, shown_unasked
@@ -23,6 +24,9 @@ class CellScores:
     is the mean score of the own tags where the prompt names them all. `outfit` by toggle. `unasked` is the share of renders
     that show a place, mark or fault nobody asked for; `artefacts` the share with any mark or fault; `copies` the share that
     nearly repeats a training picture; `similarity` that to the nearest training picture.
+
+    Where the LoRA holds several characters, `likeness` is over all of them and `each` over each; `blend` is the mean score of
+    another's looks where one is asked for, `blends` the same for each pair, `together` the likeness where two are asked for.
     """
 
     epoch: int | None
@@ -38,6 +42,10 @@ class CellScores:
     artefacts: Spread | None = None
     similarity: Spread | None = None
     copies: Spread | None = None
+    each: Mapping[str, Spread] = field(default_factory=dict)
+    blend: Spread | None = None
+    blends: tuple[Blend, ...] = ()
+    together: Spread | None = None
 
     @property
     def followed_mean(self) -> float | None:
@@ -55,16 +63,19 @@ class CellScores:
 def likeness(judged: Judged, judge: Judge) -> float | None:
     """Gives the mean score of the own tags that the render can show and its prompt did not ask for by name.
 
-    None where nothing is left to look at.
+    Where several characters are known and none is asked for, it is that of the one it is likest to. None where nothing is left
+    to look at.
     """
-    places = [judge.index[tag] for tag in looked_for(judged.prompt, judge)]
-    return float(np.mean(judged.scores[places])) if places else None
+    names = judge.cast if judge.cast and not judged.prompt.who else None
+    sought = [looked_for(judged.prompt, judge)] if names is None else [looked_for(judged.prompt, judge, (one,)) for one in names]
+    means = [float(np.mean(judged.scores[[judge.index[tag] for tag in tags]])) for tags in sought if tags]
+    return max(means, default=None)
 
 
-def looked_for(prompt: PlannedPrompt, judge: Judge) -> list[str]:
+def looked_for(prompt: PlannedPrompt, judge: Judge, who: Sequence[str] = ()) -> list[str]:
     """Names the own tags that a render of the prompt is searched for: a headshot cannot show a tail."""
     framing = next((tag for tag in prompt.asked if group_of(tag) == "framing"), None)
-    own = [tag for tag in judge.core if tag in judge.index and tag not in prompt.asked]
+    own = [tag for tag in judge.looks_of(who or prompt.who) if tag in judge.index and tag not in prompt.asked]
     return own if framing is None else shown_by(own, kind_of_framing(framing))
 
 
@@ -82,7 +93,7 @@ def asked_score(judged: Judged, judge: Judge) -> float | None:
 
 def score_cell(epoch: int | None, weight: float, renders: Sequence[Judged], judge: Judge) -> CellScores:
     """Judges all renders of one epoch at one weight."""
-    asked = [render for render in renders if render.prompt.has_trigger]
+    asked = [render for render in renders if render.prompt.has_trigger and len(render.prompt.who) <= 1]
     by_kind: dict[str, list[Judged]] = {}
     for render in renders:
         by_kind.setdefault(render.prompt.kind, []).append(render)
@@ -101,7 +112,17 @@ def score_cell(epoch: int | None, weight: float, renders: Sequence[Judged], judg
         artefacts=_over(asked, lambda render: artefact(render, judge)),
         similarity=_over(asked, lambda render: render.similarity),
         copies=_over([one for one in asked if one.similarity is not None], lambda render: float(bool(render.copies))),
+        each=_each(asked, judge),
+        blend=_over(asked, lambda render: blend_in(render, judge)),
+        blends=blends(asked, judge),
+        together=together(renders, judge),
     )
+
+
+def _each(renders: Sequence[Judged], judge: Judge) -> dict[str, Spread]:
+    """Gives the likeness of each of several characters, over the renders that ask for it alone."""
+    found = {one: _over([it for it in renders if it.prompt.who == (one,)], lambda it: likeness(it, judge)) for one in judge.cast}
+    return {one: value for one, value in found.items() if value is not None}
 
 
 def _over(renders: Sequence[Judged], value: Callable[[Judged], float | None]) -> Spread | None:
