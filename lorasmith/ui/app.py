@@ -18,7 +18,10 @@ _HEAD = """<link rel="stylesheet" href="api/static/lorasmith.css"><link rel="sty
 <script src="api/static/tag.js" defer></script><script src="api/static/tag_picture.js" defer></script>
 <script src="api/static/tag_tables.js" defer></script>
 <link rel="stylesheet" href="api/static/prune.css"><script src="api/static/prune.js" defer></script>
-<script src="api/static/prune_picture.js" defer></script><script src="api/static/prune_sides.js" defer></script>"""
+<script src="api/static/prune_picture.js" defer></script><script src="api/static/prune_sides.js" defer></script>
+<link rel="stylesheet" href="api/static/evaluate.css"><script src="api/static/zoom.js" defer></script>
+<script src="api/static/evaluate.js" defer></script><script src="api/static/evaluate_scores.js" defer></script>
+<script src="api/static/evaluate_beside.js" defer></script>"""
 _LARGEST_UPLOAD = 1 << 30  # bytes of one file
 
 

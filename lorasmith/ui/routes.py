@@ -22,6 +22,8 @@ from lorasmith.stages.prune.stage import decide_by_hand
 from lorasmith.stages.table import STAGES
 from lorasmith.ui.ask import Ask
 from lorasmith.ui.context import Context
+from lorasmith.ui.evaluate import asking as evaluate_asking
+from lorasmith.ui.evaluate import changing as evaluate_changing
 from lorasmith.ui.prepare import suggesting, touching
 from lorasmith.ui.prune import asking as prune_asking
 from lorasmith.ui.prune import changing as prune_changing
@@ -62,6 +64,8 @@ def routes(context: Context) -> list[Route]:
         ("POST", "/api/prune/{what}", _change_prune),
         ("GET", "/api/tags/{what}", tag_asking.show),
         ("POST", "/api/tags/{what}", _change_tags),
+        ("GET", "/api/evaluate/{what}", evaluate_asking.show),
+        ("POST", "/api/evaluate/{what}", evaluate_changing.change),
         ("GET", "/api/touch-up", touching.show),
         ("POST", "/api/touch-up", _touch_up),
         ("POST", "/api/recipe", _recipe),
@@ -109,7 +113,7 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
     own = ("lorasmith.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
-    if name not in (*own, *tag_asking.STATIC, *prune_asking.STATIC):
+    if name not in (*own, *tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC):
         raise FileNotFoundError(name)
     return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
 

@@ -8,17 +8,31 @@ from lorasmith.stages.touch_up.again import PART
 from lorasmith.ui import html
 from lorasmith.ui.ask import Ask, decide_buttons, paged, showable, tile, wall
 
+ONLY = "only:"  # how the choice of some pictures by name begins
+
 
 def view(project: Project, ask: Ask) -> str:
     """Shows each kept original with its edits, to accept or refuse; "crop …" and the like open their tools."""
     originals = showable(project, project.pictures.kept())
     if not originals:
         return html.note("No pictures are kept yet.")
-    part, pager = paged(originals, ask)
+    chosen, told = _chosen(originals, ask.show)
+    part, pager = paged(chosen, ask)
     verdicts = project.pictures.decisions()
     rows = (html.element("div", *_row(project, ask, one, verdicts), class_="ls-row") for one in part)
     many = html.element("nav", html.text("button", "touch up many …", data_batch=""), class_="ls-choices")
-    return many + pager + "".join(rows) + pager
+    return many + told + pager + "".join(rows) + pager
+
+
+def _chosen(originals: list[Picture], show: str) -> tuple[list[Picture], str]:
+    """Gives the pictures that another page's link chose (`only:NAME,NAME`), and the line that says so; else all of them."""
+    if not show.startswith(ONLY):
+        return originals, ""
+    names = set(show.removeprefix(ONLY).split(","))
+    found = [one for one in originals if one.name in names]
+    every = html.text("button", "show all", data_show="all")
+    told = html.text("span", f"{len(found)} of {len(originals)} pictures, chosen on another page")
+    return found, html.element("nav", told, every, class_="ls-choices")
 
 
 def _row(project: Project, ask: Ask, original: Picture, verdicts: Mapping[str, Decision]) -> list[str]:

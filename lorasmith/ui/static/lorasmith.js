@@ -283,7 +283,7 @@
   });
 
   comeBack();
-  window.lorasmith = { open, post, tell, make, project, state: () => state };
+  window.lorasmith = { open, post, tell, make, project, turn, go, state: () => state };
   setInterval(() => { if (!document.hidden) look(); }, LOOK_EVERY);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   look();
