@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lorasmith.settings.tables import TrainSettings
 
@@ -133,9 +134,14 @@ def fits_of(settings: TrainSettings, sizes: Mapping[str, Size]) -> dict[str, Fit
     if settings.bucket_no_upscale:
         side, step = settings.resolution, settings.bucket_step
         return {name: fit_without_enlarging(size, side, step) for name, size in sizes.items()}
-    choose = kohya_bucket if settings.bucket_rule == "kohya" else nearest_bucket
-    buckets = buckets_of(settings)
-    return {name: fit(size, choose(size, buckets)) for name, size in sizes.items()}
+    buckets = tuple(buckets_of(settings))
+    return {name: fit(size, _chosen(settings.bucket_rule, size, buckets)) for name, size in sizes.items()}
+
+
+@lru_cache(maxsize=1 << 15)  # a page asks again for the same pictures at each key that is typed
+def _chosen(rule: str, size: Size, buckets: tuple[Size, ...]) -> Size:
+    choose = kohya_bucket if rule == "kohya" else nearest_bucket
+    return choose(size, list(buckets))
 
 
 def draws_per_bucket(draws: Mapping[str, Draws]) -> dict[Size, int]:

@@ -143,7 +143,7 @@ class Loop:
         if self._speed.spilled(len(values)):
             self._note_spill()
         mean = math.fsum(values) / len(values)
-        self.log.write("step", step=self.book.step, loss=mean, unet_lr=self.learner.rate)
+        self.log.write("step", step=self.book.step, loss=mean, unet_lr=self.learner.rate, **self._card_memory())
         total = self.book.loss_sum
         for value in values:  # one by one: the sum must not depend on how often it is fetched
             total += value
@@ -153,6 +153,11 @@ class Loop:
         )
         self._pending = []
         self._whole = True
+
+    def _card_memory(self) -> dict[str, int]:
+        """Gives the most bytes of the card that were reserved so far; nothing on a CPU, whose runs repeat byte by byte."""
+        device = self.learner.model.device
+        return {"memory": torch.cuda.max_memory_reserved(device)} if device.type == "cuda" else {}
 
     def _note_spill(self) -> None:
         """Says that the card's memory spills, and notes it for the next start."""

@@ -1,26 +1,23 @@
 """check: everything that would stop or spoil a training, said before it starts."""
 
 import shutil
-import tomllib
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 from lorasmith.errors import CheckpointError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.settings.toml import FILE_NAME
+from lorasmith.stages.prune.spoilt import spoilt
 from lorasmith.stages.refine.lineage import lineage_faults
+from lorasmith.stages.train.outlook import seconds_per_step
 from lorasmith.stages.train.training_set import training_set
 
 if TYPE_CHECKING:
     from lorasmith.training.dataset import TrainingPicture
     from lorasmith.training.plan import BucketRow, Plan
 
-_DECIDE_TIME = ("resolution", "batch_size", "gradient_accumulation", "precision", "device")
 _SPARE_BYTES = 500e6  # a run's states, samples and LoRA files
 
 
@@ -65,7 +62,8 @@ def check(project: Project, settings: TrainSettings | None = None) -> Checked:
         plan = plan_of(project, settings, pictures)
         base, notes = base_model(settings)
         warnings += [*notes, *plan.notes]
-        minutes = minutes_for(project, settings, plan.steps)
+        pace = seconds_per_step(project, settings)
+        minutes = None if pace is None else round(plan.steps * pace / 60, 1)
     return replace(_checked(errors, warnings, pictures, plan), base=base, minutes=minutes)
 
 
@@ -82,25 +80,6 @@ def _checked(errors: list[str], warnings: list[str], pictures: "list[TrainingPic
         () if plan is None else plan.table,
         tuple(picture.caption for picture in pictures[:3]),
     )
-
-
-def minutes_for(project: Project, settings: TrainSettings, steps: int) -> float | None:
-    """Gives how long so many steps will take, as they took in the last run of the same base, size and batch."""
-    from lorasmith.training.events import read_events
-
-    for folder in reversed(project.numbered(project.runs)):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            run = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
-            then = run["settings"]
-            if run["base"]["file"] != Path(settings.checkpoint).name or any(
-                then.get(name) != getattr(settings, name) for name in _DECIDE_TIME
-            ):
-                continue
-            times = [(event["step"], event["time"]) for event in read_events(folder / "events.jsonl") if event["event"] == "step"]
-            paces = [(after - before) / (high - low) for (low, before), (high, after) in pairwise(times) if high > low]
-            if paces:
-                return round(steps * median(paces) / 60, 1)
-    return None
 
 
 def base_model(settings: TrainSettings) -> tuple[str, list[str]]:
@@ -148,21 +127,37 @@ def picture_faults(project: Project, pictures: "list[TrainingPicture]") -> list[
     """Says what is wrong with the pictures and captions as a whole."""
     kept = project.pictures.trained()
     if not kept:
-        return ["The project has no pictures to train on; run download, or `lorasmith add`, first."]
+        return [_without_any(project)]
+    gone = sorted(spoilt(project, kept))
+    if gone:
+        return [
+            f"{_counted(len(gone), 'picture')} cannot be read any more ({', '.join(gone[:3])}): put the file back, "
+            "or run `lorasmith prune`, which leaves it out."
+        ]
     if not pictures:
         return ["No picture has a caption yet; run `lorasmith tag` first."]
     faults = []
-    without = sorted({picture.name for picture in kept} - {picture.name for picture in pictures})
-    if without:
-        one = len(without) == 1
-        names = ", ".join(without[:3])
-        faults.append(f"{len(without)} picture{'' if one else 's'} ha{'s' if one else 've'} no caption ({names}); run tag again.")
-    missing = [picture.path.name for picture in pictures if not picture.path.is_file()]
-    if missing:
-        faults.append(
-            f"{len(missing)} picture files are missing ({', '.join(missing[:3])}); run the earlier stages again."
-        )
+    if without := sorted({picture.name for picture in kept} - {picture.name for picture in pictures}):
+        has = "has" if len(without) == 1 else "have"
+        faults.append(f"{_counted(len(without), 'picture')} {has} no caption ({', '.join(without[:3])}); run `lorasmith tag` again.")
+    if missing := [picture.path.name for picture in pictures if not picture.path.is_file()]:
+        are = "is" if len(missing) == 1 else "are"
+        faults.append(f"{_counted(len(missing), 'picture file')} {are} missing ({', '.join(missing[:3])}); put the file back.")
     return faults
+
+
+def _without_any(project: Project) -> str:
+    dropped = sum(decision.verdict == "drop" for decision in project.pictures.decisions().values())
+    if not dropped:
+        return "The project has no pictures to train on; run download, or `lorasmith add`, first."
+    return (
+        f"The project has no pictures to train on: {_counted(dropped, 'picture')} dropped. `lorasmith prune DIR --list` says why; "
+        "`lorasmith keep DIR NAME` takes one back."
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def plan_of(project: Project, settings: TrainSettings, pictures: "list[TrainingPicture]") -> "Plan":

@@ -13,6 +13,7 @@ from lorasmith.project.project import Project
 from lorasmith.project.sidecars import folder_word
 from lorasmith.settings.sweep import name_of_differences
 from lorasmith.settings.tables import TagSettings, TrainSettings
+from lorasmith.stages.train.at_work import told_at_work
 from lorasmith.stages.train.check import check
 from lorasmith.stages.train.together import train_together
 from lorasmith.stages.train.training_set import training_set
@@ -59,10 +60,11 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
         trigger=triggers[0] if triggers else project.trigger,
         triggers=triggers,
     )
-    if settings.processes > 1:
-        trained = train_together(request, settings.processes, report)
-    else:
-        trained = train_lora(request, report)
+    with told_at_work(request.run_folder):
+        if settings.processes > 1:
+            trained = train_together(request, settings.processes, report)
+        else:
+            trained = train_lora(request, report)
     project.remember("run", request.run_folder.name)
     assert found.unet_lr is not None and found.text_encoder_lr is not None  # check makes a plan where it finds no error
     files = tuple(saved.path.relative_to(project.folder).as_posix() for saved in trained.files)
