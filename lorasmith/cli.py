@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from lorasmith import __version__
+from lorasmith.commands.download import Plan, planned
 from lorasmith.commands.evaluate import Against, BaseOnly, Sweep, evaluate_otherwise
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.stages.table import STAGES
@@ -85,13 +86,14 @@ def build_app(wanted: str = "") -> App:
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
     from lorasmith.commands.queue import queue_app
+    from lorasmith.commands.refine import draw
     from lorasmith.commands.tags import tags_app
     from lorasmith.commands.trainer import export_app, import_, inspect
     from lorasmith.commands.webui import erase, publish, test_grid, touch_up
 
     first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run)
     last: tuple[Callable[..., Any], ...] = (
-        touch_up, erase, publish, test_grid, keep, drop, undo, redo, history, credits, check, inspect, doctor,
+        touch_up, erase, draw, publish, test_grid, keep, drop, undo, redo, history, credits, check, inspect, doctor,
     )  # fmt: skip
     for command in first:
         app.command(command, sort_key=next(place))
@@ -115,6 +117,9 @@ def _stage_command(name: str, full: bool) -> Callable[..., Any]:
     def listed_or_pruned(folder: Folder, *, list: bool = False, once: Once = False, **flags: Any) -> Any:
         return _listing(folder) if list else _run_stage(folder, name, flags, keep=not once)
 
+    def downloaded_or_planned(folder: Folder, *, plan: Plan = False, once: Once = False, **flags: Any) -> Any:
+        return planned(folder, _absolute(flags)) if plan else _run_stage(folder, name, flags, keep=not once)
+
     def evaluated(
         folder: Folder, *, against: Against = None, base_only: BaseOnly = False, sweep: Sweep = False, once: Once = False,
         **flags: Any,
@@ -132,7 +137,7 @@ def _stage_command(name: str, full: bool) -> Callable[..., Any]:
             bool, Parameter(help="list the decisions instead", negative="")
         ]
         return with_flags(listed_or_pruned, TABLES[name])
-    return with_flags(evaluated if name == "evaluate" else command, TABLES[name])
+    return with_flags({"evaluate": evaluated, "download": downloaded_or_planned}.get(name, command), TABLES[name])
 
 
 def _run_stage(folder: Path, name: str, flags: dict[str, Any], *, keep: bool = True) -> Any:
@@ -207,8 +212,8 @@ def add(
     source: Annotated[
         Path,
         Parameter(
-            help="a folder or zip of pictures, with .txt, .caption or .json sidecars or without; or a text file of post ids"
-            " or md5s"
+            help="a folder or zip of pictures, or one picture, with .txt, .caption or .json sidecars or without; or a text file"
+            " of post ids or md5s"
         ),
     ],
 ) -> Any:

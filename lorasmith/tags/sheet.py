@@ -7,7 +7,8 @@ Whatever the reader does not know (other headings, prose between the lines) is k
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lorasmith.tags.spelling import with_underscores
 
@@ -22,6 +23,8 @@ _HINTS = {
     "choices": "Traits that vary. Write `pick` behind the side it is meant to have: that joins the core looks. "
     "Leave both sides, and captions tell them apart.",
 }
+SHEET_CLASSES = ("core", "toggle", "choice", "picked", "state")
+_KEYS = {"core": "core", "toggle": "toggles", "choice": "choices", "picked": "choices"}
 _PICK = re.compile(r"pick(ed)?[.!]?", re.IGNORECASE)
 _NAMES = "Names"
 _NOTES = "Notes"
@@ -63,6 +66,47 @@ class CharacterSheet:
     def told_names(self) -> tuple[str, ...]:
         """Gives the names of what captions always tell: toggles, and the sides of choices that nobody picked."""
         return tuple(entry.tag for entry in (*self.toggles, *self.choices) if not _is_picked(entry))
+
+
+    def classes(self) -> dict[str, str]:
+        """Gives the class of each tag on the sheet: core, toggle, choice, or picked for a choice that joins the core."""
+        found = {entry.tag: "picked" if _is_picked(entry) else "choice" for entry in self.choices}
+        return found | {entry.tag: "toggle" for entry in self.toggles} | {entry.tag: "core" for entry in self.core}
+
+    def moved(self, tag: str, to: str, percent: int | None = None, note: str = "") -> "CharacterSheet":
+        """Gives the sheet with a tag in another class; `state` takes it off. What was noted of it stays.
+
+        `percent` and `note` are for a tag that is not on the sheet yet.
+        """
+        if to not in SHEET_CLASSES:
+            raise ValueError(to)
+        tag = with_underscores(tag)
+        known = next((entry for entry in (*self.core, *self.toggles, *self.choices) if entry.tag == tag), None)
+        entry = _unpicked(known or SheetTag(tag, percent, note))
+        if to == "picked":
+            entry = replace(entry, note=", ".join(part for part in (entry.note, "pick") if part))
+        key = _KEYS.get(to, "")
+        lists: dict[str, Any] = {name: tuple(one for one in getattr(self, name) if one.tag != tag) for name in _HEADINGS}
+        here = known is not None and any(one.tag == tag for one in getattr(self, key, ()))
+        for name in _HEADINGS:
+            if name == key and here:  # in its place
+                lists[name] = tuple(entry if one.tag == tag else one for one in getattr(self, name))
+            elif name == key:
+                lists[name] = _in_order((*lists[name], entry))
+        return replace(self, **lists)
+
+
+def _in_order(entries: tuple[SheetTag, ...]) -> tuple[SheetTag, ...]:
+    """Puts the last entry before the first that is rarer; the others stay as a person has them."""
+    *others, new = entries
+    rarer = (place for place, one in enumerate(others) if (one.percent or 0) < (new.percent or 0))
+    place = next(rarer, len(others))
+    return (*others[:place], new, *others[place:])
+
+
+def _unpicked(entry: SheetTag) -> SheetTag:
+    left = (word.strip() for word in entry.note.split(","))
+    return replace(entry, note=", ".join(word for word in left if word and not _PICK.fullmatch(word)))
 
 
 def _is_picked(entry: SheetTag) -> bool:

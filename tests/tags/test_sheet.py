@@ -1,5 +1,6 @@
 """The character sheet survives its own writing, and a person's hand."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,3 +76,21 @@ def test_the_side_of_a_choice_that_a_person_picked_joins_the_core() -> None:
     assert sheet.core_names() == ("purple_fur", "blue_eyes")
     assert sheet.told_names() == ("scarf", "green_eyes")
     assert read_sheet(write_sheet(sheet)).core_names() == ("purple_fur", "blue_eyes")
+
+
+def test_a_tag_is_moved_between_classes_and_keeps_its_note_and_the_rest_stays() -> None:
+    core = "- fur (96 %): darker on the back\n- horns (80 %)\n\nsome prose\n"
+    text = f"# z\n\n## Core looks\n\n{core}\n## Toggles\n\n- hat (30 %)\n\n## Mine\n\nwords\n"
+    sheet = read_sheet(text)
+    moved = sheet.moved("fur", "choice")
+    assert moved.classes() == {"fur": "choice", "horns": "core", "hat": "toggle"} and moved.choices[0].note == "darker on the back"
+    picked = moved.moved("fur", "picked")
+    assert picked.classes()["fur"] == "picked" and "fur" in picked.core_names()
+    assert picked.choices[0].note == "darker on the back, pick"
+    assert picked.moved("fur", "picked") == picked and picked.moved("fur", "choice") == moved
+    back = picked.moved("fur", "core")
+    assert write_sheet(back) == write_sheet(sheet) and read_sheet(write_sheet(back)).other == (("Mine", "words"),)
+    assert "fur" not in sheet.moved("fur", "state").classes()
+    assert sheet.moved("new tag", "core", 85).core[1].tag == "new_tag"
+    with pytest.raises(ValueError, match="nonsense"):
+        sheet.moved("fur", "nonsense")

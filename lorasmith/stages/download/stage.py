@@ -59,7 +59,7 @@ def download(project: Project, settings: DownloadSettings, report: Report = sile
     chosen = choose(project, booru, query, settings, report)
     with project.change("download", f"download '{query}'"):
         synced = bring_up_to_date(project, booru, chosen.seen)
-        new = [post for post in chosen.posts if post.name in synced.replaced or not _have(project, post)]
+        new = [post for post in chosen.posts if post.name in synced.replaced or not have(project, post)]
         new += _replaced_besides(chosen, synced, settings)
         demand_space(project.folder, sum(post.size for post in new))
         failed = _fetch_all(project, booru, new, settings, report)
@@ -78,7 +78,8 @@ def download(project: Project, settings: DownloadSettings, report: Report = sile
     )  # fmt: skip
 
 
-def _have(project: Project, post: "Post") -> bool:
+def have(project: Project, post: "Post") -> bool:
+    """Says whether a post's picture is here, by its name or its md5."""
     known = project.pictures.find(post.name)
     if known is None and post.md5:
         known = project.pictures.by_md5(post.md5)
