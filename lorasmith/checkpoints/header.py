@@ -33,12 +33,18 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Header:
-    """What a model file says about itself before its data."""
+    """What a model file says about itself before its data.
+
+    `size` is the file's, in bytes. `scalars` are single numbers of its data (raw bytes by tensor) where the file itself is not
+    at hand: a browser sends a header and these, and keeps the rest.
+    """
 
     path: Path
     tensors: Mapping[str, TensorInfo]
     metadata: Mapping[str, str] = field(default_factory=dict)
     data_start: int = 0
+    size: int = 0
+    scalars: Mapping[str, bytes] | None = None
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Gives a tensor's shape; raises `CheckpointError` when the file has no such tensor."""
@@ -60,13 +66,17 @@ def read_header(path: Path | str) -> Header:
     size = path.stat().st_size
     with path.open("rb") as stream:
         start = stream.read(8)
-        _refuse_pickle(path, start)
-        length = _header_length(path, start, size)
-        raw = stream.read(length)
+        length = header_length(path, start, size)
+        return header_of(path, stream.read(length), size)
+
+
+def header_of(path: Path, raw: bytes, size: int, scalars: Mapping[str, bytes] | None = None) -> Header:
+    """Reads the JSON of a header, and checks that a file of `size` bytes can hold what it names; raises `CheckpointError`."""
     entries = _parsed(path, raw)
     metadata = entries.pop("__metadata__", None) or {}
     tensors = {name: _tensor_info(path, name, entry) for name, entry in entries.items()}
-    header = Header(path, tensors, {str(key): str(value) for key, value in metadata.items()}, 8 + length)
+    words = {str(key): str(value) for key, value in metadata.items()}
+    header = Header(path, tensors, words, 8 + len(raw), size, scalars)
     _demand_whole(header, size)
     return header
 
@@ -82,7 +92,9 @@ def _refuse_pickle(path: Path, start: bytes) -> None:
         )
 
 
-def _header_length(path: Path, start: bytes, size: int) -> int:
+def header_length(path: Path, start: bytes, size: int) -> int:
+    """Gives how long a file's header is, from its first 8 bytes; raises `CheckpointError` for what is no .safetensors file."""
+    _refuse_pickle(path, start)
     if len(start) < 8:
         raise CheckpointError(f"{path} is not a .safetensors file: it has only {size} bytes. Fetch it again.")
     length: int = struct.unpack("<Q", start)[0]

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,16 @@ _TOLD_ELSEWHERE = ("ss_tag_frequency", "ss_dataset_dirs", "ss_reg_dataset_dirs",
 _PEFT = ("adapter_model.safetensors", "adapter_config.json")
 
 
-def inspect(path: Path | str, *, everything: bool = False, hashed: bool = False) -> dict[str, Any]:
+def inspect(path: Path | str | Header, *, everything: bool = False, hashed: bool = False) -> dict[str, Any]:
     """Describes a LoRA or a base model; raises `CheckpointError` for a file that is neither whole nor safetensors.
 
     `everything` gives all tags and the metadata as it stands; `hashed` reads the file's data to compute its hash.
     """
-    header = with_config_beside(read_header(_file_in(Path(path))))
+    header = open_header(path)
     family = identify(header)
     told: dict[str, Any] = {
         "file": str(header.path),
-        "megabytes": round(header.path.stat().st_size / 1e6, 1),
+        "megabytes": round(header.size / 1e6, 1),
         "kind": family.kind,
     }
     modules = modules_of(header) if family.kind in ("lora", "unknown") else {}
@@ -50,6 +51,11 @@ def inspect(path: Path | str, *, everything: bool = False, hashed: bool = False)
     if everything:
         told["metadata"] = metadata_of(header)
     return told
+
+
+def open_header(source: Path | str | Header) -> Header:
+    """Reads the header of a file, or of what a PEFT adapter's folder holds; one that is read already is given back."""
+    return source if isinstance(source, Header) else with_config_beside(read_header(_file_in(Path(source))))
 
 
 def _file_in(path: Path) -> Path:
@@ -79,7 +85,7 @@ def with_config_beside(header: Header) -> Header:
         "base_model": found.get("base_model_name_or_path"),
     }
     words = {key: str(value) for key, value in more.items() if value is not None}
-    return Header(header.path, header.tensors, words | dict(header.metadata), header.data_start)
+    return replace(header, metadata=words | dict(header.metadata))
 
 
 def _lora(header: Header, everything: bool) -> dict[str, Any]:
@@ -147,16 +153,28 @@ def metadata_of(header: Header) -> dict[str, str]:
     }
 
 
-def difference(one: Path, two: Path) -> list[dict[str, str]]:
-    """Lists what differs between two files, the settings by name; raises `CheckpointError` as `inspect` does."""
-    a, b = (_flat(inspect(path, everything=True)) for path in (one, two))
+def difference(one: Path | Header, two: Path | Header) -> list[dict[str, str]]:
+    """Lists what differs between two files, the settings by name; raises `CheckpointError` as `inspect` does.
+
+    Where nothing does, the data is read to say whether the weights are the same; of headers alone their stored hashes say it.
+    """
+    headers = [open_header(each) for each in (one, two)]
+    a, b = (_flat(inspect(header, everything=True)) for header in headers)
     names = [name for name in dict.fromkeys((*a, *b)) if a.get(name) != b.get(name)]
     rows = [{"what": name, "a": a.get(name, "-"), "b": b.get(name, "-")} for name in names]
     if not rows:
-        headers = [read_header(_file_in(path)) for path in (one, two)]
-        same = _computed(headers[0])["data_sha256"] == _computed(headers[1])["data_sha256"]
-        rows.append({"what": "weights", "a": "the same" if same else "differ", "b": "the same" if same else "differ"})
+        word = _same_weights(headers[0], headers[1], not isinstance(one, Header) and not isinstance(two, Header))
+        rows.append({"what": "weights", "a": word, "b": word})
     return rows
+
+
+def _same_weights(one: Header, two: Header, reading: bool) -> str:
+    if reading:
+        return "the same" if _computed(one)["data_sha256"] == _computed(two)["data_sha256"] else "differ"
+    stored = [header.metadata.get("sshs_model_hash", "") for header in (one, two)]
+    if not all(stored):
+        return "not looked at, and no hash of them is stored"
+    return "the same, by their stored hashes" if stored[0] == stored[1] else "differ, by their stored hashes"
 
 
 def _flat(told: Mapping[str, Any]) -> dict[str, str]:

@@ -106,6 +106,9 @@ def _note(module: Module, info: TensorInfo, kind: str, is_rank: bool) -> None:
 
 def read_scalars(header: Header, infos: Mapping[str, TensorInfo]) -> dict[str, float]:
     """Reads single numbers out of the data, a few bytes each."""
+    if header.scalars is not None:
+        sent = ((name, info, header.scalars.get(f"{name}.alpha", b"")) for name, info in infos.items())
+        return {name: _scalar(info, raw) for name, info, raw in sent if raw}
     found = {}
     with header.path.open("rb") as stream:
         for name, info in sorted(infos.items(), key=lambda item: item[1].begin):

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.settings.trainer_plan import shown
+
+if TYPE_CHECKING:
+    from lorasmith.checkpoints.header import Header
 
 _BY_RULE = ("unet_lr", "text_encoder_lr", "min_bucket", "max_bucket")  # unset ones follow from others
 
@@ -32,12 +35,12 @@ class Compared:
     not_in_the_file: tuple[str, ...]  # settings that differ from their default in the project, and that the file is silent on
 
 
-def compare_with_project(project: Project, file: Path) -> Compared:
-    """Compares the training settings in a LoRA file with those that a project would train with."""
-    from lorasmith.checkpoints.header import read_header
-    from lorasmith.checkpoints.inspection import plan_in, with_config_beside
+def compare_with_project(project: Project, source: "Path | Header") -> Compared:
+    """Compares the training settings in a LoRA file, or in its header, with those that a project would train with."""
+    from lorasmith.checkpoints.inspection import open_header, plan_in
 
-    theirs = dict(plan_in(with_config_beside(read_header(file))).settings)
+    header = open_header(source)
+    file, theirs = header.path, dict(plan_in(header).settings)
     if not theirs:
         raise UsageError(f"{file.name} tells nothing of its training: it has no settings to compare with.")
     settings = project.settings(TrainSettings)

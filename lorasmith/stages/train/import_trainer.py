@@ -53,13 +53,15 @@ def is_downloaders(file: Path) -> bool:
 
 
 def import_training(
-    file: Path, folder: Path | None, trigger: str = "", *, dataset: Path | None = None, dry_run: bool = False
-) -> ImportedTraining:
+    file: Path, folder: Path | None, trigger: str = "", *, dataset: Path | None = None, dry_run: bool = False,
+    metadata: Mapping[str, str] | None = None,
+) -> ImportedTraining:  # fmt: skip
     """Takes a training's settings into a project; without one, or as a dry run, it only says what they would be.
 
-    Nothing is written when the settings cannot hold together with those of the project.
+    `metadata` is that of a LoRA which is not at hand itself: then `file` is only its name. Nothing is written when the settings
+    cannot hold together with those of the project.
     """
-    read = _read_settings(file, dataset)
+    read = _read_settings(file, dataset) if metadata is None else settings_in(metadata)
     plan = _with_checkpoint(plan_of(read), read, file.absolute().parent)
     if not plan.settings:
         raise UsageError(f"{file.name} has no training settings that could be taken; {_kinds(read)}")
