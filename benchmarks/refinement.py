@@ -186,7 +186,7 @@ def main() -> None:
     parser.add_argument("--top", type=int, default=16)
     parser.add_argument("--keep", type=int, default=12)
     parser.add_argument("--bar", type=float, default=0.5)
-    parser.add_argument("--strength", type=float, default=2.9)
+    parser.add_argument("--strength", type=float, default=4.0)
     parser.add_argument("--with-heads", dest="faceless", action="store_false")
     parser.add_argument("--control", action="store_true")
     parser.add_argument("--first", action="store_true", help="the first round alone")

@@ -1,7 +1,7 @@
 """add: a folder of a person's own pictures, with sidecars or without, becomes part of the project."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ class Added:
 
 
 def add_source(project: Project, source: Path, report: Report = silent) -> Added:
-    """Adds the pictures of a folder or of a zip."""
+    """Adds the pictures of a folder or of a zip, or one picture."""
+    if source.suffix.lower() in _SUFFIXES and source.is_file():
+        return _add_files(project, [source.resolve()], source.resolve().parent, report)
     if source.is_dir() or source.suffix.lower() != ".zip":
         return add_folder(project, source, report)
     if not source.is_file():
@@ -59,6 +61,11 @@ def add_folder(project: Project, source: Path, report: Report = silent) -> Added
     files = picture_files(source, project.folder)
     if not files:
         raise UsageError(f"{source} holds no pictures ({', '.join(sorted(_SUFFIXES))}).")
+    return _add_files(project, files, source, report)
+
+
+def _add_files(project: Project, files: Sequence[Path], source: Path, report: Report) -> Added:
+    """Copies pictures; `source` is the folder that they were given with."""
     demand_space(project.folder, sum(path.stat().st_size for path in files))
     counts = {"added": 0, "already": 0, "refused": 0, "with tags": 0}
     failed: list[str] = []

@@ -35,11 +35,11 @@ def render_candidates(
         return candidate_prompts(project.trigger, wishes.habits, wishes.known, settings.candidates, settings.ground)
 
     report(Progress("refine", 0, None, "loading"))
-    cell = _drawn_with(project, settings, told)
+    cell = drawn_with(project, settings, told)
     assert cell.lora is not None
     own = {"checkpoint": settings.checkpoint} if settings.checkpoint else {}
     evaluation = project.settings(EvaluateSettings, own)
-    others = tuple(_use(project, words) for words in settings.other_loras)
+    others = lora_uses(project, settings)
     trained = settings_of_run(last_finished_run(project))
     subject = Subject(cell.lora.name, (cell,), trained, project.folder / FOLDER, others)
     bench = open_bench(project, evaluation, subject, report, renderer, planned)
@@ -52,11 +52,16 @@ def render_candidates(
     return bench.folder, rows
 
 
-def _drawn_with(project: Project, settings: RefineSettings, told: dict[str, Any]) -> Cell:
+def drawn_with(project: Project, settings: RefineSettings, told: dict[str, Any]) -> Cell:
     """Gives the LoRA and its weight: those that are set, else the recommended ones."""
     best = (told.get("ranking") or {}).get("best") or {}
     path = _lora_file(project, settings.lora or str(told.get("lora", "")))
     return Cell(int(best.get("epoch") or 0), path, settings.weight or float(best.get("weight") or 1.0))
+
+
+def lora_uses(project: Project, settings: RefineSettings) -> "tuple[LoraUse, ...]":
+    """Gives the LoRAs that are put in beside the one that draws."""
+    return tuple(_use(project, words) for words in settings.other_loras)
 
 
 def _use(project: Project, words: str) -> "LoraUse":

@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lorasmith.errors import UsageError
-from lorasmith.files import sha256_of, write_atomic
 from lorasmith.progress import Progress, Report, silent
-from lorasmith.project.pictures import Decision, Picture, Tag, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import RefineSettings
+from lorasmith.stages.refine.bring import bring_back
 from lorasmith.stages.refine.candidates import render_candidates
 from lorasmith.stages.refine.lineage import Descent, generation_after, lineage
 
 if TYPE_CHECKING:
     from lorasmith.rendering.prompt import Renderer
 
-MAKER = "refine"
 SCORES = "scores.json"
 _WITHOUT_CHARACTER = ("described", "plain")  # kinds of prompt that do not ask for the character
 
@@ -56,7 +54,7 @@ def refine(
     with project.change("refine", f"renders of {folder.name}"):
         for done, render in enumerate(chosen):
             report(Progress("refine", done, len(chosen), str(render["name"])))
-            name = _bring_back(project, folder, render, generations.get(str(render["lora"]), 1))
+            name = bring_back(project, folder, render, generations.get(str(render["lora"]), 1))
             if name is None:
                 already += 1
             else:
@@ -121,35 +119,3 @@ def _passes(render: Mapping[str, Any], settings: RefineSettings) -> bool:
 def _followed(render: Mapping[str, Any]) -> float:
     """How much of the asked was drawn; where nothing was asked, nothing was missed."""
     return 1.0 if render["followed"] is None else float(render["followed"])
-
-
-def _bring_back(project: Project, folder: Path, render: Mapping[str, Any], generation: int) -> str | None:
-    """Adds one render as a candidate; None when it is there already."""
-    from lorasmith.imaging.read import open_picture
-
-    source = folder / str(render["file"])
-    name = f"render_{sha256_of(source)[:12]}"
-    if project.pictures.find(name) is not None:
-        return None
-    target = project.images / f"{name}.png"
-    write_atomic(target, source.read_bytes())
-    image = open_picture(target)
-    provenance = {
-        "generated": True, "generation": generation, "evaluation": folder.name, "lora": render["lora"],
-        "lora_sha256": _sha_of_lora(project, str(render["lora"])), "weight": render["weight"],
-        "prompt": render["prompt"]["text"], "seed": render["seed"],
-    }  # fmt: skip
-    with project.transaction():
-        project.pictures.add(
-            Picture(name, origin="render", post=provenance, **facts_of(project.folder, target, image.size))
-        )
-        project.pictures.set_tags(name, "prompt", [Tag(tag, "general", "prompt") for tag in render["prompt"]["asked"]])
-        waits = Decision("drop", MAKER, "a render that came back: it waits for a person's keep", {"of": folder.name})
-        project.pictures.decide(name, waits, maker=MAKER)
-    return name
-
-
-def _sha_of_lora(project: Project, name: str) -> str:
-    """Gives the hash of a LoRA of this project, empty for one of elsewhere: its name may not stay what it is."""
-    file = project.loras / name
-    return sha256_of(file) if name and file.is_file() else ""

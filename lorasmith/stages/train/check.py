@@ -11,6 +11,7 @@ from lorasmith.settings.tables import TrainSettings
 from lorasmith.settings.toml import FILE_NAME
 from lorasmith.stages.prune.spoilt import spoilt
 from lorasmith.stages.refine.lineage import lineage_faults
+from lorasmith.stages.refine.sparse import sparse_notes
 from lorasmith.stages.train.outlook import seconds_per_step
 from lorasmith.stages.train.training_set import training_set
 
@@ -51,7 +52,7 @@ def check(project: Project, settings: TrainSettings | None = None) -> Checked:
     errors += checkpoint_faults(settings.checkpoint)
     chosen = training_set(project, settings)
     pictures = chosen.pictures
-    warnings += chosen.notes
+    warnings += [*chosen.notes, *sparse_notes(project, settings, pictures)]
     errors += picture_faults(project, pictures)
     errors += lineage_faults(project, project.pictures.trained())
     if shutil.disk_usage(project.folder).free < _SPARE_BYTES:
