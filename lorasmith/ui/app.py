@@ -21,7 +21,12 @@ _HEAD = """<link rel="stylesheet" href="api/static/lorasmith.css"><link rel="sty
 <script src="api/static/prune_picture.js" defer></script><script src="api/static/prune_sides.js" defer></script>
 <link rel="stylesheet" href="api/static/evaluate.css"><script src="api/static/zoom.js" defer></script>
 <script src="api/static/evaluate.js" defer></script><script src="api/static/evaluate_scores.js" defer></script>
-<script src="api/static/evaluate_beside.js" defer></script>"""
+<script src="api/static/evaluate_beside.js" defer></script>
+<link rel="stylesheet" href="api/static/train.css"><script src="api/static/train.js" defer></script>
+<script src="api/static/train_plan.js" defer></script><script src="api/static/train_plot.js" defer></script>
+<script src="api/static/train_run.js" defer></script>
+<link rel="stylesheet" href="api/static/queue.css"><script src="api/static/queue.js" defer></script>
+<script src="api/static/queue_add.js" defer></script>"""
 _LARGEST_UPLOAD = 1 << 30  # bytes of one file
 
 

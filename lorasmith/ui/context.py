@@ -15,6 +15,7 @@ from lorasmith.ui.projects.recent import Projects
 from lorasmith.ui.prune.kept import KeptLooks
 from lorasmith.ui.tag.kept import KeptProjects
 from lorasmith.ui.thumbs import Thumbs
+from lorasmith.ui.train.kept import KeptAnswers
 
 if TYPE_CHECKING:
     from lorasmith.ui.host import Host
@@ -32,6 +33,7 @@ class Context:
     host: "Host | None" = None  # the WebUI that lends its model: the tab's, or one named by LORASMITH_WEBUI_URL
     tags: KeptProjects = field(default_factory=KeptProjects)  # what the Tag page looked at last
     prune: KeptLooks = field(default_factory=KeptLooks)  # what the Prune page looked at last
+    train: KeptAnswers = field(default_factory=KeptAnswers)  # what the Train page was told last
     _statuses: dict[str, tuple[str, Status]] = field(default_factory=dict)
     _reading: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,7 +74,7 @@ class Context:
         progress = self.queue.progress(job.id)
         return {
             "id": job.id, "words": f"{job.stage} of {job.folder.name}", "command": job.stage,
-            "folder": str(job.folder), "state": job.state,
+            "folder": str(job.folder), "state": job.state, "held": job.held, "name": job.name,
             "stopping": self.queue.is_stopping(job.id), "started": job.started, "ended": job.ended, "error": job.error,
             "stage": progress.stage if progress else job.stage, "done": progress.done if progress else 0,
             "total": progress.total if progress else None, "note": progress.note if progress else "",

@@ -16,6 +16,7 @@ from lorasmith.ui import stage_extras
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form, make_form
 from lorasmith.ui.projects import page as projects_page
+from lorasmith.ui.queue import asking as queue_asking
 from lorasmith.ui.typed import faults_told
 
 PROJECTS = "projects"
@@ -38,6 +39,8 @@ def build(context: Context) -> gr.Blocks:
         with gr.Tabs(selected=PROJECTS, elem_id="ls-tabs") as tabs:
             with gr.Tab("Projects", id=PROJECTS):
                 made = projects_page.build(context)
+            with gr.Tab("Queue", id="queue"):
+                gr.HTML(queue_asking.PLACE)
             pages = [_stage_page(context, stage, project) for stage in STAGES]
         fields = [component for page in pages for component in page.form.components]
         for page in pages:
@@ -58,7 +61,7 @@ def _opener(context: Context, pages: list[StagePage]) -> Any:
         if not wanted:
             return ["", gr.skip(), recent, *_nothing(pages)]
         values = [value for page in pages for value in _filled(context, wanted, page.form)]
-        names = {page.stage.name for page in pages}
+        names = {"queue", *(page.stage.name for page in pages)}
         page = asked.get("at", "")  # Gradio keeps the word "page" for itself
         # else as it is: somebody may have chosen a tab while this was on its way
         return [wanted, gr.Tabs(selected=page) if page in names else gr.skip(), recent, *values]
@@ -85,6 +88,7 @@ def _stage_page(context: Context, stage: Stage, project: Any) -> StagePage:
         with gr.Column(scale=2, min_width=300, elem_classes=["ls-form"]):
             gr.HTML(f'<p class="ls-help">{stage.help}</p><div data-ls="stage" data-stage="{stage.name}"></div>')
             start = gr.Button(f"Start {stage.name}", variant="primary", elem_id=f"ls-start-{stage.name}")
+            stage_extras.above(stage.name)
             form = make_form(TABLES[stage.name])
             stage_extras.build(context, stage.name, project, form)
         with gr.Column(scale=5, min_width=400):

@@ -27,8 +27,12 @@ from lorasmith.ui.evaluate import changing as evaluate_changing
 from lorasmith.ui.prepare import suggesting, touching
 from lorasmith.ui.prune import asking as prune_asking
 from lorasmith.ui.prune import changing as prune_changing
+from lorasmith.ui.queue import asking as queue_asking
+from lorasmith.ui.queue import changing as queue_changing
 from lorasmith.ui.tag import asking as tag_asking
 from lorasmith.ui.tag import changing as tag_changing
+from lorasmith.ui.train import asking as train_asking
+from lorasmith.ui.train import changing as train_changing
 from lorasmith.ui.views import draw
 
 _FOLDERS = ("research", "images", "edits", "dataset", "runs", "loras", "evaluations", "sheets")  # what a page may fetch of a project
@@ -66,6 +70,10 @@ def routes(context: Context) -> list[Route]:
         ("POST", "/api/tags/{what}", _change_tags),
         ("GET", "/api/evaluate/{what}", evaluate_asking.show),
         ("POST", "/api/evaluate/{what}", evaluate_changing.change),
+        ("GET", "/api/train/{what}", train_asking.show),
+        ("POST", "/api/train/{what}", train_changing.change),
+        ("GET", "/api/queue/{what}", queue_asking.show),
+        ("POST", "/api/queue/{what}", queue_changing.change),
         ("GET", "/api/touch-up", touching.show),
         ("POST", "/api/touch-up", _touch_up),
         ("POST", "/api/recipe", _recipe),
@@ -113,7 +121,7 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
     own = ("lorasmith.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
-    if name not in (*own, *tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC):
+    if name not in (*own, *tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC, *train_asking.STATIC, *queue_asking.STATIC):
         raise FileNotFoundError(name)
     return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
 

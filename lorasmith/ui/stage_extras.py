@@ -11,6 +11,7 @@ from lorasmith.errors import LorasmithError
 from lorasmith.folders import uploads_folder
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form
+from lorasmith.ui.train import form as train_form
 from lorasmith.ui.typed import faults_told, typed_path
 
 if TYPE_CHECKING:
@@ -21,8 +22,16 @@ def build(context: Context, stage: str, project: Any, form: Form) -> None:
     """Draws them into the Blocks that are being built; a stage that has none stays as it is."""
     if stage == "download":
         _own_pictures(context, project)
+    if stage == "train":
+        train_form.build(context, project, form)
     if stage == "train" and context.host is not None:
         _loaded_checkpoint(context.host, form)
+
+
+def above(stage: str) -> None:
+    """Draws what stands above the form."""
+    if stage == "train":
+        gr.HTML(train_form.PLACE)
 
 
 def _own_pictures(context: Context, project: Any) -> None:

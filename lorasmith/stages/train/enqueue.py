@@ -39,7 +39,7 @@ def enqueue(store: "Store", folders: Sequence[Path], command: str, sweep: Sequen
         raise UsageError(unknown_name(command, list(COMMANDS), f"The queue cannot run '{command}'"))
     if sweep and command != "train":
         raise UsageError(f"A sweep is over trainings; '{command}' has none. Leave --sweep out, or --do.")
-    ready = [(folder.expanduser().resolve(), _points(folder, command, sweep)) for folder in folders]
+    ready = [(folder.expanduser().resolve(), points_of(folder, command, sweep)) for folder in folders]
     added = []
     for folder, points in ready:
         for point in points:
@@ -54,8 +54,11 @@ def job_word(command: str, name: str) -> str:
     return f"{command}: {name}" if name else command
 
 
-def _points(folder: Path, command: str, sweep: Sequence[str]) -> list[Point]:
-    """Gives what a project is to be trained with, each looked at as far as can be without loading anything."""
+def points_of(folder: Path, command: str, sweep: Sequence[str]) -> list[Point]:
+    """Gives what a project is to be trained with, each looked at as far as can be without loading anything.
+
+    `sweep` holds words such as `rank=8,16`; without any the project's own [sweep] counts. Raises where one cannot work.
+    """
     if not (folder / FILE_NAME).exists():
         raise UsageError(f"There is no project in {folder}; `lorasmith new` makes one. Nothing was added.")
     with Project.open(folder, writing=False) as project:

@@ -14,7 +14,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
 
 if TYPE_CHECKING:
-    from lorasmith.training.plan import Plan
+    from lorasmith.training.plan import BucketRow, Plan
 
 DECIDE_TIME = ("resolution", "batch_size", "gradient_accumulation", "precision", "device")
 # What the calculator tries; a name in `unset_follows` may be left empty, and follows the rule then.
@@ -39,6 +39,7 @@ class Outlook:
     steps: int
     images_seen: int
     minutes: float | None  # as the last run of this base and size took for its steps; None where there was none
+    buckets: "tuple[BucketRow, ...]" = ()
 
 
 def tried(project: Project, given: Mapping[str, str]) -> TrainSettings:
@@ -102,6 +103,7 @@ def _told(project: Project, settings: TrainSettings, planned: "tuple[Plan, list[
         epochs=settings.epochs, images=len(repeats), strength=settings.strength, strength_meant=meant,
         unet_lr=found.unet_lr, text_encoder_lr=found.text_encoder_lr, steps_per_epoch=found.steps_per_epoch,
         steps=found.steps, images_seen=found.images_seen, minutes=None if pace is None else round(found.steps * pace / 60, 1),
+        buckets=found.table,
     )  # fmt: skip
 
 

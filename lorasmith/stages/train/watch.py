@@ -83,6 +83,13 @@ def shown_first(runs: Sequence[tuple[str, State]]) -> str:
     return next((name for name, state in runs if state == "at work"), runs[0][0] if runs else "")
 
 
+def seconds_left(project: Project) -> float | None:
+    """Gives how long the run at work will take from now on; None where none is at work, or nobody can know yet."""
+    runs = runs_of(project)
+    name = shown_first(runs)
+    return watch(project, name).left if (name, "at work") in runs else None
+
+
 def watch(project: Project, run: str) -> Watched:
     """Reads how a run goes; what cannot be read is left out, files that are gone too."""
     from lorasmith.training.events import read_events
