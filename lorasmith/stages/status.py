@@ -1,7 +1,8 @@
 """How far a project is: what each stage has left behind, whoever ran it, and what to do next."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ class StageStatus:
     name: str
     state: State
     words: str
+    count: tuple[int, str] | None = None  # how much there is of what it makes, and what that is
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Status:
 def status(project: Project) -> Status:
     """Reads how far a project is from its record and its folders; changes nothing."""
     look = Look(project)
-    found = tuple(_stage_status(look, stage.name) for stage in STAGES)
+    found = tuple(_counted(look, _stage_status(look, stage.name)) for stage in STAGES)
     following = next((one.name for one in found if one.state in ("ready", "begun")), "")
     return Status(project.trigger, found, following, _advice(found, following))
 
@@ -73,6 +75,26 @@ def _stage_status(look: Look, name: str) -> StageStatus:
         return StageStatus(name, "waiting", "no pictures yet: download some, or add your own")
     judge = {"prune": _prune, "prepare": _prepare, "tag": _tag, "train": _train, "evaluate": _evaluate, "refine": _refine}
     return judge[name](look) if name in judge else _other(look, name)
+
+
+def _counted(look: Look, one: StageStatus) -> StageStatus:
+    """Adds how much there is of what a stage makes, once there is any."""
+    if one.state not in ("done", "begun") or one.name not in _COUNTS:
+        return one
+    number, words = _COUNTS[one.name](look)
+    return replace(one, count=(number, words)) if number else one
+
+
+_COUNTS: dict[str, Callable[[Look], tuple[int, str]]] = {
+    "research": lambda look: (int((look.project.fact("research") or {}).get("count") or 0), "posts on the site"),
+    "download": lambda look: (sum(one.origin != "render" for one in look.originals), "pictures"),
+    "prune": lambda look: (len(look.kept), "pictures kept"),
+    "prepare": lambda look: (len(look.trained), "to train on"),
+    "tag": lambda look: (len(look.captions), "captions"),
+    "train": lambda look: (len(list(look.project.loras.glob("*.safetensors"))), "LoRA files"),
+    "evaluate": lambda look: (len(look.project.numbered(look.project.evaluations)), "evaluations"),
+    "refine": lambda look: (sum(one.origin == "render" for one in look.originals), "renders back"),
+}
 
 
 def _other(look: Look, name: str) -> StageStatus:

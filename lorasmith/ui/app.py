@@ -19,6 +19,10 @@ _HEAD = """<link rel="stylesheet" href="api/static/lorasmith.css"><link rel="sty
 <script src="api/static/tag_tables.js" defer></script>
 <link rel="stylesheet" href="api/static/prune.css"><script src="api/static/prune.js" defer></script>
 <script src="api/static/prune_picture.js" defer></script><script src="api/static/prune_sides.js" defer></script>
+<link rel="stylesheet" href="api/static/research.css"><script src="api/static/research.js" defer></script>
+<script src="api/static/research_query.js" defer></script><script src="api/static/research_wall.js" defer></script>
+<script src="api/static/research_profile.js" defer></script>
+<link rel="stylesheet" href="api/static/download.css"><script src="api/static/download.js" defer></script>
 <link rel="stylesheet" href="api/static/evaluate.css"><script src="api/static/zoom.js" defer></script>
 <script src="api/static/evaluate.js" defer></script><script src="api/static/evaluate_scores.js" defer></script>
 <script src="api/static/evaluate_beside.js" defer></script>

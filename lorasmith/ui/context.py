@@ -10,6 +10,7 @@ from lorasmith.errors import UsageError
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.store import Job, lane_of
 from lorasmith.project.project import Project
+from lorasmith.settings.toml import FILE_NAME
 from lorasmith.stages.status import Status, status
 from lorasmith.ui.projects.recent import Projects
 from lorasmith.ui.prune.kept import KeptLooks
@@ -92,6 +93,15 @@ def version_of(folder: Path) -> str:
         if facts.st_size or not name.endswith("-wal"):  # an empty one comes and goes with each reader
             parts.append(f"{name}:{facts.st_mtime_ns:x}.{facts.st_size:x}")
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+
+def settings_version(folder: Path) -> str:
+    """Gives a word that changes when lorasmith.toml does: the forms are filled anew then."""
+    try:
+        facts = (folder / FILE_NAME).stat()
+    except OSError:
+        return ""
+    return f"{facts.st_mtime_ns:x}.{facts.st_size:x}"
 
 
 def _newest(folder: Path) -> list[str]:

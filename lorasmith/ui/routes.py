@@ -21,7 +21,8 @@ from lorasmith.project.project import Project
 from lorasmith.stages.prune.stage import decide_by_hand
 from lorasmith.stages.table import STAGES
 from lorasmith.ui.ask import Ask
-from lorasmith.ui.context import Context
+from lorasmith.ui.context import Context, settings_version
+from lorasmith.ui.download import asking as download_asking
 from lorasmith.ui.evaluate import asking as evaluate_asking
 from lorasmith.ui.evaluate import changing as evaluate_changing
 from lorasmith.ui.prepare import suggesting, touching
@@ -29,6 +30,8 @@ from lorasmith.ui.prune import asking as prune_asking
 from lorasmith.ui.prune import changing as prune_changing
 from lorasmith.ui.queue import asking as queue_asking
 from lorasmith.ui.queue import changing as queue_changing
+from lorasmith.ui.research import asking as research_asking
+from lorasmith.ui.research import changing as research_changing
 from lorasmith.ui.tag import asking as tag_asking
 from lorasmith.ui.tag import changing as tag_changing
 from lorasmith.ui.train import asking as train_asking
@@ -64,6 +67,9 @@ def routes(context: Context) -> list[Route]:
         ("GET", "/api/suggestion", suggesting.show),
         ("POST", "/api/suggestion", _suggestion),
         ("POST", "/api/erase", _erase),
+        ("GET", "/api/research/{what}", research_asking.show),
+        ("POST", "/api/research/{what}", _change_research),
+        ("GET", "/api/download/{what}", download_asking.show),
         ("GET", "/api/prune/{what}", prune_asking.show),
         ("POST", "/api/prune/{what}", _change_prune),
         ("GET", "/api/tags/{what}", tag_asking.show),
@@ -121,7 +127,8 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
     own = ("lorasmith.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
-    if name not in (*own, *tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC, *train_asking.STATIC, *queue_asking.STATIC):
+    mine = (*research_asking.STATIC, *download_asking.STATIC)
+    if name not in (*own, *mine, *tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC, *train_asking.STATIC, *queue_asking.STATIC):
         raise FileNotFoundError(name)
     return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
 
@@ -148,11 +155,12 @@ def _project_state(context: Context, project: str) -> dict[str, Any]:
     version, status = context.status_of(project)
     return {
         "version": version,
+        "settings": settings_version(folder),
         "folder": str(folder),
         "trigger": status.trigger,
         "next": status.next,
         "advice": status.advice,
-        "stages": [{"name": one.name, "state": one.state, "words": one.words} for one in status.stages],
+        "stages": [{"name": one.name, "state": one.state, "words": one.words, "count": one.count} for one in status.stages],
         "last": [context.describe(job) for job in ended],
     }
 
@@ -238,6 +246,14 @@ def _change_prune(context: Context, request: Request, body: Any) -> Response:
         return prune_changing.choose_best(context, folder, body)
     with _BY_HAND, Project.open(folder, patience=5) as project:
         return prune_changing.change(context, folder, project, what, body)
+
+
+def _change_research(context: Context, request: Request, body: Any) -> Response:
+    """Changes the search, the minimum score, a tag's class, or info.md."""
+    folder = _folder(context, body)
+    context.demand_idle(folder)
+    with _BY_HAND, Project.open(folder, patience=5) as project:
+        return research_changing.change(project, request.path_params["what"], body)
 
 
 def _change_tags(context: Context, request: Request, body: Any) -> Response:
