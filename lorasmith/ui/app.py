@@ -30,7 +30,9 @@ _HEAD = """<link rel="stylesheet" href="api/static/lorasmith.css"><link rel="sty
 <script src="api/static/train_plan.js" defer></script><script src="api/static/train_plot.js" defer></script>
 <script src="api/static/train_run.js" defer></script>
 <link rel="stylesheet" href="api/static/queue.css"><script src="api/static/queue.js" defer></script>
-<script src="api/static/queue_add.js" defer></script>"""
+<script src="api/static/queue_add.js" defer></script>
+<link rel="stylesheet" href="api/static/inspect.css"><script src="api/static/inspect.js" defer></script>
+<script src="api/static/inspect_beside.js" defer></script>"""
 _LARGEST_UPLOAD = 1 << 30  # bytes of one file
 
 

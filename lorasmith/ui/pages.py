@@ -15,6 +15,7 @@ from lorasmith.stages.table import STAGES, Stage
 from lorasmith.ui import stage_extras
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form, make_form
+from lorasmith.ui.inspect import asking as inspect_asking
 from lorasmith.ui.projects import page as projects_page
 from lorasmith.ui.queue import asking as queue_asking
 from lorasmith.ui.typed import faults_told
@@ -42,11 +43,15 @@ def build(context: Context) -> gr.Blocks:
             with gr.Tab("Queue", id="queue"):
                 gr.HTML(queue_asking.PLACE)
             pages = [_stage_page(context, stage, project) for stage in STAGES]
+            with gr.Tab("Inspect", id="inspect"):
+                gr.HTML(inspect_asking.PLACE)
         fields = [component for page in pages for component in page.form.components]
         for page in pages:
             _bind(context, pages, page, project)
         run = _run_all(context, pages, project)
         made.run_all.click(run, inputs={project, *fields}, outputs=fields, show_progress="hidden")
+        refill = gr.Button("Fill the forms anew", visible="hidden", elem_id="ls-refill")  # the page's script presses it
+        refill.click(_refiller(context, pages, project), inputs={project, *fields}, outputs=fields, show_progress="hidden")
         blocks.load(_opener(context, pages), outputs=[project, tabs, made.recent, *fields], show_progress="hidden")
     return blocks
 
@@ -61,12 +66,24 @@ def _opener(context: Context, pages: list[StagePage]) -> Any:
         if not wanted:
             return ["", gr.skip(), recent, *_nothing(pages)]
         values = [value for page in pages for value in _filled(context, wanted, page.form)]
-        names = {"queue", *(page.stage.name for page in pages)}
+        names = {"queue", "inspect", *(page.stage.name for page in pages)}
         page = asked.get("at", "")  # Gradio keeps the word "page" for itself
         # else as it is: somebody may have chosen a tab while this was on its way
         return [wanted, gr.Tabs(selected=page) if page in names else gr.skip(), recent, *values]
 
     return opened
+
+
+def _refiller(context: Context, pages: list[StagePage], project: Any) -> Any:
+    """Makes the function that brings the forms to what lorasmith.toml says now; what a person typed and kept for later stays."""
+
+    def refill(given: Mapping[Any, Any]) -> list[Any]:
+        wanted = str(given[project] or "")
+        if not wanted:
+            return _nothing(pages)
+        return [value for page in pages for value in page.form.refilled(given, _filled(context, wanted, page.form))]
+
+    return refill
 
 
 def _filled(context: Context, wanted: str, form: Form) -> list[Any]:

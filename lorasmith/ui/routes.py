@@ -5,6 +5,7 @@ import binascii
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from lorasmith.ui.context import Context, settings_version
 from lorasmith.ui.download import asking as download_asking
 from lorasmith.ui.evaluate import asking as evaluate_asking
 from lorasmith.ui.evaluate import changing as evaluate_changing
+from lorasmith.ui.inspect import asking as inspect_asking
 from lorasmith.ui.prepare import suggesting, touching
 from lorasmith.ui.prune import asking as prune_asking
 from lorasmith.ui.prune import changing as prune_changing
@@ -80,6 +82,8 @@ def routes(context: Context) -> list[Route]:
         ("POST", "/api/train/{what}", train_changing.change),
         ("GET", "/api/queue/{what}", queue_asking.show),
         ("POST", "/api/queue/{what}", queue_changing.change),
+        ("GET", "/api/inspect/{what}", inspect_asking.show),
+        ("POST", "/api/inspect/{what}", inspect_asking.answer),
         ("GET", "/api/touch-up", touching.show),
         ("POST", "/api/touch-up", _touch_up),
         ("POST", "/api/recipe", _recipe),
@@ -127,8 +131,9 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
     own = ("lorasmith.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
-    mine = (*research_asking.STATIC, *download_asking.STATIC)
-    if name not in (*own, *mine, *tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC, *train_asking.STATIC, *queue_asking.STATIC):
+    mine = (*research_asking.STATIC, *download_asking.STATIC, *inspect_asking.STATIC)
+    pages = (*tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC, *train_asking.STATIC, *queue_asking.STATIC)
+    if name not in (*own, *mine, *pages):
         raise FileNotFoundError(name)
     return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
 
@@ -160,7 +165,7 @@ def _project_state(context: Context, project: str) -> dict[str, Any]:
         "trigger": status.trigger,
         "next": status.next,
         "advice": status.advice,
-        "stages": [{"name": one.name, "state": one.state, "words": one.words, "count": one.count} for one in status.stages],
+        "stages": [asdict(one) for one in status.stages],
         "last": [context.describe(job) for job in ended],
     }
 
