@@ -95,7 +95,8 @@ def _lora(header: Header, everything: bool) -> dict[str, Any]:
         "network": network_of(modules),
         "made_by": history.maker_of(metadata, list(header.tensors)),
         "name": history.value(metadata, "ss_output_name", "modelspec.title", "name"),
-        "trigger": history.value(metadata, "modelspec.trigger_phrase", "lorasmith_trigger", "ssmd_keywords"),
+        "trigger": "; ".join(history.triggers_told(metadata))
+        or history.value(metadata, "modelspec.trigger_phrase", "lorasmith_trigger", "ssmd_keywords"),
         "base": history.base_told(metadata, base_of(modules)),
         "modules": groups_of(modules),
         "training": history.length_told(metadata),

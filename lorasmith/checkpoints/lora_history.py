@@ -83,6 +83,15 @@ def base_told(metadata: Mapping[str, str], by_shapes: str) -> dict[str, Any]:
     return told | {name: text for name, text in rows.items() if text}
 
 
+def triggers_told(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """Gives the triggers of a LoRA that holds several characters; those that mark minors are left out."""
+    try:
+        found = json.loads(metadata.get("lorasmith_triggers", "[]"))
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(str(each) for each in found if not text_is_refused(str(each))) if isinstance(found, list) else ()
+
+
 def length_told(metadata: Mapping[str, str]) -> dict[str, Any]:
     """Gives when it was trained, how long, and on how much."""
     info = parsed(metadata.get("training_info"))  # ai-toolkit's

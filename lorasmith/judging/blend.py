@@ -75,3 +75,15 @@ def together(renders: Sequence[Judged], judge: Judge) -> Spread | None:
         places = [judge.index[tag] for tag in judge.looks_of(one.prompt.who) if tag in judge.index and tag not in one.prompt.asked]
         values.append(float(np.mean(one.scores[places])) if places else None)
     return spread(values, [one.seed for one in groups])
+
+
+def blends_in_words(found: Sequence[Blend], base: Sequence[Blend]) -> tuple[str, ...]:
+    """Words each blend with what the base alone shows by chance, and its spread over seeds."""
+    chance = {(one.asked, one.other): one.shown.mean for one in base}
+    lines = []
+    for one in found:
+        luck = "" if one.shown.over_seeds is None else f" ± {one.shown.over_seeds:.2f} over seeds"
+        before = chance.get((one.asked, one.other))
+        without = "" if before is None else f", {before:.2f} without the LoRA"
+        lines.append(f"{one.asked} shows {one.other} at {one.shown.mean:.2f}{luck}{without}")
+    return tuple(lines)

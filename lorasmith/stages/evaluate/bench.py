@@ -16,7 +16,7 @@ from lorasmith.progress import Report
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import EvaluateSettings, TagSettings, TrainSettings
 from lorasmith.stages.evaluate.renders import FOLDER, Cell
-from lorasmith.stages.evaluate.training_looks import habits, known_pictures, toggles_of
+from lorasmith.stages.evaluate.training_looks import habits, known_pictures, sought, toggles_of
 from lorasmith.stages.tag.scores import open_project_tagger
 from lorasmith.stages.train.check import checkpoint_faults
 
@@ -121,11 +121,15 @@ def open_bench(  # noqa: PLR0913 - the four words of a stage, what is looked at,
     core = tuple(project.fact("core_tags") or ())
     toggles = toggles_of(project, tagger.index, settings.asked)
     shares = habits(project)
-    wishes = Wishes(core, shares, set(tagger.index), toggles, settings.prompts, settings.asked)
+    cast = sought(project, toggles)
+    wishes = Wishes(core, shares, set(tagger.index), toggles, settings.prompts, settings.asked, cast)
     prompts = tuple(evaluation_prompts(project.trigger, wishes) if planned is None else planned(wishes))
     checkpoint = checkpoint_of(project, settings, subject.trained)
     folder = _folder(project, subject, _identity(settings, subject, checkpoint, tagger, core, prompts))
-    judge = Judge(tagger.index, core, settings.threshold, toggles, places_known(tagger.index), artefacts_known(tagger.index, core))
+    judge = Judge(
+        tagger.index, core, settings.threshold, toggles, places_known(tagger.index), artefacts_known(tagger.index, core),
+        {one.trigger: one.core for one in cast},
+    )  # fmt: skip
     renderer = renderer or renderer_as_trained(checkpoint, subject.trained, settings.device, settings.batch_size)
     known = known_pictures(project, tagger, settings.width / settings.height, report)
     clip_skip = int(subject.trained.get("clip_skip", 1))

@@ -41,17 +41,18 @@ class Card:
     settings: Mapping[str, str]
     tags: Mapping[str, int]
     reinforcement: Mapping[str, tuple[str, ...]]
+    triggers: tuple[str, ...] = ()  # of several characters in one LoRA
 
     @property
     def activation(self) -> str:
-        """The text that calls the character, as it is typed into a prompt."""
+        """The text that calls the character, the first of several, as it is typed into a prompt."""
         from lorasmith.tags.spelling import escaped
 
         return escaped(self.trigger)
 
     def facts(self, weight: float, negative: str, notes: Sequence[str]) -> dict[str, Any]:
         """Gives the keys of `<name>.json` that WebUIs read."""
-        described = f"{self.trigger}, trained on {self.base}"
+        described = f"{' and '.join(self.triggers) or self.trigger}, trained on {self.base}"
         described += f" with {self.pictures} pictures" if self.pictures else ""
         helped = [f"{_shown(toggle)}: {', '.join(map(_shown, tags))}" for toggle, tags in self.reinforcement.items()]
         return {
@@ -60,8 +61,18 @@ class Card:
             "activation text": self.activation,
             "preferred weight": weight,
             "negative text": negative,
-            "notes": "\n".join([*notes, *(f"Helps with {line}" for line in helped)]),
+            "notes": "\n".join([*self.cast_lines(), *notes, *(f"Helps with {line}" for line in helped)]),
         }
+
+
+    def cast_lines(self) -> list[str]:
+        """Says how each of several characters is called, and two of them together."""
+        from lorasmith.tags.spelling import escaped
+
+        if len(self.triggers) < 2:
+            return []
+        called = [escaped(trigger) for trigger in self.triggers]
+        return [f"Characters, one trigger each: {'; '.join(called)}", f"Together: {', '.join(called[:2])}, duo"]
 
 
 def card_of(project: Project, lora: Path) -> Card:
@@ -75,6 +86,7 @@ def card_of(project: Project, lora: Path) -> Card:
     length = history.length_told(metadata)
     trigger = history.value(metadata, "lorasmith_trigger", "modelspec.trigger_phrase") or project.trigger
     tags, _ = history.tags_told(metadata)
+    called = history.triggers_told(metadata)
     helped = {
         toggle: tuple(tag for tag in tags_of if not is_refused(tag))
         for toggle, tags_of in read_reinforcement(sheet_of(project)).items()
@@ -88,14 +100,16 @@ def card_of(project: Project, lora: Path) -> Card:
         pictures=str(length.get("pictures", "")),
         length=length,
         settings={name: _short(text) for key, name in _SETTINGS.items() if (text := history.value(metadata, key))},
-        tags={tag: count for tag, count in list(tags.items())[: _TAGS + 1] if tag != trigger},
+        tags={tag: count for tag, count in list(tags.items())[: _TAGS + 1] if tag not in (trigger, *called)},
         reinforcement={toggle: tags_of for toggle, tags_of in helped.items() if tags_of},
+        triggers=called,
     )
 
 
 def publication(card: Card, weight: float, record: "Evaluation | None" = None) -> str:
     """Writes the text to publish a LoRA with: how to use it, how it scored, how it was made."""
-    lines = [card.name, "", f"Trigger: {card.activation}", f"Weight: {weight:g}", f"Base model: {card.base} ({card.version})"]
+    called = card.cast_lines() or [f"Trigger: {card.activation}"]
+    lines = [card.name, "", *called, f"Weight: {weight:g}", f"Base model: {card.base} ({card.version})"]
     if card.reinforcement:
         lines += ["", "Outfits and what helps to prompt them:"]
         lines += [f"- {_shown(toggle)}: {', '.join(map(_shown, tags))}" for toggle, tags in card.reinforcement.items()]

@@ -48,6 +48,8 @@ class Evaluated:
     likeness: float | None  # of the recommended one, on seeds that chose nothing
     likeness_without: float | None
     followed: dict[str, tuple[float, float]]  # kind of prompt -> share followed with the LoRA and without it
+    blend: float | None  # of several characters: mean score of another's looks where one is asked for; None with one
+    blends: tuple[str, ...]  # the same for each pair, with the LoRA and without it
     advice: str
     fixes: tuple[str, ...]  # what to fix, in words; the pictures stand in scores.json and the report
 
@@ -120,7 +122,7 @@ def _fixes(bench: Bench, cell: "CellScores", base: "CellScores") -> "list[Fix]":
     from lorasmith.judging.rank import Bars
     from lorasmith.judging.scores import kept_share
 
-    training = training_set(bench.project, bench.tagger, bench.judge.core)
+    training = training_set(bench.project, bench.tagger, bench.judge.core, last_finished_run(bench.project))
     kept = kept_share(cell, base)
     return fixes(cell, base, training, bench.judge.artefacts, sound=kept is None or kept >= Bars().kept)
 
@@ -155,6 +157,8 @@ def _record(
 
 
 def _result(project: Project, made: int, best: Cell, record: "Evaluation") -> Evaluated:
+    from lorasmith.judging.blend import blends_in_words
+
     told, base = record.told, record.told_base
     assert told is not None and base is not None
     pairs = {
@@ -171,6 +175,8 @@ def _result(project: Project, made: int, best: Cell, record: "Evaluation") -> Ev
         likeness=None if told.likeness is None else told.likeness.mean,
         likeness_without=None if base.likeness is None else base.likeness.mean,
         followed=pairs,
+        blend=None if told.blend is None else told.blend.mean,
+        blends=blends_in_words(told.blends, base.blends),
         advice=record.ranking.advice,
         fixes=tuple(fix.words for fix in record.fixes),
     )

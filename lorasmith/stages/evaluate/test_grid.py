@@ -14,7 +14,7 @@ from lorasmith.safety import is_seen, refused_places
 from lorasmith.settings.tables import NO_TAGGER, EvaluateSettings, TagSettings
 from lorasmith.stages.evaluate.publish import run_of
 from lorasmith.stages.evaluate.renders import common_prompt
-from lorasmith.stages.evaluate.training_looks import habits
+from lorasmith.stages.evaluate.training_looks import habits, sought
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -25,6 +25,7 @@ FOLDER = "grids"
 _BASE = 0.0
 _MOST_WEIGHTS = 3
 _KINDS = ("likeness", "pose", "framing", "background", "plain")  # one prompt of each
+_OF_SEVERAL = ("blend", "group")  # all of these, where the LoRA holds several characters
 _CELL = 256  # pixels
 
 
@@ -70,9 +71,11 @@ def _texts(project: Project) -> list[str]:
 
     core = tuple(project.fact("core_tags") or ())
     shares = habits(project)
-    planned = evaluation_prompts(project.trigger, Wishes(core, shares, {*core, *shares}, most=1))
+    wishes = Wishes(core, shares, {*core, *shares}, most=1, cast=sought(project, {}))
+    planned = evaluation_prompts(project.trigger, wishes)
     found: dict[str, str] = {prompt.kind: prompt.text for prompt in reversed(planned)}
-    return [found[kind] for kind in _KINDS if found.get(kind)]
+    apart = [prompt.text for prompt in planned if prompt.kind in _OF_SEVERAL]
+    return list(dict.fromkeys([*apart, *(found[kind] for kind in _KINDS if found.get(kind))]))
 
 
 def _prompt(common: "Prompt", text: str, lora: Path, weight: float) -> "Prompt":

@@ -1,7 +1,9 @@
 """What an evaluation knows of the training set: habits, toggles, who shows what, who disagrees, and what copies are told by."""
 
+import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lorasmith.progress import Progress, Report, silent
@@ -9,12 +11,14 @@ from lorasmith.project.caption_sets import TRIGGER
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.tag.cast import remembered_cast
 from lorasmith.stages.tag.consolidate import sheet_of
 from lorasmith.stages.tag.scores import has_scores, score_missing, vector_of
 
 if TYPE_CHECKING:
     from lorasmith.judging.fixes import TrainingSet
     from lorasmith.judging.nearness import Known, Look
+    from lorasmith.judging.plan import Sought
     from lorasmith.taggers.onnx import Tagger
     from lorasmith.tags.crops import CropKind
     from lorasmith.tags.index import TagIndex
@@ -26,11 +30,28 @@ _DISAGREES = 0.35  # score of an own tag under which a picture does not show it
 
 def habits(project: Project) -> dict[str, float]:
     """Gives the share of the training captions that carry each tag: what the LoRA has seen often."""
+    from lorasmith.tags.spelling import with_underscores
+
     captions = caption_tags(project)
+    triggers = {with_underscores(trigger) for trigger in (project.trigger, *project.settings(TagSettings).cast)}
     counts: Counter[str] = Counter()
     for tags in captions.values():
-        counts.update(tags - {project.trigger})
+        counts.update(tags - triggers)
     return {tag: count / len(captions) for tag, count in sorted(counts.items())}
+
+
+def sought(project: Project, toggles: Mapping[str, Sequence[str]]) -> "tuple[Sought, ...]":
+    """Gives the characters that are asked for where the LoRA holds several: their looks, and the toggles seen on each."""
+    from lorasmith.judging.plan import Sought
+    from lorasmith.tags.spelling import with_underscores
+
+    captions = caption_tags(project)
+    found = []
+    for one in remembered_cast(project):
+        own = [tags for tags in captions.values() if with_underscores(one.trigger) in tags]
+        worn = tuple(word for word in toggles if any(word in tags for tags in own))
+        found.append(Sought(one.trigger, one.core, worn))
+    return tuple(found)
 
 
 def caption_tags(project: Project) -> dict[str, set[str]]:
@@ -79,8 +100,11 @@ def _with(captions: Mapping[str, set[str]], word: str) -> list[str]:
     return sorted(name for name, tags in captions.items() if word in tags)
 
 
-def training_set(project: Project, tagger: "Tagger", core: Sequence[str]) -> "TrainingSet":
-    """Gives who shows which tag by the record, and on which pictures the tagger does not see an own look they could show."""
+def training_set(project: Project, tagger: "Tagger", core: Sequence[str], run: Path | None = None) -> "TrainingSet":
+    """Gives who shows which tag by the record, and on which pictures the tagger does not see an own look they could show.
+
+    `run` is the training that saw them: it says how often each of several characters was seen.
+    """
     from lorasmith.judging.fixes import TrainingSet
     from lorasmith.stages.tag.index import open_index
 
@@ -90,12 +114,33 @@ def training_set(project: Project, tagger: "Tagger", core: Sequence[str]) -> "Tr
     captions, toggles = caption_tags(project), toggle_words(project)
     showing |= {word: tuple(_with(captions, word)) for word in toggles}
     kinds = _framings(index)
+    cast = _pictures_of_each(project, captions)
+    having = {tag: {name for one in remembered_cast(project) if tag in one.core for name in cast[one.trigger]} for tag in core}
     against = {
-        tag: tuple(one.name for one in pictures if _disagrees(project, tagger, one, tag, kinds.get(one.name, "body")))
+        tag: tuple(
+            one.name for one in pictures
+            if (not cast or one.name in having[tag]) and _disagrees(project, tagger, one, tag, kinds.get(one.name, "body"))
+        )
         for tag in core
         if tag in tagger.index
-    }
-    return TrainingSet(tuple(index.names), showing, {tag: names for tag, names in against.items() if names}, tuple(toggles))
+    }  # fmt: skip
+    against = {tag: names for tag, names in against.items() if names}
+    return TrainingSet(tuple(index.names), showing, against, tuple(toggles), cast, _draws(run, cast))
+
+
+def _pictures_of_each(project: Project, captions: Mapping[str, set[str]]) -> dict[str, tuple[str, ...]]:
+    """Gives the pictures whose captions name each of several characters."""
+    from lorasmith.tags.spelling import with_underscores
+
+    return {one.trigger: tuple(_with(captions, with_underscores(one.trigger))) for one in remembered_cast(project)}
+
+
+def _draws(run: Path | None, cast: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Gives how often a run saw each of several characters in an epoch."""
+    if run is None or not cast:
+        return {}
+    pictures = tomllib.loads((run / "run.toml").read_text(encoding="utf-8"))["pictures"]
+    return {trigger: sum(int(pictures[name]["repeats"]) for name in names if name in pictures) for trigger, names in cast.items()}
 
 
 def _framings(index: "TagIndex") -> "dict[str, CropKind]":

@@ -13,6 +13,7 @@ from lorasmith.project.project import Project
 from lorasmith.safety import demand_safe_text
 from lorasmith.settings.tables import TagSettings
 from lorasmith.stages.tag.captions import outfits_of, profile_of
+from lorasmith.stages.tag.cast import remembered_cast
 from lorasmith.stages.tag.consolidate import sheet_of
 from lorasmith.stages.tag.index import count_tags
 
@@ -56,7 +57,9 @@ def _best(project: Project) -> Path | None:
 def _lines(project: Project, lora: Path | None) -> Iterator[str]:
     name = project.settings(TagSettings).caption_set
     facts = _facts(lora)
-    yield from (project.trigger, "=" * len(project.trigger), "", f"Trigger: {_prompt([project.trigger])}")
+    cast = remembered_cast(project)
+    triggers = [f"Trigger: {_prompt([one.trigger])}" for one in cast] or [f"Trigger: {_prompt([project.trigger])}"]
+    yield from (project.trigger, "=" * len(project.trigger), "", *triggers)
     if lora is not None:
         yield f"File: {lora.name}"
         yield f"Weight: {facts.get('preferred weight', 1.0)}"
@@ -76,8 +79,11 @@ def _facts(lora: Path | None) -> Mapping[str, object]:
 
 
 def _looks(project: Project, caption_set: str) -> Iterator[str]:
+    cast = remembered_cast(project)
     core = [one.tag for one in project.caption_sets.gathered(caption_set) if one.under == TRIGGER] or project.fact("core_tags") or []
-    if core:
+    if cast:
+        yield from ("", *(f"{_prompt([one.trigger])} brings: {_prompt(one.core)}" for one in cast))
+    elif core:
         yield from ("", f"The trigger brings: {_prompt(core)}")
     for outfit, tags in outfits_of(project, caption_set).items():
         yield f"Outfit {_prompt([outfit])}: {_prompt(sorted(tags))}"
