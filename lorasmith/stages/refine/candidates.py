@@ -1,6 +1,8 @@
 """Candidates: pictures drawn anew with a LoRA, over the framings, views and poses that its set lacks, and judged."""
 
 import json
+import tomllib
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +34,7 @@ def render_candidates(
     from lorasmith.judging.candidates import candidate_prompts
 
     def planned(wishes: "Wishes") -> "list[PlannedPrompt]":
-        return candidate_prompts(project.trigger, wishes.habits, wishes.known, settings.candidates, settings.ground)
+        return candidate_prompts(project.trigger, seen or wishes.habits, wishes.known, settings.candidates, settings.ground)
 
     report(Progress("refine", 0, None, "loading"))
     cell = drawn_with(project, settings, told)
@@ -40,7 +42,8 @@ def render_candidates(
     own = {"checkpoint": settings.checkpoint} if settings.checkpoint else {}
     evaluation = project.settings(EvaluateSettings, own)
     others = lora_uses(project, settings)
-    trained = settings_of_run(last_finished_run(project))
+    run = last_finished_run(project)
+    trained, seen = settings_of_run(run), shown_in_training(run)
     subject = Subject(cell.lora.name, (cell,), trained, project.folder / FOLDER, others)
     bench = open_bench(project, evaluation, subject, report, renderer, planned)
     wanted = [Wanted(cell, row, prompt, settings.seed + row, False) for row, prompt in enumerate(bench.prompts)]
@@ -50,6 +53,18 @@ def render_candidates(
     rows = [asdict(row) for row in rows_of(bench, wanted, judged, shown)]
     write_atomic(bench.folder / ROWS, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     return bench.folder, rows
+
+
+def shown_in_training(run: Path) -> dict[str, float]:
+    """Gives how much of what a run was shown carries each tag: a picture counts as often as it was repeated."""
+    from lorasmith.tags.captions import tags_of_caption
+
+    rows = tomllib.loads((run / "run.toml").read_text(encoding="utf-8")).get("pictures", {}).values()
+    draws: Counter[str] = Counter()
+    for row in rows:
+        draws.update(dict.fromkeys(tags_of_caption(row["caption"]), int(row["repeats"])))
+    everything = sum(int(row["repeats"]) for row in rows)
+    return {tag: count / everything for tag, count in sorted(draws.items())}
 
 
 def drawn_with(project: Project, settings: RefineSettings, told: dict[str, Any]) -> Cell:

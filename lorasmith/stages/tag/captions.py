@@ -27,6 +27,8 @@ _COLOURLESS = ("monochrome", "greyscale")  # what a picture without colours alwa
 _OF_COLOURLESS = frozenset([*_COLOURLESS, "grayscale", "black_and_white", "spot_color", "limited_palette"])
 
 _NAMED_ON = 0.5  # share of a character's pictures that must have a look which is named, where there are several
+_COLOURING = frozenset(["background", "flatten", "recolour"])  # steps of touch-up that may bring colours
+
 _NAMES = frozenset(["artist", "character", "copyright"])
 
 
@@ -138,9 +140,17 @@ def _without_head(project: Project, picture: Picture, merged: "list[MergedTag]",
 
 
 def _is_colourless(project: Project, picture: Picture) -> bool:
-    """Says whether the file was measured to have no colours."""
+    """Says whether the file was measured to have no colours, or what it was cut from was."""
     facts = project.caches.measures(picture.sha256)
+    while facts is None and picture.parent and not _COLOURING & {word.split()[0] for word in _steps_of(picture)}:
+        picture = project.pictures.get(picture.parent)
+        facts = project.caches.measures(picture.sha256)
     return bool(facts and facts.get("is_grey"))
+
+
+def _steps_of(picture: Picture) -> list[str]:
+    """Gives the words of the steps that touch-up made an edit with."""
+    return [str(step["step"]) for step in (picture.operation or {}).get("steps", ()) if step.get("step")]
 
 
 def _rating_word(picture: Picture) -> str:
