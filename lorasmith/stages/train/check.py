@@ -129,12 +129,10 @@ def picture_faults(project: Project, pictures: "list[TrainingPicture]") -> list[
     kept = project.pictures.trained()
     if not kept:
         return [_without_any(project)]
-    gone = sorted(spoilt(project, kept))
-    if gone:
-        return [
-            f"{_counted(len(gone), 'picture')} cannot be read any more ({', '.join(gone[:3])}): put the file back, "
-            "or run `lorasmith prune`, which leaves it out."
-        ]
+    if gone := sorted(spoilt(project, kept)):
+        made = any(picture.name in gone and picture.parent is not None for picture in kept)
+        way = "`lorasmith prepare`, which makes edits anew" if made else "`lorasmith prune`, which leaves it out"
+        return [f"{_counted(len(gone), 'picture')} cannot be read any more ({', '.join(gone[:3])}): put the file back, or run {way}."]
     if not pictures:
         return ["No picture has a caption yet; run `lorasmith tag` first."]
     faults = []

@@ -39,6 +39,9 @@ class Outlook:
     steps: int
     images_seen: int
     minutes: float | None  # as the last run of this base and size took for its steps; None where there was none
+    own_rate: bool  # the optimizer finds its own: the rule is not asked
+    heavy_cut: float  # share of a picture's area from which a cut is much
+    much_enlarged: float
     buckets: "tuple[BucketRow, ...]" = ()
 
 
@@ -94,6 +97,9 @@ def _base_of(checkpoint: str) -> Any:
 
 
 def _told(project: Project, settings: TrainSettings, planned: "tuple[Plan, list[int]]") -> Outlook:
+    from lorasmith.training.optimizer_table import OWN_RATE
+    from lorasmith.training.plan import ENLARGED, HEAVY_CUT
+
     found, repeats = planned
     pace = seconds_per_step(project, settings)
     weighted = sum(repeats)
@@ -103,7 +109,7 @@ def _told(project: Project, settings: TrainSettings, planned: "tuple[Plan, list[
         epochs=settings.epochs, images=len(repeats), strength=settings.strength, strength_meant=meant,
         unet_lr=found.unet_lr, text_encoder_lr=found.text_encoder_lr, steps_per_epoch=found.steps_per_epoch,
         steps=found.steps, images_seen=found.images_seen, minutes=None if pace is None else round(found.steps * pace / 60, 1),
-        buckets=found.table,
+        own_rate=settings.optimizer in OWN_RATE, heavy_cut=HEAVY_CUT, much_enlarged=ENLARGED, buckets=found.table,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from lorasmith.stages.train.at_work import worker_of
 
 State = Literal["at work", "stopped", "ended"]
 POINTS = 500  # of a curve
+_RATES = 120
 _PACES = 30  # stretches of steps whose middle is the pace
 _TOLD = ("rank", "alpha", "resolution", "repeats", "epochs", "batch_size", "optimizer", "lr_scheduler", "strength")
 
@@ -65,6 +66,7 @@ class Watched:
     memory: int | None  # bytes: of the card where there is one, else of the machine
     memory_of: str  # "card" or "machine"; empty where it is not known
     points: tuple[tuple[int, float, float], ...]
+    rates: tuple[tuple[int, float], ...]  # step, learning rate of the U-Net
     ended_epochs: tuple[EpochRow, ...]
     samples: tuple[SampleRow, ...]
     files: tuple[FileRow, ...]
@@ -111,7 +113,7 @@ def watch(project: Project, run: str) -> Watched:
         loss=points[-1][2] if points else None, unet_lr=last.get("unet_lr"), pace=pace,
         left=None if pace is None or state == "ended" else pace * max(0, total - done),
         memory=memory, memory_of="card" if last.get("memory") else "machine" if memory else "",
-        points=tuple(points), ended_epochs=tuple(_epochs(events)), samples=tuple(_samples(project, folder, events)),
+        points=tuple(points), rates=tuple(_rates(steps)), ended_epochs=tuple(_epochs(events)), samples=tuple(_samples(project, folder, events)),
         files=tuple(_files(project, events)), notes=tuple(_notes(events)),
         settings={name: facts["settings"][name] for name in _TOLD if name in facts["settings"]},
         base=str(facts["base"].get("file", "")),
@@ -143,6 +145,12 @@ def _points(steps: Sequence[Mapping[str, Any]]) -> list[tuple[int, float, float]
     smooth = smoothed([float(event["loss"]) for event in steps])
     points = [(int(event["step"]), float(event["loss"]), value) for event, value in zip(steps, smooth, strict=True)]
     return [(step, round(loss, 6), round(value, 6)) for step, loss, value in thinned(points, POINTS)]
+
+
+def _rates(steps: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    told = [(int(event["step"]), float(event["unet_lr"])) for event in steps if _is_number(event.get("unet_lr"))]
+    every = max(1, len(told) // _RATES)
+    return [*told[:-1:every], *told[-1:]]
 
 
 def _stretches(events: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:

@@ -18,7 +18,7 @@ from lorasmith.stages.train.watch import seconds_left
 from lorasmith.ui.context import Context
 
 STATIC = ("queue.js", "queue_add.js", "queue.css")  # the page's own files in static/
-PLACE = '<div data-ls-own="queue" class="lsq" role="region" aria-label="the queue"><p class="ls-note">The queue comes in a moment.</p></div>'
+PLACE = '<div data-ls-own="queue" class="lsq" role="region" aria-label="the queue"></div>'
 _ENDED = 60  # jobs that ended last
 _TRAINS = ("train", "run")
 Words = Any  # starlette's query parameters: `getlist` gives all values of a name
@@ -77,8 +77,9 @@ def _offer(context: Context, words: Words) -> dict[str, Any]:
     fields = TrainSettings.model_fields
     default = TrainSettings()
     names = [name for name in fields if not isinstance(getattr(default, name), list)]
+    there = [known for known in context.projects.known() if known.is_there]
     return {
-        "projects": [{"id": known.id, "name": known.folder.name, "folder": str(known.folder)} for known in context.projects.known() if known.is_there],
+        "projects": [{"id": known.id, "name": known.folder.name, "folder": str(known.folder)} for known in there],
         "commands": ["train", "run", *(name for name in COMMANDS if name not in _TRAINS)],
         "settings": [{"name": name, "help": fields[name].description} for name in names],
     }  # fmt: skip
@@ -90,7 +91,10 @@ def _preview(context: Context, words: Words) -> dict[str, Any]:
     command, sweep = words.get("do", "train"), words.getlist("sweep")
     if sweep and command != "train":
         raise UsageError(f"A sweep is over trainings; '{command}' has none. Take the sweep out, or choose train.")
-    rows = [{"project": folder.name, "jobs": [job_word(command, point.name) for point in points_of(folder, command, sweep)]} for folder in folders]
+    rows = []
+    for folder in folders:
+        jobs = [job_word(command, point.name) for point in points_of(folder, command, sweep)]
+        rows.append({"project": folder.name, "jobs": jobs})
     return {"rows": rows, "count": sum(len(row["jobs"]) for row in rows)}
 
 

@@ -1,7 +1,6 @@
 """What the Train page asks: what `check` says, rates tried, presets, and how a run goes."""
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -63,7 +62,7 @@ def _rates(context: Context, project: Project, words: Words) -> dict[str, Any]:
     settings = tried(project, words)
     found = context.train.once(project, f"outlook {settings.model_dump_json()}", lambda: outlook(project, settings))
     now = project.settings(TrainSettings)
-    return plain(found) | {"set": {name: getattr(now, name) for name in TRIED}, "optimizer": now.optimizer}
+    return plain(found) | {"set": {name: getattr(now, name) for name in TRIED}}
 
 
 def _preset(context: Context, project: Project, words: Words) -> dict[str, Any]:
