@@ -18,7 +18,7 @@ from lorasmith.stages.table import STAGES, Stage
 from lorasmith.stages.train.check import checkpoint_faults
 
 _ONCE = ("renders",)  # flags that name things of one moment are not kept
-# What was typed cannot be: it is not kept either. (After a kill, a site that is down, a full disk it is: the next call goes on with it.)
+# What was typed cannot be: it is not kept either. After a kill, or a site that is down, it is: the next call goes on with it.
 _NOT_MEANT = (UsageError, RefusedError, CheckpointError, TaggerError)
 _ASKING = ("research", "download")  # stages that ask a site: done once for the same settings, unless asked for again
 

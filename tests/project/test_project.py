@@ -48,6 +48,17 @@ def test_what_cannot_be_made_leaves_nothing(folder: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_record_that_is_gone_is_not_made_anew_over_what_it_told_of(folder: Path) -> None:
+    Project.create(folder, "zorvex").close()
+    (folder / "project.db").unlink()
+    Project.open(folder).close()  # nothing was there to tell of
+    (folder / "images" / "a.png").write_bytes(b"x")
+    (folder / "project.db").unlink()
+    with pytest.raises(ProjectError, match="has no project.db any more, the record of what lies in images"):
+        Project.open(folder)
+    assert not (folder / "project.db").exists()
+
+
 def test_no_project_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="There is no project in .*`lorasmith new` makes one"):
         Project.open(tmp_path / "nowhere")

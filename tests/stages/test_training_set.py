@@ -8,6 +8,8 @@ from PIL import Image
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
+from lorasmith.stages.run import run_stage
+from lorasmith.stages.train.check import check
 from lorasmith.stages.train.training_set import read_folder, training_set
 
 
@@ -58,3 +60,23 @@ def test_a_folder_that_is_not_there_or_empty_is_a_sentence(tmp_path: Path) -> No
         read_folder("old", tmp_path / "nowhere", 5)
     with pytest.raises(UsageError, match="holds no pictures"):
         read_folder("old", tmp_path, 5)
+
+
+def test_a_kept_picture_that_vanished_is_told_with_the_way_out(walked: Project) -> None:
+    untouched = next(one for one in walked.pictures.trained() if one.parent is None)
+    edited = next(one for one in walked.pictures.trained() if one.parent is not None)
+    for picture, way in ((untouched, "prune"), (edited, "prepare")):
+        walked.file_of(picture).unlink()
+        for _ in range(2):
+            (told,) = check(walked, walked.settings(TrainSettings)).errors
+            assert picture.name in told and f"run `lorasmith {way}`" in told
+            run_stage(walked, "tag")
+        for stage in ("prune", "prepare", "tag"):
+            run_stage(walked, stage)
+        assert not check(walked, walked.settings(TrainSettings)).errors
+
+
+def test_a_set_of_which_all_is_dropped_is_not_told_to_download(walked: Project) -> None:
+    run_stage(walked, "prune", flags={"min_side": 5000}, keep=False)
+    (told,) = check(walked, walked.settings(TrainSettings)).errors
+    assert "dropped. `lorasmith prune DIR --list` says why" in told
