@@ -170,8 +170,15 @@ def _rate_notes(settings: TrainSettings, unet_lr: float, text_encoder_lr: float)
 def _base_notes(settings: TrainSettings, base: Base) -> list[str]:
     """Words what of the settings has no effect on this family of base model, or fits it badly."""
     if base == "sd1":
-        unused = settings.text_encoder_2_lr
-        return ["text_encoder_2_lr has no effect: an SD1.x base model has one text encoder."] if unused else []
+        notes = []
+        if settings.text_encoder_2_lr:
+            notes.append("text_encoder_2_lr has no effect: an SD1.x base model has one text encoder.")
+        if settings.resolution > 768:
+            notes.append(
+                f"SD1.x was made for 512 pixels and learns up to 768; {settings.resolution} is for SDXL. If a preset for SDXL was "
+                "chosen, choose one for SD1.x (character_sd15), or a base model of SDXL."
+            )
+        return notes
     notes = []
     if settings.clip_skip != 1:
         notes.append("clip_skip has no effect: SDXL has one layer of its text encoders that counts.")
