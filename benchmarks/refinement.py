@@ -32,6 +32,7 @@ from lorasmith.stages.add.stage import add_folder
 from lorasmith.stages.evaluate.bench import chosen_epochs, last_finished_run, settings_of_run
 from lorasmith.stages.evaluate.renders import common_prompt
 from lorasmith.stages.prune.stage import decide_by_hand
+from lorasmith.stages.refine.masks import write_masks
 from lorasmith.stages.run import run_stage
 from lorasmith.stages.touch_up.stage import touch_up
 from lorasmith.stages.touch_up.wishes import Wish
@@ -43,6 +44,7 @@ SMALL: dict[str, Any] = {
     "resolution": 128, "bucket_step": 32, "min_bucket": 64, "max_bucket": 256, "rank": 16, "alpha": 16.0, "batch_size": 8,
     "clip_skip": 1, "sample_every": 0, "epochs": 5, "repeats": 10,
 }  # fmt: skip
+PARTS = ["drawn weight=1 where is:generated", "body weight=1 where source:sidecar", "own weight=1"]  # as if from a site
 
 
 def draw_sources(folder: Path, bodies: int) -> None:
@@ -58,14 +60,17 @@ def draw_sources(folder: Path, bodies: int) -> None:
     for name, scene in scenes.items():
         scene.draw(512, 512).save(folder / f"{name}.png")
         tags = [tag for tag in scene.tags() if tag not in world.ARTISTS and tag != world.COPYRIGHT]
-        (folder / f"{name}.txt").write_text(", ".join(tags), encoding="utf-8")
+        if name != "face":  # it is a file and nothing else, while a site tags its pictures
+            (folder / f"{name}.txt").write_text(", ".join(tags), encoding="utf-8")
 
 
 def new_project(folder: Path, sources: Path, options: argparse.Namespace) -> Project:
     base, tagger = model_files()
     chosen: dict[str, dict[str, Any]] = {
         "tag": {"tagger": str(tagger), "core_tags": list(DESCRIBED)},
-        "train": SMALL | {"checkpoint": str(base), "strength": options.strength, "seed": options.seed},
+        "train": SMALL | {"checkpoint": str(base), "strength": options.strength, "seed": options.seed, "subsets": PARTS,
+                           "masked_loss": {"mask": "file", "cover": "character", "learn": "character"}[options.heads],
+                           "unmasked_weight": 0.0 if options.heads == "mask" else 0.2},
         "evaluate": {
             "width": 128, "height": 128, "guidance": 5.0, "batch_size": 8, "epochs": 2, "weights": [1.0], "asked": 2,
             "seeds": [11], "report_seeds": [101], "steps": 12,
@@ -76,15 +81,21 @@ def new_project(folder: Path, sources: Path, options: argparse.Namespace) -> Pro
     with shown() as bar:
         add_folder(project, sources, bar)
         run_stage(project, "prune", bar)
-        if options.faceless:
+        if options.heads == "cover":
             bodies = [each.name for each in project.pictures.trained() if not str(each.post["file_name"]).startswith("face")]
             done = touch_up(project, Wish(("faceless cover",), tuple(bodies)), bar)
             covered = {name.split(".")[0] for name in done.made}
             if rest := [name for name in bodies if name not in covered]:
                 decide_by_hand(project, "drop", rest)  # a body with another's head on it
             print(f"heads painted over: {done.changed} of {len(bodies)}; {done.not_done}: dropped")
-        for stage in ("prepare", "tag", "train"):
+        for stage in ("prepare", "tag"):
             run_stage(project, stage, bar)
+        if options.heads == "mask":
+            masked = write_masks(project, "source:sidecar", 0.2, bar)
+            if rest := [name for names in masked.not_done.values() for name in names]:
+                decide_by_hand(project, "drop", rest)
+            print(f"heads not learnt on {masked.heads}; {masked.not_done}: dropped")
+        run_stage(project, "train", bar)
     return project
 
 
@@ -187,7 +198,7 @@ def main() -> None:
     parser.add_argument("--keep", type=int, default=12)
     parser.add_argument("--bar", type=float, default=0.5)
     parser.add_argument("--strength", type=float, default=4.0)
-    parser.add_argument("--with-heads", dest="faceless", action="store_false")
+    parser.add_argument("--heads", choices=("mask", "cover", "learn"), default="mask", help="what becomes of the bodies' heads")
     parser.add_argument("--control", action="store_true")
     parser.add_argument("--first", action="store_true", help="the first round alone")
     options = parser.parse_args()

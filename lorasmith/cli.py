@@ -86,14 +86,14 @@ def build_app(wanted: str = "") -> App:
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
     from lorasmith.commands.queue import queue_app
-    from lorasmith.commands.refine import draw
+    from lorasmith.commands.refine import draw, masks
     from lorasmith.commands.tags import tags_app
     from lorasmith.commands.trainer import export_app, import_, inspect
     from lorasmith.commands.webui import erase, publish, test_grid, touch_up
 
     first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run)
     last: tuple[Callable[..., Any], ...] = (
-        touch_up, erase, draw, publish, test_grid, keep, drop, undo, redo, history, credits, check, inspect, doctor,
+        touch_up, erase, masks, draw, publish, test_grid, keep, drop, undo, redo, history, credits, check, inspect, doctor,
     )  # fmt: skip
     for command in first:
         app.command(command, sort_key=next(place))

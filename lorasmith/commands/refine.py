@@ -1,4 +1,4 @@
-"""The command that begins a character without a picture: draw a description, and what each LoRA adds to it."""
+"""Commands for sets with few pictures or none: draw a description, and say what of a picture is not to be learnt."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,3 +30,21 @@ def draw(  # noqa: PLR0913 - one parameter per flag
     with Project.open(folder) as project, shown() as bar:
         typed = {name: value for name, value in (("lora", lora), ("weight", weight)) if value}
         return draw_in(project, prompts, seeds or [7], project.settings(RefineSettings, typed), bar)
+
+
+def masks(
+    folder: Annotated[Path, Parameter(help="the project folder")],
+    *,
+    heads: Annotated[str, Parameter(help="on the pictures that fit this filter the head is not learnt: 'source:booru'")] = "",
+    ground: Annotated[float, Parameter(help="how much what is behind the character counts, 0 to 1, on all pictures")] = 1.0,
+) -> Any:
+    """Write masks for `train --masked-loss file`: borrowed bodies without their heads, grounds that count less."""
+    from lorasmith.errors import UsageError
+    from lorasmith.project.project import Project
+    from lorasmith.stages.refine.masks import write_masks
+    from lorasmith.terminal import shown
+
+    if not 0 <= ground <= 1:
+        raise UsageError(f"--ground is {ground:g}; give a share from 0 (not learnt) to 1 (learnt like the character).")
+    with Project.open(folder) as project, shown() as bar:
+        return write_masks(project, heads, ground, bar)

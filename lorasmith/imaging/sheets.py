@@ -16,7 +16,7 @@ _INK = (20, 20, 20)
 _EMPTY = (235, 235, 235)
 
 
-def contact_sheet(pictures: Sequence[tuple[str, Path]], columns: int = 6, cell: int = 200) -> Image.Image:
+def contact_sheet(pictures: Sequence[tuple[str, Picture]], columns: int = 6, cell: int = 200) -> Image.Image:
     """Draws thumbnails of at most `cell` pixels in rows, each with its label beneath; unreadable ones stay grey."""
     font = _font(cell)
     columns = max(1, min(columns, len(pictures)))
@@ -25,9 +25,9 @@ def contact_sheet(pictures: Sequence[tuple[str, Path]], columns: int = 6, cell: 
     rows = max(1, -(-len(pictures) // columns))
     sheet = Image.new("RGB", (columns * width + _GAP, rows * height + _GAP), "white")
     pen = ImageDraw.Draw(sheet)
-    for index, (label, path) in enumerate(pictures):
+    for index, (label, picture) in enumerate(pictures):
         left, top = _GAP + index % columns * width, _GAP + index // columns * height
-        _paste(sheet, _small(path, cell), left, top, cell)
+        _paste(sheet, _small(picture, cell), left, top, cell)
         pen.multiline_text((left, top + cell + 2), _wrapped(label, font, cell, 2), _INK, font, spacing=2)
     return sheet
 

@@ -29,11 +29,13 @@ def sparse_notes(project: Project, settings: TrainSettings, pictures: "Sequence[
     bodies = [picture for picture in pictures if picture.folder.endswith(ends)]
     generated = {picture.name for picture in project.pictures.trained() if picture.generated}
     own = [picture for picture in pictures if picture not in bodies and picture.name not in generated]
-    return [*_heads(bodies), *_sides(own, bodies, generated), *_looks(project), *_by_heart(own, settings)]
+    masked = {one.name for one in bodies if settings.masked_loss == "file" and one.mask is not None}
+    learnt = [one for one in bodies if one.name not in masked]
+    return [*_heads(learnt, len(bodies)), *_sides(own, bodies, generated), *_looks(project), *_by_heart(own, settings)]
 
 
-def _heads(bodies: "Sequence[TrainingPicture]") -> list[str]:
-    """Names the borrowed bodies that still have the head of somebody else."""
+def _heads(bodies: "Sequence[TrainingPicture]", of: int) -> list[str]:
+    """Names the borrowed bodies from which the head of somebody else would be learnt."""
     from lorasmith.tags.captions import tags_of_caption
 
     shown = [one.name for one in bodies if not set(tags_of_caption(one.caption)).intersection(_HEADLESS)]
@@ -41,8 +43,9 @@ def _heads(bodies: "Sequence[TrainingPicture]") -> list[str]:
         return []
     which = ", ".join(shown[:_MOST_NAMED]) + (", ..." if len(shown) > _MOST_NAMED else "")
     return [
-        f"{len(shown)} of {len(bodies)} borrowed bodies still show a head ({which}): its face would become the character's. "
-        '`lorasmith touch-up DIR "faceless cover" --names NAME,...` paints it over; what it cannot do, `drop`.'
+        f"{len(shown)} of {of} borrowed bodies still show a head ({which}): it would become the character's. "
+        "`lorasmith masks DIR --heads FILTER` with train.masked_loss = 'file' keeps it from being learnt, "
+        '`lorasmith touch-up DIR "faceless cover" --names NAME,...` paints it over; what neither can do, `drop`.'
     ]
 
 
