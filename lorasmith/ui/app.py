@@ -25,7 +25,7 @@ _HEAD = """<link rel="stylesheet" href="api/static/lorasmith.css"><link rel="sty
 <link rel="stylesheet" href="api/static/download.css"><script src="api/static/download.js" defer></script>
 <link rel="stylesheet" href="api/static/evaluate.css"><script src="api/static/zoom.js" defer></script>
 <script src="api/static/evaluate.js" defer></script><script src="api/static/evaluate_scores.js" defer></script>
-<script src="api/static/evaluate_beside.js" defer></script>
+<script src="api/static/evaluate_beside.js" defer></script><script src="api/static/refine.js" defer></script>
 <link rel="stylesheet" href="api/static/train.css"><script src="api/static/train.js" defer></script>
 <script src="api/static/train_plan.js" defer></script><script src="api/static/train_plot.js" defer></script>
 <script src="api/static/train_run.js" defer></script>

@@ -32,6 +32,8 @@ from lorasmith.ui.prune import asking as prune_asking
 from lorasmith.ui.prune import changing as prune_changing
 from lorasmith.ui.queue import asking as queue_asking
 from lorasmith.ui.queue import changing as queue_changing
+from lorasmith.ui.refine import asking as refine_asking
+from lorasmith.ui.refine import changing as refine_changing
 from lorasmith.ui.research import asking as research_asking
 from lorasmith.ui.research import changing as research_changing
 from lorasmith.ui.tag import asking as tag_asking
@@ -82,6 +84,8 @@ def routes(context: Context) -> list[Route]:
         ("POST", "/api/train/{what}", train_changing.change),
         ("GET", "/api/queue/{what}", queue_asking.show),
         ("POST", "/api/queue/{what}", queue_changing.change),
+        ("GET", "/api/refine/{what}", refine_asking.show),
+        ("POST", "/api/refine/{what}", refine_changing.change),
         ("GET", "/api/inspect/{what}", inspect_asking.show),
         ("POST", "/api/inspect/{what}", inspect_asking.answer),
         ("GET", "/api/touch-up", touching.show),
@@ -131,7 +135,7 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
     own = ("lorasmith.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
-    mine = (*research_asking.STATIC, *download_asking.STATIC, *inspect_asking.STATIC)
+    mine = (*research_asking.STATIC, *download_asking.STATIC, *inspect_asking.STATIC, *refine_asking.STATIC)
     pages = (*tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC, *train_asking.STATIC, *queue_asking.STATIC)
     if name not in (*own, *mine, *pages):
         raise FileNotFoundError(name)

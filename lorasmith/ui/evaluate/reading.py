@@ -11,6 +11,7 @@ from lorasmith.project.project import Project
 from lorasmith.stages.evaluate.bench import PLAN, SCORES
 
 if TYPE_CHECKING:
+    from lorasmith.judging.blend import Blend
     from lorasmith.judging.judge import Control, Spread
     from lorasmith.judging.scores import CellScores
 
@@ -31,6 +32,16 @@ def _read(file: str, moment: int, size: int) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ProjectError(f"{name} holds something else than an evaluation; start evaluate again.")
     return found
+
+
+def read_rows(file: Path) -> list[dict[str, Any]]:
+    """Reads the judged renders of a folder: an evaluation's record, or the candidates' list; nothing where it is damaged."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return []
+    rows = found.get("renders") if isinstance(found, dict) else found
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def evaluations_of(project: Project) -> list[Path]:
@@ -85,6 +96,8 @@ def cell_of(told: Mapping[str, Any]) -> "CellScores":
         followed={kind: share for kind, each in (told.get("followed") or {}).items() if (share := spread_of(each))},
         diversity=told.get("diversity"), by_tag=told.get("by_tag") or {}, unasked=told.get("unasked") or {},
         outfit={word: _control(each) for word, each in (told.get("outfit") or {}).items()},
+        each={who: share for who, each in (told.get("each") or {}).items() if (share := spread_of(each))},
+        blend=spread_of(told.get("blend")), together=spread_of(told.get("together")), blends=_blends(told.get("blends") or ()),
         likeness=spread_of(told.get("likeness")), leak=spread_of(told.get("leak")), described=spread_of(told.get("described")),
         artefacts=spread_of(told.get("artefacts")), similarity=spread_of(told.get("similarity")),
         copies=spread_of(told.get("copies")),
@@ -100,6 +113,13 @@ def spread_of(told: Any) -> "Spread | None":
     mean = float(told["mean"])
     low, high = float(told.get("low", mean)), float(told.get("high", mean))
     return Spread(mean, low, high, float(told.get("deviation", 0.0)), int(told.get("count", 1)), told.get("over_seeds"))
+
+
+def _blends(told: Any) -> "tuple[Blend, ...]":
+    from lorasmith.judging.blend import Blend
+
+    found = ((each, spread_of(each.get("shown"))) for each in told if isinstance(each, Mapping))
+    return tuple(Blend(str(each["asked"]), str(each["other"]), shown, each.get("by_tag") or {}) for each, shown in found if shown)
 
 
 def _control(told: Mapping[str, Any]) -> "Control":

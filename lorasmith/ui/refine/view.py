@@ -1,17 +1,11 @@
-"""Renders that came back: each waits for a person's keep."""
+"""The Refine page's place: `static/refine.js` draws the candidates into it, and asks `refine/asking.py` for them."""
 
 from lorasmith.project.project import Project
 from lorasmith.ui import html
-from lorasmith.ui.ask import Ask, paged, showable, wall
-from lorasmith.ui.prune.view import decision_tile
+from lorasmith.ui.ask import Ask
 
 
 def view(project: Project, ask: Ask) -> str:
-    """Shows the candidates with keep and drop."""
-    candidates = showable(project, project.pictures.all(origins=("render",)))
-    if not candidates:
-        return html.note("No renders came back yet.")
-    decisions = project.pictures.decisions()
-    part, pager = paged(candidates, ask)
-    advice = html.note("What you keep is trained on in the next round; the rest stays out.")
-    return advice + pager + wall(*(decision_tile(ask, one, decisions.get(one.name)) for one in part)) + pager
+    """Gives the place alone, the same for every state of the project: what stands in it is not drawn anew by a change."""
+    waiting = html.note("The candidates come in a moment.")
+    return html.element("div", waiting, data_ls_own="refine", class_="lse lsr", role="region", aria_label="candidates for the set")

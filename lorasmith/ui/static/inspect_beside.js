@@ -38,7 +38,7 @@
     const rows = Object.entries(FATES).filter(([fate]) => found[fate].length).map(([fate, title]) => I.section(`${title}: ${found[fate].length}`, I.table(["in the file", "there", "here"], found[fate].map((row) => [row.key, row.there, row.here]))));
     return [
       make("header", { class: "lsi-head" }, make("h3", {}, `What ${I.nameOf(I.wishes().file)} would set`), make("p", { class: "lse-soft" }, `Read as ${found.maker}. Nothing is written yet.`)),
-      make("pre", { class: "lsi-toml" }, found.train.join("\n")), make("div", { class: "lse-tools" }, take), ...rows,
+      make("div", { class: "lse-tools" }, take), make("pre", { class: "lsi-toml" }, found.train.join("\n")), ...rows,
     ];
   };
 })();

@@ -1,0 +1,300 @@
+// The Refine page: renders that came back, to keep or refuse with a key; what the set lacks, and what is drawn for it.
+(function () {
+  "use strict";
+  const { make, post, tell, project, state } = window.lorasmith;
+  const { button, note, shown, plural, percent, two, copy } = window.lorasmith.evaluate;
+  const FRESH = { show: "waiting", page: 1 };
+  const SHOWS = { waiting: "waiting", kept: "kept", refused: "refused", all: "all" };
+  const VERDICTS = { k: "keep", d: "drop", x: "drop" };
+  const ARROWS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -2, ArrowDown: 2, Home: -3, End: 3 };
+  let root = null;
+  let parts = {};
+  let ask = { ...FRESH };
+  let page = null;
+  let drawn = "";
+  let turn = 0;
+  let chain = Promise.resolve(); // a person's words go one after the other
+  let waiting = 0;
+
+  async function get(what, more) {
+    try {
+      const answer = await fetch(`api/refine/${what}?` + new URLSearchParams({ project: project(), ...more }));
+      const content = await answer.json();
+      return answer.ok ? content : { error: content.error || answer.statusText };
+    } catch (error) {
+      return { error: "The server did not answer; the page tries again.", lost: true };
+    }
+  }
+
+  // ---- the place
+
+  function mount(place) {
+    root = place;
+    drawn = "";
+    page = null;
+    try {
+      ask = { ...FRESH, ...JSON.parse(sessionStorage.getItem(`ls-refine-${project()}`) || "{}") };
+    } catch (error) {
+      ask = { ...FRESH };
+    }
+    parts = {
+      work: make("div", { class: "lse-work", role: "status" }), shows: make("nav", { class: "lse-kinds", "aria-label": "which candidates" }),
+      fault: make("div", {}), grid: make("div", { class: "ls-wall lsr-grid", role: "group", "aria-label": "candidates: arrow keys move, K keeps, D refuses, U takes back, Enter opens" }),
+      pager: make("nav", { class: "ls-pager", "aria-label": "pages" }), set: make("section", {}), next: make("p", { class: "lse-soft" }),
+    };
+    root.replaceChildren(parts.work, make("div", { class: "lsr-main" }, make("div", {}, parts.shows, parts.next, parts.fault, parts.grid, parts.pager), make("aside", { class: "lsr-side" }, parts.set, drawing(), own())));
+    parts.grid.addEventListener("click", clicked);
+    parts.grid.addEventListener("keydown", pressed);
+  }
+
+  async function refresh(now) {
+    const place = document.querySelector('[data-ls-own="refine"]');
+    if (!place || !project() || place.offsetParent === null || !(state() || {}).version) return;
+    if (place !== root || !place.querySelector(".lsr-main")) mount(place);
+    work(state());
+    const wanted = JSON.stringify([state().version, ask]);
+    if (!now && (wanted === drawn || waiting)) return;
+    drawn = wanted;
+    const mine = ++turn;
+    const [found, set] = await Promise.all([get("page", ask), get("set")]);
+    if (mine !== turn) return;
+    if (found.lost || set.lost) drawn = "";
+    const fault = found.error || set.error;
+    parts.fault.replaceChildren(...(fault ? [note(fault, "warn")] : []));
+    if (fault) return;
+    page = found;
+    ask.page = found.page;
+    shows();
+    tiles();
+    about(set);
+    plan();
+  }
+
+  function change(what) {
+    ask = { ...ask, page: 1, ...what };
+    sessionStorage.setItem(`ls-refine-${project()}`, JSON.stringify(ask));
+    return refresh(true);
+  }
+
+  function work(now) {
+    const job = (now.jobs || []).find((one) => one.folder === now.folder && one.state === "running");
+    if (!job) return parts.work.replaceChildren();
+    const line = make("progress", { "aria-label": `${job.command} is at work`, ...(job.total ? { max: String(job.total), value: String(job.done) } : {}) });
+    parts.work.replaceChildren(line, make("span", {}, `${job.command} is at work: ${job.note || "loading"}${job.total ? `, ${job.done} of ${job.total}` : ""}. What you decide by hand waits until it has ended.`));
+  }
+
+  // ---- candidates
+
+  function shows() {
+    parts.shows.replaceChildren(...Object.entries(SHOWS).map(([value, label]) => button(`${label} (${page.counts[value]})`, () => change({ show: value }), { "aria-pressed": String(ask.show === value) })), button("undo", () => history("undo"), { title: "U or Ctrl-Z" }));
+    const kept = page.counts.kept;
+    parts.next.replaceChildren(...(kept ? [`${plural(kept, "render")} kept: ${kept === 1 ? "it is" : "they are"} trained on in the next round, with captions once tag has run. `, button("To the Tag page", null, { "data-go": "tag" })] : page.counts.all ? ["What you keep is trained on in the next round; the rest stays out."] : []));
+    const go = (to, label) => button(label, () => { change({ page: to }); parts.grid.scrollIntoView({ block: "start" }); }, to < 1 || to > page.pages ? { disabled: "" } : {});
+    parts.pager.hidden = page.pages < 2;
+    parts.pager.replaceChildren(go(page.page - 1, "‹ before"), make("span", {}, `page ${page.page} of ${page.pages}`), go(page.page + 1, "next ›"));
+  }
+
+  function tiles() {
+    const grid = parts.grid;
+    const held = grid.contains(document.activeElement) ? document.activeElement.closest("figure") : null;
+    const at = held ? [...grid.children].indexOf(held) : -1;
+    const old = new Map([...grid.children].map((one) => [one.dataset.name, one]));
+    const nodes = page.candidates.map((one) => {
+      const key = JSON.stringify(one);
+      const known = old.get(one.name);
+      return known && known.lsrDrawn === key ? known : Object.assign(tile(one), { lsrDrawn: key });
+    });
+    if (!nodes.length) nodes.push(note(page.counts.all ? `No candidate is ${ask.show}.` : "No renders came back yet: draw candidates, or bring the evaluation's best back."));
+    if (nodes.length !== grid.children.length || nodes.some((one, place) => one !== grid.children[place])) grid.replaceChildren(...nodes);
+    const figures = [...grid.querySelectorAll("figure")];
+    const next = held && (figures.find((one) => one.dataset.name === held.dataset.name) || figures[Math.min(at, figures.length - 1)]);
+    if (next && !document.querySelector(".lsz")) focus(next);
+    else if (figures.length && !figures.some((one) => one.firstElementChild.tabIndex === 0)) figures[0].firstElementChild.tabIndex = 0;
+  }
+
+  const scoresOf = (one) => [one.scores.likeness === null || one.scores.likeness === undefined ? "" : `likeness ${two(one.scores.likeness)}`, one.scores.followed === null || one.scores.followed === undefined ? "" : `followed ${percent(one.scores.followed)}`].filter(Boolean);
+  const descent = (one) => `${one.lora ? `${one.lora.replace(".safetensors", "")}${one.weight ? ` at ${one.weight}` : ""}` : "the base model alone"}, generation ${one.generation}`;
+
+  function tile(one) {
+    const image = make("img", { src: one.src, loading: "lazy", decoding: "async", alt: `${one.name}, ${one.state}: ${one.prompt}` });
+    image.addEventListener("error", () => image.replaceWith(make("span", { class: "lse-gone" }, "cannot be shown: is its file still there?")));
+    const open = make("button", { type: "button", class: "lsr-open", tabindex: "-1", "aria-keyshortcuts": "K D Enter" }, image);
+    const verdicts = [["keep", "kept"], ["drop", "refused"]].map(([word, is]) => make("button", { type: "button", tabindex: "-1", "data-decide": word, "aria-pressed": String(one.state === is), "aria-label": `${word === "keep" ? "keep" : "refuse"} ${one.name}` }, word === "keep" ? "keep" : "refuse"));
+    const words = make("figcaption", {}, make("b", {}, scoresOf(one).join(" · ") || "not judged"), make("span", { class: "lsr-prompt" }, one.prompt), make("span", {}, `seed ${one.seed} · ${descent(one)}`), ...(one.copies ? [make("span", { class: "lse-over" }, `nearly repeats ${one.copies}`)] : []));
+    return make("figure", { class: `ls-tile lsr-tile${one.state === "refused" ? " ls-dropped" : ""}`, "data-name": one.name, title: one.prompt }, open, words, make("div", { class: "ls-decide" }, ...verdicts));
+  }
+
+  // ---- what a person says
+
+  function say(name, verdict) {
+    if (page) page.candidates = page.candidates.map((one) => (one.name === name ? { ...one, state: verdict === "keep" ? "kept" : "refused" } : one));
+    tiles();
+    waiting += 1;
+    const mine = chain.then(async () => {
+      const done = await post("api/decide", { names: [name], verdict }).catch(() => null);
+      waiting -= 1;
+      if (!waiting || !done) await refresh(true);
+      return done;
+    });
+    chain = mine.catch(() => null);
+    return mine;
+  }
+
+  function history(way) {
+    chain = chain.then(async () => {
+      const done = await post("api/history", { way }).catch(() => null);
+      if (done) tell(`${way}: ${done.what}`);
+      await refresh(true);
+    }).catch(() => null);
+    return chain;
+  }
+
+  function focus(figure) {
+    for (const one of parts.grid.querySelectorAll(".lsr-open")) one.tabIndex = -1;
+    figure.firstElementChild.tabIndex = 0;
+    figure.firstElementChild.focus();
+  }
+
+  function clicked(event) {
+    const figure = event.target.closest("figure");
+    const verdict = event.target.closest("[data-decide]");
+    if (!figure) return;
+    event.stopPropagation();
+    focus(figure);
+    if (verdict) say(figure.dataset.name, verdict.dataset.decide);
+    else if (event.target.closest(".lsr-open")) large(figure.dataset.name);
+  }
+
+  function pressed(event) {
+    const figure = event.target.closest("figure");
+    if (!figure || event.ctrlKey || event.metaKey || event.altKey) return;
+    const figures = [...parts.grid.querySelectorAll("figure")];
+    const at = figures.indexOf(figure);
+    const verdict = VERDICTS[event.key.toLowerCase()];
+    if (verdict) {
+      focus(figures[Math.min(at + 1, figures.length - 1)]);
+      say(figure.dataset.name, verdict);
+    } else if (event.key in ARROWS) {
+      const columns = getComputedStyle(parts.grid).gridTemplateColumns.split(" ").length;
+      const step = { "-3": -figures.length, "-2": -columns, "-1": -1, 1: 1, 2: columns, 3: figures.length }[ARROWS[event.key]];
+      focus(figures[Math.min(Math.max(0, at + step), figures.length - 1)]);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (!root || !root.isConnected || root.offsetParent === null || document.querySelector("[aria-modal=true]") || event.target.matches("input, textarea, select")) return;
+    const letter = event.key.toLowerCase();
+    const far = event.ctrlKey || event.metaKey;
+    const way = far ? (letter === "z" ? (event.shiftKey ? "redo" : "undo") : letter === "y" ? "redo" : "") : root.contains(event.target) ? { u: "undo", r: "redo" }[letter] : "";
+    if (!way || event.altKey) return;
+    event.preventDefault();
+    history(way);
+  });
+
+  // ---- one candidate, large
+
+  function large(name) {
+    const among = page.candidates.map((one) => one.name);
+    const known = new Map(page.candidates.map((one) => [one.name, one]));
+    let at = among.indexOf(name);
+    const here = () => ({ ...known.get(among[at]), ...((page.candidates || []).find((one) => one.name === among[at]) || {}) });
+    const decide = (verdict) => {
+      known.set(among[at], { ...here(), state: verdict === "keep" ? "kept" : "refused" });
+      say(among[at], verdict);
+      if (at < among.length - 1) at += 1;
+      viewer.again();
+    };
+    const viewer = window.lorasmith.zoom({
+      label: "one candidate",
+      step: (dx, dy) => {
+        const to = at + (dx || dy);
+        if (to < 0 || to >= among.length) return false;
+        at = to;
+        return true;
+      },
+      look: async () => facts(here(), `${at + 1} of ${among.length}`, decide),
+      keys: { k: () => decide("keep"), d: () => decide("drop"), x: () => decide("drop"), u: () => history("undo").then(() => viewer.again()) },
+      closed: () => {
+        const figure = [...parts.grid.querySelectorAll("figure")].find((one) => one.dataset.name === among[at]);
+        if (figure) focus(figure);
+        return figure && figure.firstElementChild;
+      },
+    });
+  }
+
+  function facts(one, place, decide) {
+    const line = (name, value) => (value === null || value === undefined || value === "" ? [] : [make("dt", {}, name), make("dd", {}, String(value))]);
+    const bars = one.own.map(([tag, score]) => make("li", {}, make("span", {}, shown(tag)), make("i", { style: `--share:${score}` }), make("b", {}, two(score))));
+    const near = one.nearest ? [make("h4", {}, "Beside the training set"), make("figure", { class: "lse-near" }, make("img", { src: one.nearest.src, alt: `${one.nearest.name}, the training picture nearest to it` }), make("figcaption", {}, `${one.copies ? "nearly repeats" : "nearest to"} ${one.nearest.name}`))] : [];
+    return {
+      name: one.name, title: one.name, src: one.large, alt: `${one.name}: ${one.prompt}`,
+      panel: [
+        make("div", { class: "lse-tools" }, button("Keep (K)", () => decide("keep"), { "aria-pressed": String(one.state === "kept") }), button("Refuse (D)", () => decide("drop"), { "aria-pressed": String(one.state === "refused") }), make("span", { class: "lse-soft" }, place)),
+        make("p", { role: "status" }, { waiting: "Waits for your word.", kept: "Kept: it is trained on in the next round.", refused: "Refused: it stays out." }[one.state]),
+        make("p", { class: "lse-words" }, one.prompt), make("div", { class: "lse-tools" }, button("Copy the prompt", () => copy(one.prompt))),
+        make("dl", {}, ...line("seed", one.seed), ...line("likeness", one.scores.likeness === null || one.scores.likeness === undefined ? "" : two(one.scores.likeness)), ...line("asked", one.asked.map(shown).join(", ")), ...line("followed", one.scores.followed === null || one.scores.followed === undefined ? "" : percent(one.scores.followed)), ...line("size", `${one.width} x ${one.height}`)),
+        make("h4", {}, "Lineage"), make("dl", {}, ...line("drawn by", one.lora || "the base model alone"), ...line("weight", one.weight), ...line("generation", `${one.generation}: ${one.generation === 1 ? "drawn by a model that learnt from hands' work" : `${one.generation} models between it and a hand`}`), ...line("out of", one.from)),
+        ...(bars.length ? [make("h4", {}, "Own looks, as the tagger sees them"), make("ul", { class: "lse-bars" }, ...bars)] : []), ...near,
+      ],
+    };
+  }
+
+  // ---- the set, and what is drawn for it
+
+  function about(set) {
+    const lines = set.drawn ? [`${set.drawn} of ${plural(set.pictures, "picture")} in the set ${set.drawn === 1 ? "was" : "were"} drawn by a model (${percent(set.share)}; at most ${percent(set.max_share)}).`, ...set.generations.map(([generation, count]) => `${count} of generation ${generation} (at most ${set.max_generation}).`), ...set.loras.map(([lora, count]) => `${count} by ${lora}.`)] : [`None of the set's ${plural(set.pictures, "picture")} was drawn by a model.`];
+    const key = JSON.stringify(set);
+    if (parts.set.dataset.drawn === key) return;
+    parts.set.dataset.drawn = key;
+    parts.set.replaceChildren(make("h4", {}, "Lineage of the set"), ...lines.map((words) => make("p", {}, words)), ...set.faults.map((words) => note(words, "warn")));
+    parts.best.disabled = parts.more.disabled = !set.evaluation;
+    parts.best.title = set.evaluation ? `the likest ${set.top_n} of evaluation ${set.evaluation}, from likeness ${set.min_likeness}` : "evaluate first";
+    parts.why.textContent = set.evaluation ? "" : set.runs ? "Start evaluate first: it recommends the LoRA that draws them." : "Train and evaluate first: a LoRA draws them.";
+    if (!parts.count.dataset.touched) parts.count.value = String(set.candidates || 8);
+    if (!parts.ground.dataset.touched) parts.ground.value = set.ground;
+  }
+
+  function drawing() {
+    parts.count = make("input", { type: "number", min: "1", max: "1000", id: "lsr-count", value: "8" });
+    parts.ground = make("select", { id: "lsr-ground" }, ...["grey", "pink", "white", "any"].map((one) => make("option", { value: one }, one === "any" ? "any ground" : `on ${one}`)));
+    parts.more = make("button", { type: "submit", class: "lse-primary" }, "Draw candidates");
+    parts.best = button("Bring the evaluation's best back", () => start("best", {}));
+    parts.why = make("p", { class: "lse-soft" });
+    parts.lacks = make("div", {});
+    const form = make("form", { class: "lse-tools" }, make("label", { for: "lsr-count" }, "How many"), parts.count, make("label", { for: "lsr-ground", class: "lsr-hidden" }, "ground"), parts.ground, parts.more);
+    form.noValidate = true; // the server says what is wrong
+    form.addEventListener("submit", (event) => { event.preventDefault(); start("candidates", { candidates: parts.count.value, ground: parts.ground.value }); });
+    for (const one of [parts.count, parts.ground]) one.addEventListener("input", () => { one.dataset.touched = "yes"; plan(); });
+    return make("section", {}, make("h4", {}, "Draw for what the set lacks"), form, parts.why, parts.best, parts.lacks);
+  }
+
+  async function plan() {
+    const found = await get("plan", { count: parts.count.value, ground: parts.ground.value });
+    const key = JSON.stringify(found);
+    if (parts.lacks.dataset.drawn === key) return;
+    parts.lacks.dataset.drawn = key;
+    if (found.error || found.why) return parts.lacks.replaceChildren(note(found.error || found.why, found.error ? "warn" : ""));
+    const blocks = found.lacks.map((group) => make("div", {}, make("h5", {}, group.title), make("ul", { class: "lse-bars" }, ...group.rows.map(([tag, share]) => make("li", {}, make("span", {}, shown(tag)), make("i", { style: `--share:${share}` }), make("b", {}, percent(share)))))));
+    const open = parts.lacks.querySelector("details");
+    const details = make("details", {}, make("summary", {}, `The ${plural(found.prompts.length, "prompt")} that would be drawn`), make("ol", {}, ...found.prompts.map((one) => make("li", {}, one.text))));
+    details.open = Boolean(open && open.open);
+    parts.lacks.replaceChildren(details, make("p", { class: "lse-soft" }, "How often the last training was shown each, the rarest first:"), ...blocks);
+  }
+
+  function own() {
+    const prompts = make("textarea", { rows: "3", placeholder: "solo, running, forest", "aria-label": "own prompts, one a line", spellcheck: "false" });
+    const seeds = make("input", { type: "text", value: "7", id: "lsr-seeds", spellcheck: "false" });
+    const form = make("form", {}, prompts, make("div", { class: "lse-tools" }, make("label", { for: "lsr-seeds" }, "seeds"), seeds, make("button", { type: "submit" }, "Draw these")));
+    form.addEventListener("submit", (event) => { event.preventDefault(); start("draw", { prompts: prompts.value, seeds: seeds.value }); });
+    return make("details", {}, make("summary", {}, "Own prompts"), form);
+  }
+
+  async function start(what, body) {
+    const done = await post(`api/refine/${what}`, body);
+    if (done) tell(`It is in the line as job ${done.job}; the candidates come here when it has ended.`);
+  }
+
+  document.addEventListener("ls-state", () => refresh(false));
+})();
