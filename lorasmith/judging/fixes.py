@@ -144,18 +144,20 @@ def _trait(tag: str, score: float, base: CellScores, training: TrainingSet) -> F
 
 
 def blended(one: Blend, base: CellScores, training: TrainingSet) -> Fix | None:
-    """Words that prompts for one character show another: which looks, and what in the set is likely to do it.
+    """Words that prompts for one character show another more than chance does: which looks, and what in the set may do it.
 
     What is seen less takes on the looks of what is seen more; where both are seen alike, the pictures that show both are named.
+    A look that the base draws by chance as often is no blend: there the character is not learnt yet.
     """
-    worst = max(one.by_tag.values(), default=0.0)
-    if one.shown.mean < BLENDS and worst < SHOWS:
+    alone = next((each for each in base.blends if (each.asked, each.other) == (one.asked, one.other)), None)
+    before = 0.0 if alone is None else alone.shown.mean
+    above = {tag: score - (0.0 if alone is None else alone.by_tag.get(tag, 0.0)) for tag, score in one.by_tag.items()}
+    looks = [tag for tag in sorted(above, key=lambda tag: -one.by_tag[tag]) if above[tag] >= ABOVE_BASE]
+    is_mean = one.shown.mean >= max(BLENDS, before + ABOVE_BASE)
+    if not is_mean and not any(one.by_tag[tag] >= SHOWS for tag in looks):
         return None
-    before = next((each.shown.mean for each in base.blends if (each.asked, each.other) == (one.asked, one.other)), None)
-    looks = sorted((tag for tag, score in one.by_tag.items() if score >= BLENDS), key=lambda tag: -one.by_tag[tag])
     named = ", ".join(f"{tag.replace('_', ' ')} {one.by_tag[tag]:.2f}" for tag in looks[:_NAMED])
-    chance = "" if before is None else f"; {before:.2f} without the LoRA"
-    start = f"Prompts for {one.asked} show {one.other} at {one.shown.mean:.2f}{chance} ({named})"
+    start = f"Prompts for {one.asked} show {one.other} at {one.shown.mean:.2f}, {before:.2f} without the LoRA ({named})"
     stage, words, pictures = _why_blended(one, training)
     return Fix("characters_blend", one.asked, stage, f"{start}: {words}", pictures, len(training.names), one.shown.mean, before)
 

@@ -16,9 +16,9 @@ NAMES = list(CAST)
 
 def pictures(alice: int, bob: int, both: int = 0, nobody: int = 0, repeats: int = 4) -> list[TrainingPicture]:
     captions = ["alice, solo"] * alice + ["Bob the Great, solo"] * bob + ["alice, bob the great, duo"] * both + ["forest"] * nobody
-    return [
-        TrainingPicture(f"p{place}", Path(f"p{place}.png"), caption, repeats, f"{repeats}_mia") for place, caption in enumerate(captions)
-    ]
+    names = [f"p{place}" for place in range(len(captions))]
+    rows = zip(names, captions, strict=True)
+    return [TrainingPicture(name, Path(f"{name}.png"), caption, repeats, f"{repeats}_mia") for name, caption in rows]
 
 
 def test_triggers_are_found_whole_in_any_case_and_in_the_order_of_the_cast() -> None:
