@@ -97,7 +97,8 @@ def main() -> None:
             for words in (world.NEW_CHARACTER, f"{world.NEW_CHARACTER}, monochrome, greyscale"):
                 found = look(project, words, options.seeds)
                 grey = sum(value < GREY for value in found)
-                print(f"{words}: colour {np.mean(found):.1f} ({min(found):.1f} to {max(found):.1f}), {grey} of {len(found)} grey", flush=True)
+                told = f"{words}: colour {np.mean(found):.1f} ({min(found):.1f} to {max(found):.1f})"
+                print(f"{told}, {grey} of {len(found)} grey", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Masked:
     looked_at: int
     heads: int  # pictures whose heads are not learnt
     grounds: int  # pictures whose ground counts less
-    not_done: dict[str, list[str]]  # why -> names of the pictures
+    not_done: dict[str, list[str]]  # why -> names of the originals
     sheet: str  # what is not learnt, darkened
     next: str
 
@@ -61,7 +61,7 @@ def write_masks(project: Project, heads: str = "", ground: float = 1.0, report: 
             work = Work(open_picture(project.file_of(picture)), (), finders=finders)
             mask = _mask(work, picture.name in headless, ground)
         except PictureError as error:
-            not_done.setdefault(str(error), []).append(picture.name)
+            not_done.setdefault(str(error), []).append(picture.name.split(".")[0])  # what `drop` takes
             _file(project, picture).unlink(missing_ok=True)
             continue
         write_atomic(_file(project, picture), png_of(mask))
