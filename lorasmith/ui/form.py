@@ -32,6 +32,15 @@ class Form:
         values = [_to_field(self.model, name, getattr(settings, name)) for name in self.fields]
         return [*values, json.dumps(dict(zip(self.fields, values, strict=True)))]
 
+    def refilled(self, given: Mapping[Any, Any], now: list[Any]) -> list[Any]:
+        """Gives `filled` values with nothing to do where a field shows them already, or where a person has changed it."""
+        before = json.loads(given.get(self.shown) or "{}")
+        values = [
+            gr.skip() if given.get(component) != before.get(name) or given.get(component) == value else value
+            for (name, component), value in zip(self.fields.items(), now, strict=False)
+        ]
+        return [*values, now[-1]]
+
     def changed(self, given: Mapping[Any, Any]) -> dict[str, Any]:
         """Gives the settings that a person changed since they were shown, as the model takes them.
 

@@ -30,6 +30,7 @@ class StagePage:
     stage: Stage
     form: Form
     start: Any
+    plan: Any = None  # download's: the page's script presses it
 
 
 def build(context: Context) -> gr.Blocks:
@@ -106,35 +107,36 @@ def _stage_page(context: Context, stage: Stage, project: Any) -> StagePage:
             gr.HTML(f'<p class="ls-help">{stage.help}</p><div data-ls="stage" data-stage="{stage.name}"></div>')
             start = gr.Button(f"Start {stage.name}", variant="primary", elem_id=f"ls-start-{stage.name}")
             stage_extras.above(stage.name)
+            plan = gr.Button("Plan", visible="hidden", elem_id="ls-plan-download") if stage.name == "download" else None
             form = make_form(TABLES[stage.name])
             stage_extras.build(context, stage.name, project, form)
         with gr.Column(scale=5, min_width=400):
             gr.HTML(f'<div data-ls="view" data-stage="{stage.name}"><p class="ls-note">Open a project first.</p></div>')
-    return StagePage(stage, form, start)
+    return StagePage(stage, form, start, plan)
 
 
 def _bind(context: Context, pages: list[StagePage], page: StagePage, project: Any) -> None:
     """Binds a Start button; the forms that share settings with this one ([site]) show what was typed here afterwards."""
     shown = [other for other in pages if other is page or _share(other, page)]
     components = [component for other in shown for component in other.form.components]
-    page.start.click(
-        _starter(context, page, shown, project), inputs={project, *page.form.components}, outputs=components,
-        show_progress="hidden",
-    )  # fmt: skip
+    for button, also in ((page.start, ()), (page.plan, ("--plan",))):
+        if button is not None:
+            start = _starter(context, page, shown, project, also)
+            button.click(start, inputs={project, *page.form.components}, outputs=components, show_progress="hidden")
 
 
 def _share(one: StagePage, other: StagePage) -> bool:
     return issubclass(one.form.model, SiteSettings) and issubclass(other.form.model, SiteSettings)
 
 
-def _starter(context: Context, page: StagePage, shown: list[StagePage], project: Any) -> Any:
+def _starter(context: Context, page: StagePage, shown: list[StagePage], project: Any, also: tuple[str, ...] = ()) -> Any:
     """Makes the function behind a Start button: keeps what was changed in the form, then puts the stage in the line."""
 
     def start(given: Mapping[Any, Any]) -> list[Any]:
         with faults_told():
             folder = context.open_folder(str(given[project] or ""))
             keep_changes(folder, page, given)
-            job = context.start(folder, [page.stage.name, str(folder)])
+            job = context.start(folder, [page.stage.name, str(folder), *also])
             values = [value for other in shown for value in _filled(context, str(given[project]), other.form)]
         gr.Info(f"{page.stage.name} is in the line as job {job.id}.", duration=3)
         return values

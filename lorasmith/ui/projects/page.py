@@ -1,6 +1,5 @@
 """The Projects page: make one, open one, the recent ones, how far the open one is, and the whole road in one click."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +11,11 @@ from lorasmith.settings.toml import preset_names, preset_note
 from lorasmith.stages.train.check import checkpoint_faults
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
+from lorasmith.ui.projects import importing
+from lorasmith.ui.projects.names import folder_name
 from lorasmith.ui.typed import faults_told, typed_path
 
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
+_SHOWN = 20  # projects on the list
 _GO = "(id) => { if (id) window.lorasmith.open(id) }"
 
 
@@ -29,14 +30,15 @@ class ProjectsPage:
 def build(context: Context) -> ProjectsPage:
     """Draws the page into the Blocks that are being built."""
     gone = gr.Textbox(visible="hidden")
+    gr.HTML('<div data-ls="overview"></div>')
+    run_all = gr.Button("Run all stages", elem_id="ls-run-all", elem_classes=["ls-needs-project"])
     with gr.Row(equal_height=False):
         with gr.Column(scale=3, min_width=340):
-            gr.HTML('<div data-ls="overview"></div>')
-            run_all = gr.Button("Run all stages", elem_id="ls-run-all", elem_classes=["ls-needs-project"])
             recent = gr.HTML("")
             with gr.Accordion("Open another folder", open=False):
                 folder = gr.Textbox(label="folder", info="a folder with a lorasmith.toml in it", elem_id="ls-open-folder")
                 gr.Button("Open", elem_id="ls-open").click(_open(context), [folder], [gone]).then(None, [gone], js=_GO)
+            importing.build(context)
         with gr.Column(scale=2, min_width=340):
             _new_project(context, gone)
     return ProjectsPage(recent, run_all)
@@ -73,7 +75,7 @@ def _create(context: Context) -> Any:
                 chosen["train"] = {"checkpoint": _usable_checkpoint(checkpoint)}
             if tagger.strip():
                 chosen["tag"] = {"tagger": tagger.strip()}
-            place = typed_path(folder) if folder.strip() else context.new_projects / _folder_name(trigger)
+            place = typed_path(folder) if folder.strip() else context.new_projects / folder_name(trigger)
             Project.create(place, trigger, preset=preset, chosen=chosen).close()
             return context.projects.remember(place).id
 
@@ -88,12 +90,6 @@ def _usable_checkpoint(typed: str) -> str:
     return path
 
 
-def _folder_name(trigger: str) -> str:
-    """Gives a folder's name for a trigger, which every disk takes: Windows keeps some names for itself."""
-    name = re.sub(r"[^\w-]+", "_", trigger).strip("_") or "project"
-    return f"{name}_" if name.lower() in _RESERVED else name
-
-
 def _open(context: Context) -> Any:
     def opened(folder: str) -> str:
         with faults_told():
@@ -103,13 +99,20 @@ def _open(context: Context) -> Any:
 
 
 def recent_html(context: Context, shown: str) -> str:
-    """Writes the list of recent projects."""
+    """Writes the list of recent projects; one whose folder has gone says so and can be forgotten."""
     lines = []
-    for known in context.projects.known()[:12]:
+    for known in context.projects.known()[:_SHOWN]:
         name = html.text("b", known.folder.name)
-        where = html.text("span", known.folder if known.is_there else f"{known.folder} (gone)")
-        link = html.element("a", name, where, href=f"?project={known.id}", data_open=known.id) if known.is_there else name + where
-        button = html.text("button", "×", data_forget=known.id, title="take off this list; the folder stays")
+        if known.is_there:
+            where = html.text("span", known.folder)
+            link = html.element(
+                "a", name, where, href=f"?project={known.id}", data_open=known.id, aria_current="true" if known.id == shown else None
+            )  # fmt: skip
+        else:
+            told = f"{known.folder} is not there: was it moved, or its disk unplugged? Open it where it is now, or forget it."
+            link = html.element("div", name, html.text("span", told), class_="ls-gone")
+        label = f"take {known.folder.name} off this list; the folder stays"
+        button = html.text("button", "×", data_forget=known.id, title=label, aria_label=label)
         lines.append(html.element("li", link, button, class_="ls-chosen" if known.id == shown else None))
     if not lines:
         return html.note("No projects yet: make one on the right.")

@@ -7,6 +7,7 @@
   let chosen = {}; // stage -> {page, show}
   let lost = 0;
   let looking = false;
+  let filled = null; // the version of lorasmith.toml that the forms show
   let again = false; // somebody wants to know more while an answer is on its way
   let seen = Number(sessionStorage.getItem("ls-seen") || 0); // the newest ended job that was put away
 
@@ -30,11 +31,17 @@
   }
 
   async function post(path, body) {
-    const answer = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ project: project(), ...body }),
-    });
+    let answer;
+    try {
+      answer = await fetch(path, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ project: project(), ...body }),
+      });
+    } catch (error) {
+      tell("The server did not answer, so nothing was done. Is lorasmith still running?", "warn");
+      return null;
+    }
     const content = await answer.json().catch(() => ({ error: "The server did not answer." }));
     if (!answer.ok) tell(content.error || "It could not be done.", "warn");
     look();
@@ -42,9 +49,14 @@
   }
 
   function tell(words, kind) {
-    const box = make("div", { class: "ls-toast " + (kind || ""), role: "status" }, words);
-    document.body.append(box);
+    const box = make("div", { class: "ls-toast " + (kind || ""), role: kind === "warn" ? "alert" : "status" }, words);
+    for (const old of all(".ls-toast").slice(0, -2)) old.remove();
+    toasts().append(box);
     setTimeout(() => box.remove(), kind === "warn" ? 12000 : 4000);
+  }
+
+  function toasts() {
+    return document.querySelector(".ls-toasts") || document.body.appendChild(make("div", { class: "ls-toasts" }));
   }
 
   // ---- how far everything is
@@ -60,7 +72,9 @@
       const content = await answer.json();
       if (!answer.ok) throw new Error(content.error || answer.statusText);
       state = content;
+      if (lost > 2) tell("The server answers again.");
       lost = 0;
+      drawLost("");
     } catch (error) {
       lost += 1;
       if (lost > 2) drawLost(String(error.message || error));
@@ -103,8 +117,21 @@
     return node.innerHTML;
   }
 
+  // A line over everything, until the server answers: what is on the page may be old, and nothing can be done now.
   function drawLost(words) {
-    for (const node of all('[data-ls="head"]')) fill(node, `<div class="ls-head"><b>lorasmith</b><span class="ls-lost">No answer (${safe(words)}). Trying again …</span></div>`);
+    const line = document.querySelector(".ls-lost");
+    if (!words && line) line.remove();
+    if (!words || line) return;
+    const told = make("span", {}, "No answer from lorasmith. What you see may be old; nothing that was finished is lost. Trying again … ");
+    document.body.prepend(make("div", { class: "ls-lost", role: "alert", title: words }, told));
+  }
+
+  // The forms follow lorasmith.toml, whoever writes it; what a person has changed in a field and not started yet stays.
+  function refill() {
+    if (!state.settings || state.settings === filled) return;
+    const button = filled === null ? null : document.querySelector("#ls-refill");
+    filled = state.settings;
+    if (button) button.click();
   }
 
   function draw() {
@@ -113,14 +140,15 @@
     for (const node of all('[data-ls="stage"]')) fill(node, stageLine(node.dataset.stage));
     for (const button of all("[id^=ls-start-]")) label(button);
     for (const node of all('[data-ls="view"]')) view(node);
+    refill();
     document.dispatchEvent(new CustomEvent("ls-state"));
   }
 
   function head() {
     const name = state.trigger ? `<b>${safe(state.trigger)}</b><span class="ls-folder">${safe(state.folder)}</span>` : "<b>lorasmith</b>";
     const jobs = state.jobs.map(job).join("");
-    const history = state.trigger ? '<span class="ls-history"><button data-history="undo">undo</button><button data-history="redo">redo</button></span>' : "";
-    const fault = state.fault ? `<p class="ls-note warn">${safe(state.fault)}</p>` : "";
+    const history = state.trigger ? '<span class="ls-history"><button data-history="undo" title="Ctrl+Z" aria-keyshortcuts="Control+Z">undo</button><button data-history="redo" title="Ctrl+Shift+Z" aria-keyshortcuts="Control+Shift+Z Control+Y">redo</button></span>' : "";
+    const fault = state.fault ? `<p class="ls-note warn" role="alert">${safe(state.fault)} <button data-close>Show my projects</button></p>` : "";
     const webui = state.webui ? `<p class="ls-note">${safe(state.webui)}</p>` : "";
     return `<div class="ls-head">${name}${history}</div>${fault}${jobs}${ended()}${webui}`;
   }
@@ -139,7 +167,8 @@
     const count = one.total ? `${one.done} of ${one.total}` : "";
     const mine = state.folder === one.folder ? "" : ` · ${safe(one.folder)}`;
     const word = one.stopping ? "stopping …" : one.state === "waiting" ? "waiting its turn" : `${safe(one.stage)} ${count} ${safe(one.note)}`;
-    const bar = `<span class="ls-progress${one.total ? "" : " ls-unknown"}"><i style="width:${share.toFixed(1)}%"></i></span>`;
+    const value = one.total ? ` aria-valuemin="0" aria-valuemax="100" aria-valuenow="${share.toFixed(0)}"` : "";
+    const bar = `<span class="ls-progress${one.total ? "" : " ls-unknown"}" role="progressbar" aria-label="${safe(one.command)}"${value}><i style="width:${share.toFixed(1)}%"></i></span>`;
     return `<div class="ls-job" data-job="${one.id}"><b>${safe(one.command)}</b>${bar}<span class="ls-words">${word}${mine}</span>` +
       `<a href="api/log/${one.id}" target="_blank">log</a><button data-stop="${one.id}"${one.stopping ? " disabled" : ""}>Stop</button></div>`;
   }
@@ -150,13 +179,20 @@
     return (state.stages || []).find((one) => one.name === stage) || { state: "waiting", words: "" };
   }
 
+  // The road: eight stations on a line that is drawn as far as the project has come; a click leads to the page.
   function overview() {
-    if (!state.trigger) return '<p class="ls-note">Open a project below, or make a new one.</p>';
-    const rows = state.stages.map((one) => {
+    if (!state.trigger) return state.fault ? "" : '<p class="ls-note">Open a project below, or make a new one.</p>';
+    const marks = { done: "✓", begun: "…", running: "▸" };
+    const told = { done: "done", begun: "begun", running: "at work", ready: "ready", waiting: "waits for an earlier one" };
+    const stations = state.stages.map((one, place) => {
       const now = stateOf(one.name);
-      return `<li class="ls-${now.state}"><a href="#" data-go="${safe(one.name)}"><i></i><b>${safe(one.name)}</b><span>${safe(now.words)}</span></a></li>`;
+      const next = one.name === state.next && now.state !== "running";
+      const count = one.count ? `<span class="ls-count"><b>${one.count[0].toLocaleString("en")}</b> ${safe(one.count[1])}</span>` : "";
+      const words = `<span class="ls-words-of">${safe(now.words)}</span>`;
+      return `<li class="ls-${now.state}${next ? " ls-here" : ""}"><a href="#" data-go="${safe(one.name)}" title="${safe(now.words)}"${next ? ' aria-current="step"' : ""}>` +
+        `<i aria-hidden="true">${marks[now.state] || place + 1}</i><b>${safe(one.name)}</b><span class="ls-told-state">${next ? "next" : told[now.state]}</span>${count}${words}</a></li>`;
     });
-    return `<section><h3>${safe(state.trigger)}</h3><p class="ls-next">${safe(state.advice)}</p><ol class="ls-stages">${rows.join("")}</ol></section>`;
+    return `<section class="ls-road"><p class="ls-next">${safe(state.advice)}</p><ol class="ls-stages" aria-label="the road of ${safe(state.trigger)}">${stations.join("")}</ol></section>`;
   }
 
   function stageLine(stage) {
@@ -197,17 +233,18 @@
   // ---- clicks
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-seen],[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-crop],[data-touch],[data-batch],[data-send]");
+    const target = event.target.closest("[data-close],[data-seen],[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-crop],[data-touch],[data-batch],[data-send]");
     if (!target) return;
     const data = target.dataset;
     const stage = (target.closest('[data-ls="view"]') || { dataset: {} }).dataset.stage;
     event.preventDefault();
-    if ("seen" in data) putAway(Number(data.seen));
+    if ("close" in data) open("");
+    else if ("seen" in data) putAway(Number(data.seen));
     else if ("decide" in data) decide(target);
     else if ("page" in data) turn(stage, { page: Number(data.page) });
     else if ("show" in data) turn(stage, { show: data.show, page: 1 });
     else if ("stop" in data) post("api/stop", { job: Number(data.stop) });
-    else if ("history" in data) post("api/history", { way: data.history }).then((done) => done && tell(`${data.history}: ${done.what}`));
+    else if ("history" in data) history(data.history);
     else if ("go" in data) go(data.go);
     else if ("open" in data) open(data.open);
     else if ("forget" in data) post("api/forget", { project: data.forget }).then(() => target.closest("li").remove());
@@ -216,7 +253,25 @@
     else if ("batch" in data) window.lorasmith.batch();
     else if ("crop" in data) window.lorasmith.crop(target.closest("[data-name]"));
     else if ("send" in data) send(data.send);
-    else if ("large" in data) large(target.href);
+    else if ("large" in data) large(target.href, (target.querySelector("img") || {}).alt || "");
+  });
+
+  async function history(way) {
+    const done = await post("api/history", { way });
+    if (done) tell(`${way}: ${done.what}`);
+    return done;
+  }
+
+  // Ctrl+Z and Ctrl+Shift+Z or Ctrl+Y on every page. A page with keys of its own says so by preventing the default, and
+  // listens on the document as well: hence it is asked after all of them.
+  document.addEventListener("keydown", (event) => {
+    const letter = event.key.toLowerCase();
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || !["z", "y"].includes(letter)) return;
+    if (event.target.matches("input, textarea, select, [contenteditable]") || document.querySelector("[aria-modal=true]")) return;
+    setTimeout(() => {
+      if (event.defaultPrevented || !state || !state.trigger) return;
+      history(letter === "y" || event.shiftKey ? "redo" : "undo");
+    });
   });
 
   function putAway(job) {
@@ -244,13 +299,18 @@
     if (tab) tab.click();
   }
 
-  function large(address) {
-    const box = make("div", { class: "ls-large", role: "dialog" }, make("img", { src: address }));
-    const close = () => { box.remove(); document.removeEventListener("keydown", keys); };
-    const keys = (event) => { if (event.key === "Escape") close(); };
+  function large(address, alt) {
+    const opener = document.activeElement;
+    const image = make("img", { src: address, alt });
+    const shut = make("button", { type: "button", "aria-label": "close" }, "×");
+    const box = make("div", { class: "ls-large", role: "dialog", "aria-modal": "true", "aria-label": alt || "one picture" }, image, shut);
+    const close = () => { box.remove(); document.removeEventListener("keydown", keys); if (opener && opener.isConnected) opener.focus(); };
+    const keys = (event) => { if (event.key === "Escape") close(); else if (event.key === "Tab") { event.preventDefault(); shut.focus(); } };
+    image.addEventListener("error", () => image.replaceWith(make("p", {}, "The picture cannot be shown: is its file still there?")));
     box.addEventListener("click", close);
     document.addEventListener("keydown", keys);
     document.body.append(box);
+    shut.focus();
   }
 
   async function send(lora) {
@@ -283,7 +343,7 @@
   });
 
   comeBack();
-  window.lorasmith = { open, post, tell, make, project, turn, go, state: () => state };
+  window.lorasmith = { open, post, tell, make, project, history, go, large, stateOf, turn, state: () => state };
   setInterval(() => { if (!document.hidden) look(); }, LOOK_EVERY);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   look();
