@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
@@ -53,11 +53,15 @@ class Form:
         }
 
 
-def make_form(model: type[StageSettings]) -> Form:
-    """Draws the form into the Blocks that are being built: ordinary settings first, the others folded away."""
+def make_form(model: type[StageSettings], elsewhere: Collection[str] = ()) -> Form:
+    """Draws the form into the Blocks that are being built: ordinary settings first, the others folded away.
+
+    `elsewhere` names settings that the page has a better place for than a field.
+    """
     fields: dict[str, Any] = {}
-    ordinary = [name for name in model.model_fields if not _extra(model, name, "advanced")]
-    folded = [name for name in model.model_fields if _extra(model, name, "advanced")]
+    names = [name for name in model.model_fields if name not in elsewhere]
+    ordinary = [name for name in names if not _extra(model, name, "advanced")]
+    folded = [name for name in names if _extra(model, name, "advanced")]
     for name in ordinary:
         fields[name] = _component(model, name)
     if folded:

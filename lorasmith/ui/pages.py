@@ -18,6 +18,7 @@ from lorasmith.ui.form import Form, make_form
 from lorasmith.ui.inspect import asking as inspect_asking
 from lorasmith.ui.projects import page as projects_page
 from lorasmith.ui.queue import asking as queue_asking
+from lorasmith.ui.research.asking import SEARCH
 from lorasmith.ui.typed import faults_told
 
 PROJECTS = "projects"
@@ -108,7 +109,7 @@ def _stage_page(context: Context, stage: Stage, project: Any) -> StagePage:
             start = gr.Button(f"Start {stage.name}", variant="primary", elem_id=f"ls-start-{stage.name}")
             stage_extras.above(stage.name)
             plan = gr.Button("Plan", visible="hidden", elem_id="ls-plan-download") if stage.name == "download" else None
-            form = make_form(TABLES[stage.name])
+            form = make_form(TABLES[stage.name], SEARCH if stage.name == "research" else ())
             stage_extras.build(context, stage.name, project, form)
         with gr.Column(scale=5, min_width=400):
             gr.HTML(f'<div data-ls="view" data-stage="{stage.name}"><p class="ls-note">Open a project first.</p></div>')

@@ -11,4 +11,6 @@ from lorasmith.ui.ask import Ask
 def draw(project: Project, stage: str, ask: Ask) -> str:
     """Gives a stage's picture and its last result as HTML."""
     drawn: str = import_module(f"lorasmith.ui.{stage}.view").view(project, ask)
-    return drawn + html.section("Result of the last call", html.result(last_result(project, stage)))
+    told = html.result(last_result(project, stage))
+    folded = html.element("details", html.text("summary", "All that the last call gave"), told, class_="ls-folded")
+    return drawn + (folded if told else "")

@@ -42,6 +42,7 @@ def test_the_plan_names_the_posts_that_are_then_fetched(robin: Project, serve: C
     assert done.fetched == planned.fetched and done.left_out == planned.left_out
     fetched = {one.post for one in read_outcomes(robin, "done") if one.outcome == "fetched"}
     assert fetched == {one.post for one in read_outcomes(robin, "plan") if one.outcome == "to fetch"}
+    assert last_plan(robin) == {}  # it has been done
     again = plan_download(robin, settings)
     assert (again.fetched, again.already, again.bytes, again.seconds) == (0, 5, 0, 0)
 

@@ -13,6 +13,8 @@ from lorasmith.project.project import Project
 from lorasmith.results import plain
 from lorasmith.settings.tables import DownloadSettings
 from lorasmith.stages.download.chosen import choose
+from lorasmith.stages.download.stage import PLAN as FACT
+from lorasmith.stages.download.stage import have
 from lorasmith.stages.research.site import (
     LOOPBACK_RATE,
     demand_passable_character,
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from lorasmith.boorus.post import Post
 
 PLAN = "download-plan.csv"
-FACT = "plan:download"
 _MEGABYTES_A_SECOND = 4.0  # a home line; a file takes its turn or its bytes, whichever is longer
 
 
@@ -49,8 +50,6 @@ class Planned:
 
 def plan_download(project: Project, settings: DownloadSettings, report: Report = silent) -> Planned:
     """Asks the site which posts would be fetched, and fetches none."""
-    from lorasmith.stages.download.stage import have
-
     query = query_of(project, settings)
     booru = open_site(settings)
     report(Progress("download", 0, None, f"asking {settings.site} for '{query}'"))

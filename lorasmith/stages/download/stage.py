@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lorasmith.boorus.post import Post
 
 REPORT = "download.csv"
+PLAN = "plan:download"  # the fact that holds the last plan
 _ENOUGH = 3  # files in a row that the site does not give: then it is the site, and not the file
 
 
@@ -64,6 +65,7 @@ def download(project: Project, settings: DownloadSettings, report: Report = sile
         demand_space(project.folder, sum(post.size for post in new))
         failed = _fetch_all(project, booru, new, settings, report)
     report(Progress("download", len(new), len(new), "done"))
+    project.remember(PLAN, None)  # what was planned has been done
     forget_refused(project)
     _remove_full_size(project, settings)
     new_names = {post.name for post in new}

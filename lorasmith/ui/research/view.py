@@ -8,4 +8,4 @@ from lorasmith.ui.ask import Ask
 def view(project: Project, ask: Ask) -> str:
     """Gives the place alone, the same for every state of the project: what stands in it is not drawn anew by a change."""
     waiting = html.note("What is known comes in a moment.")
-    return html.element("div", waiting, data_ls_own="research", class_="lsq", role="region", aria_label="what the site has")
+    return html.element("div", waiting, data_ls_own="research", class_="lsf", role="region", aria_label="what the site has")

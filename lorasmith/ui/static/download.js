@@ -86,7 +86,7 @@
     const head = make("div", { class: "lsd-head" }, make("h3", {}, "The plan"), ask);
     if (plan.query === undefined) return parts.plan.replaceChildren(head, make("p", { class: "lsd-hint" }, "Asks the site which posts pass the settings on the left: how many files, how many bytes, and how long they take at the polite rate. No file is fetched."));
     const stale = plan.current ? [] : [note("The settings have been changed since: ask again.", "warn")];
-    const figures = [["files to fetch", many(plan.fetched)], ["together", plan.fetched ? `${bytes(plan.bytes)}${plan.unknown_sizes ? ` and ${plan.unknown_sizes} of unknown size` : ""}` : "nothing"], ["at the polite rate", plan.fetched ? `about ${time(plan.seconds)} or more` : "no time"], ["here already", many(plan.already)], ["left out", many(Object.values(plan.left_out).reduce((sum, one) => sum + one, 0))]];
+    const figures = [["files to fetch", many(plan.fetched)], ["together", plan.fetched ? `${bytes(plan.bytes)}${plan.unknown_sizes ? ` and ${plan.unknown_sizes} of unknown size` : ""}` : "nothing"], ["at the least, at the polite rate", plan.fetched ? time(plan.seconds) : "no time"], ["here already", many(plan.already)], ["left out", many(Object.values(plan.left_out).reduce((sum, one) => sum + one, 0))]];
     const cards = figures.map(([label, value]) => make("div", { class: "lsd-figure" }, make("b", {}, value), make("span", {}, label)));
     const refused = plan.refused ? [make("p", { class: "lsd-hint" }, `${plural(plan.refused, "post")} refused: they mark minors, and are counted only.`)] : [];
     const missing = plan.not_found.length ? [make("p", { class: "lsd-hint" }, `Named in your list and not found: ${plan.not_found.slice(0, 20).join(", ")}${plan.not_found.length > 20 ? ` and ${plan.not_found.length - 20} more` : ""}`)] : [];
@@ -99,7 +99,7 @@
     const state = JSON.stringify([found.done, found.became]);
     if (parts.done.dataset.drawn === state) return;
     parts.done.dataset.drawn = state;
-    if (!found.became.length) return parts.done.replaceChildren();
+    if (!found.became.length || !Object.keys(found.done).length) return parts.done.replaceChildren();
     const failed = (found.done.failed || []).length ? [note(`${plural(found.done.failed.length, "file")} could not be had: ${found.done.failed.slice(0, 3).join(" ")}${found.done.failed.length > 3 ? " …" : ""} Start download again tries them anew.`, "warn")] : [];
     const here = (found.done.refused_here || []).length ? [note(`These posts are refused by now and are never trained on; remove their files: ${found.done.refused_here.join(", ")}`, "warn")] : [];
     const refused = found.done.refused ? [make("p", { class: "lsd-hint" }, `${plural(found.done.refused, "post")} refused: they mark minors, and are counted only.`)] : [];

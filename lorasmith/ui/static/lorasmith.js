@@ -183,12 +183,12 @@
   function overview() {
     if (!state.trigger) return state.fault ? "" : '<p class="ls-note">Open a project below, or make a new one.</p>';
     const marks = { done: "✓", begun: "…", running: "▸" };
-    const told = { done: "done", begun: "begun", running: "at work", ready: "ready", waiting: "waits for an earlier one" };
+    const told = { done: "done", begun: "begun", running: "at work", ready: "ready", waiting: "later" };
     const stations = state.stages.map((one, place) => {
       const now = stateOf(one.name);
       const next = one.name === state.next && now.state !== "running";
       const count = one.count ? `<span class="ls-count"><b>${one.count[0].toLocaleString("en")}</b> ${safe(one.count[1])}</span>` : "";
-      const words = `<span class="ls-words-of">${safe(now.words)}</span>`;
+      const words = one.count && now.state === "done" ? "" : `<span class="ls-words-of">${safe(now.words)}</span>`;
       return `<li class="ls-${now.state}${next ? " ls-here" : ""}"><a href="#" data-go="${safe(one.name)}" title="${safe(now.words)}"${next ? ' aria-current="step"' : ""}>` +
         `<i aria-hidden="true">${marks[now.state] || place + 1}</i><b>${safe(one.name)}</b><span class="ls-told-state">${next ? "next" : told[now.state]}</span>${count}${words}</a></li>`;
     });

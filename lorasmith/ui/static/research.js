@@ -39,8 +39,8 @@
   function build(node) {
     root = node;
     part = sessionStorage.getItem(key()) in PARTS ? sessionStorage.getItem(key()) : "funnel";
-    const tabs = make("nav", { class: "lsq-tabs", "aria-label": "parts of the page" }, ...Object.entries(PARTS).map(([name, label]) => button(label, () => open(name), { "data-part": name })));
-    root.replaceChildren(make("div", { class: "lsq-search" }), make("div", { class: "lsq-fault" }), tabs, ...Object.keys(PARTS).map((name) => make("div", { class: "lsq-part", "data-of": name })));
+    const tabs = make("nav", { class: "lsf-tabs", "aria-label": "parts of the page" }, ...Object.entries(PARTS).map(([name, label]) => button(label, () => open(name), { "data-part": name })));
+    root.replaceChildren(make("div", { class: "lsf-search" }), make("div", { class: "lsf-fault" }), tabs, ...Object.keys(PARTS).map((name) => make("div", { class: "lsf-part", "data-of": name })));
     version = null;
     found = null;
   }
@@ -57,7 +57,7 @@
     const mine = ++turn;
     const answer = await get("all", {});
     if (mine !== turn || !root) return;
-    root.querySelector(".lsq-fault").replaceChildren(...(answer.error ? [note(answer.error, "warn")] : []));
+    root.querySelector(".lsf-fault").replaceChildren(...(answer.error ? [note(answer.error, "warn")] : []));
     if (answer.error) { version = answer.lost ? null : version; return; }
     found = answer;
     draw();
@@ -70,7 +70,7 @@
     }
     for (const name of Object.keys(PARTS)) place(name).hidden = name !== part;
     if (!found) return;
-    drawers.search(root.querySelector(".lsq-search"), found);
+    drawers.search(root.querySelector(".lsf-search"), found);
     drawers[part](place(part), found);
   }
 
@@ -84,7 +84,7 @@
     if (!all.funnel.length) return node.replaceChildren(note("Start research asks the site what it has: how many posts, which scores, which tags. Nothing big is fetched yet."));
     const held = document.activeElement && document.activeElement.id;
     const other = all.asked && all.asked !== all.built ? [note(`These figures are of '${all.asked}'. The search is another now: start research again.`, "warn")] : [];
-    const looser = all.looser.length ? [make("p", { class: "lsq-hint" }, "Looser searches: ", ...all.looser.flatMap(([query, count]) => [button(`${query}${count === null ? "" : ` (${many(count)})`}`, () => drawers.take(query), { class: "lsq-chip", title: "take this search" }), " "]))] : [];
+    const looser = all.looser.length ? [make("p", { class: "lsf-hint" }, "Looser searches: ", ...all.looser.flatMap(([query, count]) => [button(`${query}${count === null ? "" : ` (${many(count)})`}`, () => drawers.take(query), { class: "lsf-chip", title: "take this search" }), " "]))] : [];
     node.replaceChildren(...other, note(all.advice), ...looser, make("section", {}, make("h3", {}, "How many posts are left after each filter"), funnel(all)), scores(all.scores));
     const again = held && document.getElementById(held);
     if (again && node.contains(again)) again.focus();
@@ -97,10 +97,10 @@
       const lost = at ? steps[at - 1][1] - left : 0;
       const fill = make("i", {});
       fill.style.width = `${(100 * left) / most}%`;
-      return make("li", {}, make("span", { class: "lsq-step" }, at > 1 && !name.startsWith("one of") ? `after ${name}` : name), make("span", { class: "lsq-track" }, fill), make("span", { class: "lsq-left" }, many(left)), make("span", { class: "lsq-lost" }, lost > 0 ? `−${many(lost)}` : ""));
+      return make("li", {}, make("span", { class: "lsf-step" }, at > 1 && !name.startsWith("one of") ? `after ${name}` : name), make("span", { class: "lsf-track" }, fill), make("span", { class: "lsf-left" }, many(left)), make("span", { class: "lsf-lost" }, lost > 0 ? `−${many(lost)}` : ""));
     });
-    const refused = all.refused ? [make("p", { class: "lsq-hint" }, `${plural(all.refused, "post")} refused: they mark minors, and are counted only.`)] : [];
-    return make("div", {}, make("ol", { class: "lsq-funnel" }, ...rows), ...refused);
+    const refused = all.refused ? [make("p", { class: "lsf-hint" }, `${plural(all.refused, "post")} refused: they mark minors, and are counted only.`)] : [];
+    return make("div", {}, make("ol", { class: "lsf-funnel" }, ...rows), ...refused);
   }
 
   const SVG = "http://www.w3.org/2000/svg";
@@ -133,14 +133,14 @@
     };
     const passing = (score) => { const step = steps.find(([value]) => value >= score); return step ? step[1] : 0; };
 
-    const chart = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "lsq-chart", "aria-hidden": "true" });
+    const chart = shape("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "lsf-chart", "aria-hidden": "true" });
     const bars = bins.map((bin, at) => {
       const high = bin.posts ? Math.max(2, ((HIGH - TOP - BOTTOM) * bin.posts) / most) : 0;
-      const bar = shape("rect", { x: (LEFT + at * each + 0.5).toFixed(1), y: (HIGH - BOTTOM - high).toFixed(1), width: Math.max(1, each - 1).toFixed(1), height: high.toFixed(1), class: "lsq-bar" });
+      const bar = shape("rect", { x: (LEFT + at * each + 0.5).toFixed(1), y: (HIGH - BOTTOM - high).toFixed(1), width: Math.max(1, each - 1).toFixed(1), height: high.toFixed(1), class: "lsf-bar" });
       bar.append(shape("title", {}, `${plural(bin.posts, "post")} with a score from ${bin.start} to ${bin.end - 1}`));
       return bar;
     });
-    const axis = shape("line", { x1: LEFT, x2: WIDE - RIGHT, y1: HIGH - BOTTOM, y2: HIGH - BOTTOM, class: "lsq-axis" });
+    const axis = shape("line", { x1: LEFT, x2: WIDE - RIGHT, y1: HIGH - BOTTOM, y2: HIGH - BOTTOM, class: "lsf-axis" });
     const ticks = [0, 0.2, 0.4, 0.6, 0.8, 1].map((share) => {
       const at = Math.min(bins.length - 1, Math.round(share * bins.length));
       const value = share === 1 ? last - 1 : bins[at].start;
@@ -150,15 +150,15 @@
     const marks = [axis, ...ticks, top];
     if (spread.suggested !== null) {
       const x = xOf(spread.suggested);
-      marks.push(shape("line", { x1: x, x2: x, y1: TOP - 6, y2: HIGH - BOTTOM, class: "lsq-suggested" }), shape("text", { x: x + (x > WIDE - 130 ? -4 : 4), y: TOP - 12, "text-anchor": x > WIDE - 130 ? "end" : "start" }, `suggested ${many(spread.suggested)}`));
+      marks.push(shape("line", { x1: x, x2: x, y1: TOP - 6, y2: HIGH - BOTTOM, class: "lsf-suggested" }), shape("text", { x: x + (x > WIDE - 130 ? -4 : 4), y: TOP - 12, "text-anchor": x > WIDE - 130 ? "end" : "start" }, `suggested ${many(spread.suggested)}`));
     }
-    const line = shape("line", { y1: TOP - 8, y2: HIGH - BOTTOM, class: "lsq-min" });
-    const grip = shape("path", { class: "lsq-grip" });
+    const line = shape("line", { y1: TOP - 8, y2: HIGH - BOTTOM, class: "lsf-min" });
+    const grip = shape("path", { class: "lsf-grip" });
     chart.append(...bars, ...marks, line, grip);
 
-    const told = make("p", { class: "lsq-told", role: "status" });
-    const exact = make("input", { type: "number", step: "1", id: "lsq-exact", value: String(spread.now) });
-    const slider = make("div", { class: "lsq-slider", id: "lsq-slider", role: "slider", tabindex: "0", "aria-label": "minimum score; arrow keys move it", "aria-valuemin": String(Math.min(first, 0)), "aria-valuemax": String(last) }, chart);
+    const told = make("p", { class: "lsf-told", role: "status" });
+    const exact = make("input", { type: "number", step: "1", id: "lsf-exact", value: String(spread.now) });
+    const slider = make("div", { class: "lsf-slider", id: "lsf-slider", role: "slider", tabindex: "0", "aria-label": "minimum score; arrow keys move it", "aria-valuemin": String(Math.min(first, 0)), "aria-valuemax": String(last) }, chart);
     let now = spread.now;
     let kept = spread.now;
 
@@ -169,7 +169,7 @@
       line.setAttribute("x1", x);
       line.setAttribute("x2", x);
       grip.setAttribute("d", `M${x - 7} ${HIGH - BOTTOM + 1} h14 v8 l-7 -8 l-7 8 z M${x - 6} ${TOP - 14} h12 v10 l-6 6 l-6 -6 z`);
-      bars.forEach((bar, at) => bar.classList.toggle("lsq-out", bins[at].end - 1 < score));
+      bars.forEach((bar, at) => bar.classList.toggle("lsf-out", bins[at].end - 1 < score));
       if (!typed) exact.value = String(score);
       slider.setAttribute("aria-valuenow", String(score));
       slider.setAttribute("aria-valuetext", `${score}: ${left} of ${spread.posts} posts pass`);
@@ -223,7 +223,7 @@
     });
     const take = spread.suggested === null ? [] : [button(`Take ${many(spread.suggested)}`, () => { show(spread.suggested); keep(); }, { title: `leaves ${passing(spread.suggested)} posts` })];
     show(spread.now);
-    return make("section", {}, make("h3", {}, "Scores of the posts that pass: drag the minimum"), make("div", { class: "lsq-min-line" }, make("label", { for: "lsq-exact" }, "Minimum score"), exact, ...take, told), slider);
+    return make("section", {}, make("h3", {}, "Scores of the posts that pass: drag the minimum"), make("div", { class: "lsf-min-line" }, make("label", { for: "lsf-exact" }, "Minimum score"), exact, ...take, told), slider);
   }
 
   document.addEventListener("ls-state", () => {

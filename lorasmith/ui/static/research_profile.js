@@ -17,7 +17,7 @@
   const key = () => `ls-sheet-${project()}`;
 
   drawers.profile = function (node) {
-    if (!node.querySelector(".lsq-profile")) mount(node);
+    if (!node.querySelector(".lsf-profile")) mount(node);
     load();
     read();
   };
@@ -26,17 +26,17 @@
     const typed = make("input", { type: "search", placeholder: "find a tag", "aria-label": "find a tag", value: ask.typed, spellcheck: "false" });
     typed.addEventListener("input", () => load({ typed: typed.value, page: 1 }));
     shell = {
-      shows: make("nav", { class: "ls-choices", "aria-label": "which classes" }), table: make("div", { class: "ls-table lsq-table", tabindex: "-1" }),
+      shows: make("nav", { class: "ls-choices", "aria-label": "which classes" }), table: make("div", { class: "ls-table lsf-table", tabindex: "-1" }),
       pager: make("nav", { class: "ls-pager", "aria-label": "pages" }), fault: make("div", {}),
-      text: make("textarea", { class: "lsq-text", spellcheck: "false", "aria-label": "info.md, the character sheet" }),
-      save: button("Save", save, { class: "lsq-primary", disabled: "" }), back: button("Put back", putBack, { hidden: "" }), state: make("span", { class: "lsq-hint", role: "status" }),
-      conflict: make("div", { class: "lsq-conflict", role: "alert" }),
+      text: make("textarea", { class: "lsf-text", spellcheck: "false", "aria-label": "info.md, the character sheet" }),
+      save: button("Save", save, { class: "lsf-primary", disabled: "" }), back: button("Put back", putBack, { hidden: "" }), state: make("span", { class: "lsf-hint", role: "status" }),
+      conflict: make("div", { class: "lsf-conflict", role: "alert" }),
     };
     shell.text.addEventListener("input", edited);
     shell.text.addEventListener("keydown", (event) => { if (event.key === "s" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); save(); } });
-    const left = make("div", { class: "lsq-profile" }, make("div", { class: "lsq-bar" }, typed, shell.pager), shell.shows, shell.fault, shell.table);
-    const right = make("div", { class: "lsq-sheet" }, make("div", { class: "lsq-bar" }, make("h3", {}, "info.md"), shell.state, shell.back, shell.save), shell.conflict, shell.text);
-    node.replaceChildren(make("div", { class: "lsq-two" }, left, right));
+    const left = make("div", { class: "lsf-profile" }, make("div", { class: "lsf-bar" }, typed, shell.pager), shell.shows, shell.fault, shell.table);
+    const right = make("div", { class: "lsf-sheet" }, make("div", { class: "lsf-bar" }, make("h3", {}, "info.md"), shell.state, shell.back, shell.save), shell.conflict, shell.text);
+    node.replaceChildren(make("div", { class: "lsf-two" }, left, right));
     const draft = sessionStorage.getItem(key());
     base = null;
     theirs = null;
@@ -63,7 +63,7 @@
     shell.pager.replaceChildren(...(found.pages > 1 ? [go(found.page - 1, "‹", "page before"), make("span", {}, `page ${found.page} of ${found.pages}`), go(found.page + 1, "›", "next page")] : []));
     if (!found.of) return shell.table.replaceChildren(note("No tags yet: research counts them. What you write into info.md under 'Core looks', 'Toggles' or 'Choices' comes here too."));
     const held = shell.table.contains(document.activeElement) ? document.activeElement.dataset.tag : null;
-    const heads = ["tag", "kind", "posts", "share", "lift", "class"].map((head) => make("th", { scope: "col", ...(["posts", "lift"].includes(head) ? { class: "ls-number" } : {}), ...(head === "lift" ? { title: "how many times oftener than on the whole site" } : {}) }, head));
+    const heads = ["tag", "posts", "share", "lift", "class"].map((head) => make("th", { scope: "col", ...(["posts", "lift"].includes(head) ? { class: "ls-number" } : {}), ...(head === "lift" ? { title: "how many times oftener than on the whole site" } : {}) }, head));
     const scrolled = shell.table.scrollTop;
     shell.table.replaceChildren(make("table", { "aria-label": "tags of the character" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...found.rows.map(row))));
     shell.table.scrollTop = change ? 0 : scrolled;
@@ -72,14 +72,14 @@
   }
 
   function row(one) {
-    const select = make("select", { "aria-label": `class of ${words(one.tag)}`, "data-tag": one.tag, class: `lsq-cls lsq-cls-${one.cls}`, title: MEANS[one.cls] }, ...Object.entries(CLASSES).map(([cls, label]) => make("option", { value: cls }, label)));
+    const select = make("select", { "aria-label": `class of ${words(one.tag)}`, "data-tag": one.tag, class: `lsf-cls lsf-cls-${one.cls}`, title: MEANS[one.cls] }, ...Object.entries(CLASSES).map(([cls, label]) => make("option", { value: cls }, label)));
     select.value = one.cls;
     select.addEventListener("change", () => move(one, select));
-    const track = make("span", { class: "lsq-share" }, make("i", {}));
+    const track = make("span", { class: "lsf-share" }, make("i", {}));
     track.firstChild.style.width = percent(one.share).replace(" ", "");
     const differs = one.found !== one.cls && !(one.found === "choice" && one.cls === "picked") && !["other", "by hand"].includes(one.found);
-    const label = differs ? [make("small", { class: "lsq-found", title: "what research found" }, `found: ${CLASSES[one.found]}`)] : [];
-    return make("tr", {}, make("td", {}, make("b", {}, words(one.tag))), make("td", {}, one.group), make("td", { class: "ls-number" }, one.posts ? many(one.posts) : ""), make("td", { class: "lsq-nowrap" }, track, ` ${percent(one.share)}`), make("td", { class: "ls-number" }, one.lift === null ? "" : `${one.lift >= 10 ? Math.round(one.lift) : one.lift.toPrecision(2)} ×`), make("td", {}, select, ...label));
+    const label = differs ? [make("small", { class: "lsf-found", title: "what research found" }, `found: ${CLASSES[one.found]}`)] : [];
+    return make("tr", {}, make("td", {}, make("b", {}, words(one.tag)), make("small", { class: "lsf-found" }, one.group)), make("td", { class: "ls-number" }, one.posts ? many(one.posts) : ""), make("td", { class: "lsf-nowrap" }, track, ` ${percent(one.share)}`), make("td", { class: "ls-number lsf-nowrap" }, one.lift === null ? "" : `${one.lift >= 10 ? Math.round(one.lift) : one.lift.toPrecision(2)} ×`), make("td", {}, select, ...label));
   }
 
   async function move(one, select) {
@@ -126,7 +126,7 @@
     shell.conflict.dataset.of = theirs.version;
     const other = make("pre", { class: "ls-sheet", tabindex: "0", "aria-label": "info.md on the disk" }, theirs.text);
     shell.conflict.replaceChildren(note("info.md was changed meanwhile, by another program or in another window. Yours is below, theirs is here:", "warn"), other,
-      make("div", { class: "lsq-bar" }, button("Save mine over it", () => save(true)), button("Take theirs, give mine up", takeTheirs)));
+      make("div", { class: "lsf-bar" }, button("Save mine over it", () => save(true)), button("Take theirs, give mine up", takeTheirs)));
   }
 
   async function save(over) {

@@ -27,22 +27,22 @@
   };
 
   // A looser search that research found: put as the query itself.
-  drawers.take = (query) => { change({ query }); shell.querySelector("#lsq-query").closest("details").open = true; };
+  drawers.take = (query) => { change({ query }); shell.querySelector("#lsf-query").closest("details").open = true; };
 
   function mount(node) {
     shell = node;
     try { begun = JSON.parse(sessionStorage.getItem(key()) || "{}"); } catch (error) { begun = {}; }
-    const character = make("input", { type: "text", id: "lsq-character", autocomplete: "off", spellcheck: "false" });
-    const solo = make("select", { id: "lsq-solo" }, ...Object.entries(SOLO).map(([value, label]) => make("option", { value }, label)));
-    const query = make("input", { type: "text", id: "lsq-query", autocomplete: "off", spellcheck: "false", placeholder: "empty: built of the fields above" });
+    const character = make("input", { type: "text", id: "lsf-character", autocomplete: "off", spellcheck: "false" });
+    const solo = make("select", { id: "lsf-solo" }, ...Object.entries(SOLO).map(([value, label]) => make("option", { value }, label)));
+    const query = make("input", { type: "text", id: "lsf-query", autocomplete: "off", spellcheck: "false", placeholder: "empty: built of the fields above" });
     character.addEventListener("input", () => change({ character: character.value.trim() }));
     solo.addEventListener("change", () => change({ solo: solo.value }));
     query.addEventListener("input", () => change({ query: query.value.trim() }));
     offering(character, "character", (tag) => { character.value = tag; change({ character: tag }); });
-    const field = (id, label, inside, kind) => make("div", { class: `lsq-field ${kind || ""}` }, make("label", { for: id }, label), inside);
+    const field = (id, label, inside, kind) => make("div", { class: `lsf-field ${kind || ""}` }, make("label", { for: id }, label), inside);
     const lists = Object.entries(LISTS).map(([name, label]) => {
-      const input = make("input", { type: "text", id: `lsq-${name}`, autocomplete: "off", spellcheck: "false", placeholder: "add a tag", title: HELP[name] });
-      const box = make("div", { class: "lsq-tags", "data-list": name }, input);
+      const input = make("input", { type: "text", id: `lsf-${name}`, autocomplete: "off", spellcheck: "false", placeholder: "add a tag", title: HELP[name] });
+      const box = make("div", { class: "lsf-tags", "data-list": name }, input);
       const add = (text) => {
         const fresh = text.split(",").map((tag) => tag.trim().replace(/^[-~]+/, "").replace(/\s+/g, "_")).filter((tag) => tag && !now()[name].includes(tag));
         input.value = "";
@@ -54,48 +54,48 @@
       });
       input.addEventListener("blur", () => setTimeout(() => { if (input.value.trim() && document.activeElement !== input) add(input.value); }, 150));
       offering(input, "tag", add);
-      return field(`lsq-${name}`, label, box, "lsq-list");
+      return field(`lsf-${name}`, label, box, "lsf-list");
     });
-    const count = button("Count on the site", ask, { class: "lsq-count", title: "asks the site once how many posts this search finds" });
-    const keep = button("Use this search", use, { class: "lsq-primary lsq-use" });
-    const drop = button("Put back", () => { begun = {}; remember(); fill(R.found()); }, { class: "lsq-drop", title: "what you changed here and did not use is given up" });
-    const raw = make("details", { class: "lsq-raw" }, make("summary", {}, "In the site's own words"), field("lsq-query", "query", query));
-    node.replaceChildren(make("form", { class: "lsq-form", "aria-label": "the search" },
-      make("div", { class: "lsq-line" }, field("lsq-character", "character", character), field("lsq-solo", "company", solo)),
-      make("div", { class: "lsq-line" }, ...lists), raw,
-      make("div", { class: "lsq-line lsq-foot" }, make("code", { class: "lsq-built", "aria-label": "the search as the site is asked" }), make("span", { class: "lsq-answer", role: "status" }), count, keep, drop)));
+    const count = button("Count on the site", ask, { class: "lsf-count", title: "asks the site once how many posts this search finds" });
+    const keep = button("Use this search", use, { class: "lsf-primary lsf-use" });
+    const drop = button("Put back", () => { begun = {}; remember(); fill(R.found()); }, { class: "lsf-drop", title: "what you changed here and did not use is given up" });
+    const raw = make("details", { class: "lsf-raw" }, make("summary", {}, "In the site's own words"), field("lsf-query", "query", query));
+    node.replaceChildren(make("form", { class: "lsf-form", "aria-label": "the search" },
+      make("div", { class: "lsf-line" }, field("lsf-character", "character", character), field("lsf-solo", "company", solo)),
+      make("div", { class: "lsf-line" }, ...lists), raw,
+      make("div", { class: "lsf-line lsf-foot" }, make("code", { class: "lsf-built", "aria-label": "the search as the site is asked" }), make("span", { class: "lsf-answer", role: "status" }), count, keep, drop)));
     node.querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); });
   }
 
   function fill(all) {
     const is = now();
     const put = (id, value) => { const one = shell.querySelector(id); if (document.activeElement !== one) one.value = value; };
-    put("#lsq-character", is.character);
-    shell.querySelector("#lsq-character").placeholder = `empty: ${all.trigger}`;
-    put("#lsq-solo", is.solo);
-    put("#lsq-query", is.query);
-    if (is.query) shell.querySelector(".lsq-raw").open = true;
+    put("#lsf-character", is.character);
+    shell.querySelector("#lsf-character").placeholder = `empty: ${all.trigger}`;
+    put("#lsf-solo", is.solo);
+    put("#lsf-query", is.query);
+    if (is.query) shell.querySelector(".lsf-raw").open = true;
     for (const name of Object.keys(LISTS)) {
       const box = shell.querySelector(`[data-list="${name}"]`);
       if (box.dataset.drawn === JSON.stringify(is[name])) continue;
       box.dataset.drawn = JSON.stringify(is[name]);
-      for (const old of box.querySelectorAll(".lsq-chip")) old.remove();
-      box.prepend(...is[name].map((tag) => button(make("span", {}, words(tag), make("i", { "aria-hidden": "true" }, " ×")), () => { change({ [name]: now()[name].filter((one) => one !== tag) }); box.querySelector("input").focus(); }, { class: "lsq-chip", "aria-label": `take ${words(tag)} out of '${LISTS[name]}'` })));
+      for (const old of box.querySelectorAll(".lsf-chip")) old.remove();
+      box.prepend(...is[name].map((tag) => button(make("span", {}, words(tag), make("i", { "aria-hidden": "true" }, " ×")), () => { change({ [name]: now()[name].filter((one) => one !== tag) }); box.querySelector("input").focus(); }, { class: "lsf-chip", "aria-label": `take ${words(tag)} out of '${LISTS[name]}'` })));
     }
-    for (const one of shell.querySelectorAll(".lsq-list input, #lsq-character, #lsq-solo")) one.disabled = Boolean(is.query);
+    for (const one of shell.querySelectorAll(".lsf-list input, #lsf-character, #lsf-solo")) one.disabled = Boolean(is.query);
     const open = Object.keys(begun).length > 0;
-    shell.querySelector(".lsq-use").disabled = !open;
-    shell.querySelector(".lsq-drop").hidden = !open;
+    shell.querySelector(".lsf-use").disabled = !open;
+    shell.querySelector(".lsf-drop").hidden = !open;
     if (!open) { turn += 1; told(all.built); } else look();
   }
 
   function told(built, fault) {
-    shell.querySelector(".lsq-built").textContent = built;
-    const answer = shell.querySelector(".lsq-answer");
-    answer.classList.toggle("lsq-bad", Boolean(fault));
+    shell.querySelector(".lsf-built").textContent = built;
+    const answer = shell.querySelector(".lsf-answer");
+    answer.classList.toggle("lsf-bad", Boolean(fault));
     const known = counts[built];
     answer.textContent = fault || (known ? known : R.found().asked === built && typeof R.found().count === "number" ? `${many(R.found().count)} posts at the last research` : "");
-    shell.querySelector(".lsq-count").disabled = Boolean(fault);
+    shell.querySelector(".lsf-count").disabled = Boolean(fault);
   }
 
   function change(what) {
@@ -106,6 +106,15 @@
   }
 
   const remember = () => sessionStorage.setItem(key(), JSON.stringify(begun));
+
+  // Start means the search that is on the screen.
+  document.addEventListener("click", async (event) => {
+    const start = event.target.closest && event.target.closest("#ls-start-research");
+    if (!start || !Object.keys(begun).length) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (await use()) start.click();
+  }, true);
 
   // What the fields make of it, in the site's grammar; the site is not asked.
   function look() {
@@ -121,14 +130,14 @@
   const lined = () => Object.fromEntries(Object.entries(now()).map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : value]));
 
   async function ask() {
-    const one = shell.querySelector(".lsq-count");
-    const answer = shell.querySelector(".lsq-answer");
+    const one = shell.querySelector(".lsf-count");
+    const answer = shell.querySelector(".lsf-answer");
     one.disabled = true;
-    answer.classList.remove("lsq-bad");
+    answer.classList.remove("lsf-bad");
     answer.textContent = "asking the site …";
     const said = await get("count", lined());
     one.disabled = false;
-    if (said.error) { answer.textContent = said.error; answer.classList.add("lsq-bad"); return; }
+    if (said.error) { answer.textContent = said.error; answer.classList.add("lsf-bad"); return; }
     counts[said.query] = said.posts === null ? `${said.site} does not count` : `${many(said.posts)} posts on ${said.site}`;
     told(said.query);
   }
@@ -136,17 +145,18 @@
   async function use() {
     await settled;
     const done = await post("api/research/search", now());
-    if (!done) return;
+    if (!done) return false;
     begun = {};
     remember();
     tell(`The search is ${done.built}. Start research asks the site.`);
     R.load();
+    return true;
   }
 
   // ---- tags offered while a person types
 
   function offering(input, kind, pick) {
-    const list = make("ul", { class: "lsq-offers", role: "listbox", id: `${kind}-${Math.random().toString(36).slice(2, 8)}`, hidden: "" });
+    const list = make("ul", { class: "lsf-offers", role: "listbox", id: `${kind}-${Math.random().toString(36).slice(2, 8)}`, hidden: "" });
     let rows = [];
     let at = -1;
     let mine = 0;
@@ -163,7 +173,7 @@
         if (turnOf !== mine || document.activeElement !== input) return;
         rows = answer.offers || [];
         list.replaceChildren(...rows.map((row, place) => {
-          const count = row.posts ? make("span", { class: "lsq-offer-count" }, `${many(row.posts)} of its posts`) : make("span", { class: "lsq-offer-count" }, row.group);
+          const count = row.posts ? make("span", { class: "lsf-offer-count" }, `${many(row.posts)} of its posts`) : make("span", { class: "lsf-offer-count" }, row.group);
           const one = make("li", { role: "option", id: `${list.id}-${place}`, "aria-selected": "false" }, make("span", {}, row.typed_as ? `${words(row.typed_as)} → ${words(row.tag)}` : words(row.tag)), count);
           one.addEventListener("pointerdown", (event) => { event.preventDefault(); take(place); });
           return one;

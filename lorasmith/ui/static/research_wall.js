@@ -13,19 +13,19 @@
 
   drawers.wall = function (node, all) {
     if (!all.tiles) return node.replaceChildren(note(all.funnel.length ? "The last research fetched no previews: 'previews' is 0, or no post passes." : "Start research fetches small previews of the best posts."));
-    if (!node.querySelector(".lsq-wall")) mount(node);
+    if (!node.querySelector(".lsf-wall")) mount(node);
     load();
   };
 
   function mount(node) {
     shell = {
       shows: make("nav", { class: "ls-choices", "aria-label": "which previews" }), pager: make("nav", { class: "ls-pager", "aria-label": "pages" }),
-      grid: make("div", { class: "ls-wall lsq-wall", role: "group", "aria-label": "previews: arrow keys move, K keeps, D drops, Enter opens" }),
+      grid: make("div", { class: "ls-wall lsf-wall", role: "group", "aria-label": "previews: arrow keys move, K keeps, D drops, Enter opens" }),
       fault: make("div", {}),
     };
     shell.grid.addEventListener("click", clicked);
     shell.grid.addEventListener("keydown", pressed);
-    node.replaceChildren(make("p", { class: "lsq-hint" }, "The best posts, each picture once. What you drop here is never fetched."), make("div", { class: "lsq-bar" }, shell.shows, shell.pager), shell.fault, shell.grid);
+    node.replaceChildren(make("p", { class: "lsf-hint" }, "The best posts, each picture once. What you drop here is never fetched."), make("div", { class: "lsf-bar" }, shell.shows, shell.pager), shell.fault, shell.grid);
   }
 
   async function load(change) {
@@ -57,25 +57,25 @@
     const tiles = [...shell.grid.querySelectorAll("figure")];
     const next = focused && (tiles.find((one) => one.dataset.name === focused.dataset.name) || tiles[Math.min(at, tiles.length - 1)]);
     if (next) focus(next);
-    else if (tiles.length) tiles[0].querySelector(".lsq-open").tabIndex = 0;
+    else if (tiles.length) tiles[0].querySelector(".lsf-open").tabIndex = 0;
   }
 
   function tile(one, least) {
     const low = one.score < least;
     const told = one.verdict ? `${one.verdict === "drop" ? "dropped" : "kept"} by you` : "";
     const image = make("img", { src: one.src, loading: "lazy", decoding: "async", alt: `${one.name}, score ${one.score}${told ? `, ${told}` : ""}` });
-    image.addEventListener("error", () => image.replaceWith(make("span", { class: "lsq-gone" }, "cannot be shown: is its file still there?")));
+    image.addEventListener("error", () => image.replaceWith(make("span", { class: "lsf-gone" }, "cannot be shown: is its file still there?")));
     const lines = [`score ${many(one.score)}, rating ${one.rating}`, `${one.width} x ${one.height}`, one.alike ? `${one.alike + 1} posts alike` : "", one.artists.length ? `by ${one.artists.join(", ").replaceAll("_", " ")}` : "", low ? "under the minimum score" : ""].filter(Boolean);
     const link = make("a", { href: one.page, target: "_blank", rel: "noreferrer noopener", tabindex: "-1" }, one.name);
     const verdicts = ["keep", "drop"].map((verdict) => make("button", { type: "button", tabindex: "-1", "data-say": verdict, "data-decide": verdict, "aria-pressed": String(one.verdict === verdict), "aria-label": `${verdict} ${one.name}` }, verdict));
-    const open = make("button", { type: "button", class: "lsq-open", tabindex: "-1", "aria-keyshortcuts": "K D Enter" }, image);
-    return make("figure", { class: `ls-tile lsq-tile${one.verdict === "drop" ? " ls-dropped" : ""}${low ? " lsq-low" : ""}`, "data-name": one.name },
+    const open = make("button", { type: "button", class: "lsf-open", tabindex: "-1", "aria-keyshortcuts": "K D Enter" }, image);
+    return make("figure", { class: `ls-tile lsf-tile${one.verdict === "drop" ? " ls-dropped" : ""}${low ? " lsf-low" : ""}`, "data-name": one.name },
       open, make("figcaption", {}, make("b", {}, link), ...lines.map((line) => make("span", {}, line))), make("div", { class: "ls-decide" }, ...verdicts));
   }
 
   function focus(figure) {
-    for (const one of shell.grid.querySelectorAll(".lsq-open")) one.tabIndex = -1;
-    const open = figure.querySelector(".lsq-open");
+    for (const one of shell.grid.querySelectorAll(".lsf-open")) one.tabIndex = -1;
+    const open = figure.querySelector(".lsf-open");
     open.tabIndex = 0;
     open.focus();
   }
@@ -96,7 +96,7 @@
     event.preventDefault();
     focus(figure);
     if (verdict) say(figure, verdict.dataset.say);
-    else if (event.target.closest(".lsq-open")) look(figure);
+    else if (event.target.closest(".lsf-open")) look(figure);
   }
 
   const look = (figure) => { const image = figure.querySelector("img"); if (image) large(image.src, image.alt); };
