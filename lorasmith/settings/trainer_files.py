@@ -274,7 +274,10 @@ def _gui(found: Mapping[str, Any]) -> TrainerFile:
 
 def _gui_value(key: str, value: Any) -> Any:
     if key == "lr_warmup":
-        return float(value or 0) / 100
+        try:
+            return float(value or 0) / 100
+        except (TypeError, ValueError):
+            return value  # no percentage: the plan says so
     zero_is_unset = ("unet_lr", "max_train_steps", "max_train_epochs", "save_every_n_steps", "lr_warmup_steps")
     return None if key in zero_is_unset and not value else value
 
@@ -325,7 +328,10 @@ def onetrainer(found: Mapping[str, Any]) -> TrainerFile:
 
 def _onetrainer_value(key: str, value: Any) -> Any:
     if key == "text_encoder_layer_skip":
-        return int(value) + 1
+        try:
+            return int(value) + 1
+        except (TypeError, ValueError):
+            return value
     if key in ("train_dtype", "output_dtype"):
         return {"FLOAT_16": "fp16", "BFLOAT_16": "bf16", "FLOAT_32": "fp32", "TFLOAT_32": "fp32"}.get(str(value), str(value).lower())
     return plain_value(value.lower() if isinstance(value, str) and value.isupper() else value)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import tomlkit
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lorasmith.errors import UsageError
@@ -238,7 +238,7 @@ plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_si
 odd = st.recursive(
     plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=4
 )
-NAMES = sorted({*LETS_NAMES, *GUI_NAMES, *KOHYA, "network_args", "optimizer_args", "LoRA_type"})
+NAMES = sorted({*LETS_NAMES, *GUI_NAMES, *KOHYA, "network_args", "optimizer_args", "LoRA_type", *ONETRAINER_NAMES})
 HEADS: list[dict[str, Any]] = [
     {"base_model": "a", "net_dim": 4}, {"LoRA_type": "Standard"}, {"training_method": "LORA"}, {"datasets": []},
 ]  # fmt: skip
@@ -246,6 +246,8 @@ HEADS: list[dict[str, Any]] = [
 
 @settings(deadline=None, max_examples=150)
 @given(values=st.dictionaries(st.sampled_from(NAMES), odd, max_size=10), head=st.sampled_from(HEADS))
+@example({"LoRA_type": None, "LyCORIS_preset": None, "lr_warmup": [None]}, {"base_model": "a", "net_dim": 4})
+@example({"LoRA_type": None, "lr_warmup": ":"}, {"base_model": "a", "net_dim": 4})
 def test_whatever_values_stand_in_a_file_each_key_has_a_fate_and_the_settings_can_be_built(
     values: dict[str, Any], head: dict[str, Any]
 ) -> None:
