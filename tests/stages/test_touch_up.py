@@ -215,7 +215,7 @@ def test_a_step_that_cannot_be_is_a_sentence_before_anything_is_done(
 
 
 def test_a_touch_up_that_breaks_off_goes_on_with_the_next_picture(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lorasmith.stages.touch_up.stage import operations
+    from lorasmith.stages.touch_up import operations
 
     real = operations.OPERATIONS["background"]
     calls = []

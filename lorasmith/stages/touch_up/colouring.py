@@ -83,7 +83,7 @@ def check_flatten(arguments: str) -> None:
         )
 
 
-def flatten_alpha(work: Work, arguments: str) -> Done | str | None:
+def flatten_alpha(work: Work, arguments: str) -> Done | str:
     """Lays what is transparent in the file on a colour."""
     from lorasmith.imaging.backgrounds import GROUNDS
     from lorasmith.imaging.read import open_picture, transparent_share
@@ -91,7 +91,7 @@ def flatten_alpha(work: Work, arguments: str) -> Done | str | None:
 
     share = 0.0 if work.file is None else transparent_share(work.file)
     if work.file is None or share < _SEEN_THROUGH:
-        return None
+        return "nothing in it is transparent"
     work.image = open_picture(work.file, ground=GROUNDS.get(arguments) or _rgb(arguments))
     ended = work.end(after_flattening(work.tags, arguments)) if share >= _MUCH else {}
     return Done({"transparent": round(share, 3)}, ended)

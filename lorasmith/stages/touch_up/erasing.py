@@ -25,7 +25,7 @@ def check_kinds(arguments: str) -> None:
         raise UsageError(f"erase what? Write erase and one or more of {', '.join(KINDS)}, not '{arguments}'.")
 
 
-def erase_marks(work: Work, arguments: str) -> Done | None:
+def erase_marks(work: Work, arguments: str) -> Done | str:
     """Erases the marks that are found of the kinds asked for, and once what a person boxed or painted."""
     found, marks = marks_of(work, set(words_of(arguments)))
     told = [told_of(work, mark, len(work.marks) + place) for place, mark in enumerate(marks, 1)]
@@ -33,10 +33,16 @@ def erase_marks(work: Work, arguments: str) -> Done | None:
     gone = [mark for mark, row in zip(marks, told, strict=True) if row["erased"]]
     hole = _hole(work, gone)
     if hole is None:  # where all that was erased before is to stay, the picture as it was takes the erased one's place
-        return Done({"marks": told, "by": "nobody", "area": []}, {}) if work.again and told else None
+        return Done({"marks": told, "by": "nobody", "area": []}, {}) if work.again and told else _why_nothing(work, told)
     work.image = without(work.image, hole, work.choice.how, work.renderer, lambda progress: None)
     by = "OpenCV" if work.renderer is None else type(work.renderer).__name__
     return Done({"marks": told, "by": by, "area": list(hole.getbbox() or ())}, _ended(work, gone, found))
+
+
+def _why_nothing(work: Work, told: "list[dict[str, Any]]") -> str:
+    if told:
+        return "all that was found is to stay"
+    return "the box lies beside the picture" if work.choice.boxes else "nothing of the kind was found"
 
 
 def marks_of(work: Work, wanted: set[str]) -> "tuple[list[Mark], list[Mark]]":

@@ -15,7 +15,7 @@ AGAIN = ("again", "redo")  # no operation on a picture: the last erasing another
 _SURE_SPLIT = 0.6
 
 
-def _trim(work: Work, arguments: str) -> Done | None:
+def _trim(work: Work, arguments: str) -> Done | str:
     """Cuts a plain border off."""
     from lorasmith.imaging.borders import find_border
     from lorasmith.imaging.crop import cut
@@ -23,18 +23,20 @@ def _trim(work: Work, arguments: str) -> Done | None:
 
     inside = find_border(work.image)
     if inside is None or not inside.area:
-        return None
+        return "there is no plain border"
     work.image = cut(work.image, inside)
     return Done({"box": sides_of(inside)}, work.end(after_erasing(work.tags, ["border"])))
 
 
-def _crop(work: Work, arguments: str) -> Done | None:
+def _crop(work: Work, arguments: str) -> Done | str:
     """Cuts to a box that a person has drawn, as far as it lies on the picture."""
     from lorasmith.imaging.crop import Box, cut
 
     box = Box(*numbers_of(arguments)).inside(work.image.size)
-    if not box.area or box.area == work.image.width * work.image.height:
-        return None
+    if not box.area:
+        return "the box lies beside the picture"
+    if box.area == work.image.width * work.image.height:
+        return "the box is the whole picture"
     work.image = cut(work.image, box)
     return Done({"box": sides_of(box)})
 
@@ -52,13 +54,13 @@ def _background(work: Work, arguments: str) -> Done | str:
     return Done({"character": round(share, 3)}, work.end(after_background(work.tags, arguments)))
 
 
-def _split(work: Work, arguments: str) -> Done | None:
+def _split(work: Work, arguments: str) -> Done | str:
     """Finds the panels of a page, or the figures of a sheet, each to become a picture of its own."""
     from lorasmith.imaging.panels import figures, panels
 
     found = panels(work.image) if arguments == "panels" else figures(work.image, work.mask())
     if len(found.boxes) < 2 or found.confidence < max(work.sure, _SURE_SPLIT):
-        return None
+        return f"no two {arguments} are surely there"
     work.parts = [(box.left, box.top, box.right, box.bottom) for box in found.boxes]
     return Done({"parts": len(found.boxes), "sure": round(found.confidence, 2), "changes": False})
 
