@@ -27,11 +27,12 @@ from lorasmith.stages.train.training_set import training_set
 
 LOOKS = ["purple_fur", "striped_fur", "curled_horns", "green_eyes"]
 SMALL: dict[str, Any] = {
-    "resolution": 64, "min_bucket": 64, "max_bucket": 128, "bucket_step": 64, "rank": 4, "alpha": 2.0, "max_steps": 2, "batch_size": 2,
-    "sample_every": 0, "precision": "fp32", "device": "cpu", "epochs": 1,
+    "resolution": 64, "min_bucket": 64, "max_bucket": 128, "bucket_step": 64, "rank": 4, "alpha": 2.0, "max_steps": 2,
+    "batch_size": 2, "sample_every": 0, "precision": "fp32", "device": "cpu", "epochs": 1,
 }  # fmt: skip
 JUDGED: dict[str, Any] = {
-    "width": 64, "height": 64, "steps": 1, "epochs": 1, "weights": [1.0], "asked": 1, "seeds": [1], "report_seeds": [2], "device": "cpu",
+    "width": 64, "height": 64, "steps": 1, "epochs": 1, "weights": [1.0], "asked": 1, "seeds": [1], "report_seeds": [2],
+    "device": "cpu",
 }  # fmt: skip
 
 
