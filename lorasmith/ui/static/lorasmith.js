@@ -146,11 +146,19 @@
 
   function head() {
     const name = state.trigger ? `<b>${safe(state.trigger)}</b><span class="ls-folder">${safe(state.folder)}</span>` : "<b>lorasmith</b>";
-    const jobs = state.jobs.map(job).join("");
+    const jobs = line();
     const history = state.trigger ? '<span class="ls-history"><button data-history="undo" title="Ctrl+Z" aria-keyshortcuts="Control+Z">undo</button><button data-history="redo" title="Ctrl+Shift+Z" aria-keyshortcuts="Control+Shift+Z Control+Y">redo</button></span>' : "";
     const fault = state.fault ? `<p class="ls-note warn" role="alert">${safe(state.fault)} <button data-close>Show my projects</button></p>` : "";
     const webui = state.webui ? `<p class="ls-note">${safe(state.webui)}</p>` : "";
     return `<div class="ls-head">${name}${history}</div>${fault}${jobs}${ended()}${webui}`;
+  }
+
+  // What is at work, then the first that wait; a long line is the Queue page's.
+  function line() {
+    const waiting = state.jobs.filter((one) => one.state === "waiting");
+    const shown = [...state.jobs.filter((one) => one.state !== "waiting"), ...waiting.slice(0, waiting.length > 3 ? 2 : 3)];
+    const more = state.jobs.length - shown.length;
+    return shown.map(job).join("") + (more ? `<div class="ls-job"><span class="ls-words">and ${more} more in the line</span><button data-go="queue">Queue</button></div>` : "");
   }
 
   // The newest job of this project, when it failed or was stopped, until it is put away.
@@ -166,10 +174,10 @@
     const share = one.total ? Math.min(100, (100 * one.done) / one.total) : 0;
     const count = one.total ? `${one.done} of ${one.total}` : "";
     const mine = state.folder === one.folder ? "" : ` · ${safe(one.folder)}`;
-    const word = one.stopping ? "stopping …" : one.state === "waiting" ? "waiting its turn" : `${safe(one.stage)} ${count} ${safe(one.note)}`;
+    const word = one.stopping ? "stopping …" : one.state === "waiting" ? (one.held ? "held" : "waiting its turn") : `${safe(one.stage)} ${count} ${safe(one.note)}`;
     const value = one.total ? ` aria-valuemin="0" aria-valuemax="100" aria-valuenow="${share.toFixed(0)}"` : "";
     const bar = `<span class="ls-progress${one.total ? "" : " ls-unknown"}" role="progressbar" aria-label="${safe(one.command)}"${value}><i style="width:${share.toFixed(1)}%"></i></span>`;
-    return `<div class="ls-job" data-job="${one.id}"><b>${safe(one.command)}</b>${bar}<span class="ls-words">${word}${mine}</span>` +
+    return `<div class="ls-job" data-job="${one.id}"><b>${safe(one.name ? `${one.command}: ${one.name}` : one.command)}</b>${bar}<span class="ls-words">${word}${mine}</span>` +
       `<a href="api/log/${one.id}" target="_blank">log</a><button data-stop="${one.id}"${one.stopping ? " disabled" : ""}>Stop</button></div>`;
   }
 
