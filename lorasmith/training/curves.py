@@ -5,16 +5,17 @@ from collections.abc import Sequence
 Point = tuple[int, float, float]  # step, loss, the loss smoothed
 
 
-def smoothed(values: Sequence[float], share: float = 0.05) -> list[float]:
-    """Gives the running mean over a share of the values on each side, at least one."""
-    reach = max(1, round(len(values) * share))
-    sums = [0.0]
-    for value in values:
-        sums.append(sums[-1] + value)
+def smoothed(values: Sequence[float], weights: Sequence[float], share: float = 0.05) -> list[float]:
+    """Gives the running mean over a share of the values on each side, at least two; `weights` (above 0) say what each counts."""
+    reach = max(2, round(len(values) * share))
+    sums, counts = [0.0], [0.0]
+    for value, weight in zip(values, weights, strict=True):
+        sums.append(sums[-1] + value * weight)
+        counts.append(counts[-1] + weight)
     found = []
     for place in range(len(values)):
         low, high = max(0, place - reach), min(len(values), place + reach + 1)
-        found.append((sums[high] - sums[low]) / (high - low))
+        found.append((sums[high] - sums[low]) / (counts[high] - counts[low]))
     return found
 
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from lorasmith.errors import LorasmithError
 from lorasmith.project.project import Project
@@ -10,7 +10,8 @@ from lorasmith.settings.tables import TrainSettings
 from lorasmith.stages.train.check import Checked, check
 
 
-class Advice(NamedTuple):
+@dataclass(frozen=True)
+class Advice:
     """What to do, on which page; `setting` is the field of the Train page that it is about."""
 
     words: str
@@ -49,6 +50,7 @@ _ADVICE: tuple[tuple[str, Advice], ...] = (
     (r"more than twice the rank", Advice("Usual are the rank, or half of it.", "train", "alpha")),
     (r"^text_encoder_2_lr has no effect", Advice("Empty the field.", "train", "text_encoder_2_lr")),
     (r"^clip_skip has no effect", Advice("Nothing to do.", "train", "clip_skip")),
+    (r"^SD1\.x was made for", Advice("Set the resolution to 512 or 768, or take a preset for SD1.x.", "train", "resolution")),
     (r"^SDXL was made for", Advice("Set the resolution to 1024, or take a preset for SDXL.", "train", "resolution")),
     (r"root model|merge|descends", Advice("Nothing to do, if you will use it with this model.", "train", "checkpoint")),
     (r"base model|checkpoint|safetensors|tensors|file", Advice("Choose another base model.", "train", "checkpoint")),

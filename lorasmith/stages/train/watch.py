@@ -142,7 +142,9 @@ def _is_number(value: Any) -> bool:
 def _points(steps: Sequence[Mapping[str, Any]]) -> list[tuple[int, float, float]]:
     from lorasmith.training.curves import smoothed, thinned
 
-    smooth = smoothed([float(event["loss"]) for event in steps])
+    at = [int(event["step"]) for event in steps]
+    weights = [float(max(1, now - before)) for before, now in zip([0, *at], at, strict=False)]  # an epoch's last stretch is shorter
+    smooth = smoothed([float(event["loss"]) for event in steps], weights)
     points = [(int(event["step"]), float(event["loss"]), value) for event, value in zip(steps, smooth, strict=True)]
     return [(step, round(loss, 6), round(value, 6)) for step, loss, value in thinned(points, POINTS)]
 

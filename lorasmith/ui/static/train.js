@@ -8,6 +8,7 @@
   let look = { part: "", run: "" };
   let drawn = "";
   let busy = false;
+  let anew = false; // something was changed while an answer was on its way
   let form = null; // the last answer about the settings
   let filled = ""; // the settings that the form shows
   let back = null; // what was there before the last change that was made here
@@ -110,13 +111,18 @@
     if (shell !== place || !place.querySelector(".lsr-part")) mount(place);
     bar();
     const wanted = JSON.stringify([(state() || {}).version || "", look, jobKey()]);
-    if (busy || (wanted === drawn && !now)) return;
+    if (wanted === drawn && !now) return;
+    if (busy) return void (anew = anew || now);
     busy = true;
     try {
       await answer();
-      drawn = wanted;
+      drawn = anew ? "" : wanted;
     } finally {
       busy = false;
+      if (anew) {
+        anew = false;
+        await refresh(true);
+      }
     }
   }
 
@@ -177,7 +183,7 @@
   function standing(one, run) {
     if (one && one.state === "running") {
       const count = one.total ? `${one.done} of ${one.total}` : "";
-      const what = one.stopping ? "is stopping at its last saved state …" : one.stage === "train" ? `${count} steps, ${one.note}` : `${one.stage} ${count} ${one.note}`;
+      const what = one.stopping ? "is stopping at its last saved state …" : one.stage === "train" && run && one.total === run.steps ? `${count} steps, ${one.note}` : `${one.stage} ${count} ${one.note}`;
       return { words: `${one.name ? `${one.name}: ` : ""}${what}`, kind: "running", share: one.total ? one.done / one.total : null };
     }
     if (one && one.held) return { words: "Paused. It keeps its place in the queue, and goes on from its last saved state.", kind: "begun", share: null };

@@ -44,7 +44,8 @@
     const words = (left, top, text, anchor) => svg("text", { x: left, y: top, "text-anchor": anchor }, text);
     const parts = [];
     for (const loss of ticks(low, high, 5)) parts.push(svg("line", { class: "lsr-grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(loss), y2: y(loss) }), words(LEFT - 7, y(loss) + 4, t.figure(loss, 4), "end"));
-    for (const step of ticks(0, last, 8)) parts.push(words(x(step), HEIGHT - 9, step.toLocaleString("en"), step ? "middle" : "start"));
+    for (const step of ticks(0, last, 8).filter((one) => x(one) < WIDTH - RIGHT - 90)) parts.push(words(x(step), HEIGHT - 9, step.toLocaleString("en"), step ? "middle" : "start"));
+    parts.push(words(WIDTH - RIGHT, HEIGHT - 9, `${last.toLocaleString("en")} steps`, "end"));
     for (const one of run.ended_epochs) parts.push(svg("line", { class: "lsr-epoch", x1: x(one.step), x2: x(one.step), y1: TOP, y2: HEIGHT - BOTTOM }));
     if (shown.raw) parts.push(svg("polyline", { class: "lsr-raw", points: line(run.points) }));
     if (shown.smooth) parts.push(svg("polyline", { class: "lsr-smooth", points: line(run.points.map((one) => [one[0], one[2]])) }));
@@ -122,6 +123,6 @@
     const [width, height] = [220, 34];
     const [last, most] = [Math.max(...rates.map((one) => one[0])), Math.max(...rates.map((one) => one[1]))];
     const points = rates.map(([step, rate]) => `${((width * step) / (last || 1)).toFixed(1)},${(height - 2 - ((height - 4) * rate) / (most || 1)).toFixed(1)}`).join(" ");
-    return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lsr-spark", role: "img", "aria-label": `learning rate: from ${t.figure(rates[0][1])} to ${t.figure(rates[rates.length - 1][1])}, at most ${t.figure(most)}` }, svg("polyline", { points }));
+    return svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "lsr-spark", preserveAspectRatio: "none", role: "img", "aria-label": `learning rate: from ${t.figure(rates[0][1])} to ${t.figure(rates[rates.length - 1][1])}, at most ${t.figure(most)}` }, svg("polyline", { points }));
   };
 })();

@@ -64,12 +64,12 @@
     const live = job && job.state === "running" && job.stage === "train" && job.total === run.steps;
     const step = live ? Math.max(job.done, run.step) : run.step;
     const left = run.left === null ? null : run.pace * Math.max(0, run.steps - step);
-    const memory = run.memory ? `${(run.memory / 1e9).toFixed(run.memory < 1e10 ? 2 : 1)} GB ${run.memory_of === "card" ? "of the card" : "of the machine"}` : "–";
+    const memory = run.memory ? `${(run.memory / 1e9).toFixed(run.memory < 1e10 ? 2 : 1)} GB` : "–";
     const rows = [
       ["step", run.steps ? `${step.toLocaleString("en")} of ${run.steps.toLocaleString("en")}` : "–"], ["epoch", run.epochs ? `${run.epoch} of ${run.epochs}` : "–"],
       ["time left", run.state === "ended" ? "none" : run.state === "stopped" ? `${t.lasting(left)}, once it goes on` : left === null ? "told after the first steps" : `about ${t.lasting(left)}`],
       ["worked", `${t.lasting(run.worked)}${run.sittings > 1 ? `, in ${run.sittings} sittings` : ""}`], ["steps", pace(run.pace)],
-      ["loss, smoothed", t.figure(run.loss)], ["memory", memory], ["learning rate", t.figure(run.unet_lr)],
+      ["loss, smoothed", t.figure(run.loss)], [run.memory_of ? `memory of the ${run.memory_of}` : "memory", memory], ["learning rate", t.figure(run.unet_lr)],
     ];
     drawOnce(place, rows, () => rows.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value, ...(name === "learning rate" && run.rates.length > 1 ? [t.spark(run.rates)] : [])))));
   }
@@ -131,7 +131,7 @@
     });
     const heads = ["epoch", "step", "mean loss", ...(checked ? ["validation"] : []), "LoRA file", "size"];
     const evaluate = run.state === "ended" ? [make("p", { class: "lsr-soft" }, "Which epoch is best is not seen from the loss: ", make("button", { type: "button", "data-go": "evaluate" }, "evaluate"), " renders and compares them.")] : [];
-    return [make("div", { class: "ls-table" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((words) => make("th", { scope: "col" }, words)))), make("tbody", {}, ...rows))), ...evaluate];
+    return [make("div", { class: "ls-table" }, make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((words) => make("th", { scope: "col", class: words === "epoch" || words === "LoRA file" ? "" : "ls-number" }, words)))), make("tbody", {}, ...rows))), ...evaluate];
   }
 
   // Steps come between two versions of the record: the figures go on with the job.

@@ -19,10 +19,10 @@ PLACE = '<div data-ls-own="train-preset" class="lsr lsr-side" role="region" aria
 def build(context: Context, project: Any, form: Form) -> None:
     """Binds the fields, and a hidden button by which the page's script has the form filled anew."""
     refill = gr.Button("fill anew", visible="hidden", elem_id="ls-train-refill")
-    refill.click(_refilled(context, form), [project], form.components, show_progress="hidden", queue=False)
+    refill.click(_refilled(context, form), [project], form.components, show_progress="hidden", trigger_mode="always_last", queue=False)
     gr.on(
         [_left(component) for component in form.fields.values()], _keeper(context, project, form),
-        inputs={project, *form.components}, outputs=[form.shown], show_progress="hidden",
+        inputs={project, *form.components}, outputs=[form.shown], show_progress="hidden", trigger_mode="always_last", queue=False,
     )  # fmt: skip
 
 
