@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lorasmith.errors import UsageError
 from lorasmith.files import disk_full_is_a_sentence, move_into_place, write_atomic
 from lorasmith.project.encodings import decode
 from lorasmith.project.pictures import Caption, Picture
@@ -102,6 +103,7 @@ def _last_written(project: Project, caption_set: str) -> dict[str, tuple[str, st
 
 def write_dataset(project: Project, caption_set: str, captions: Mapping[str, str], repeats: int) -> Written:
     """Brings the dataset folder in line with the captions (picture name -> caption); gives what changed."""
+    _demand_folder(project, caption_set)
     folder = project.dataset(caption_set) / f"{repeats}_{folder_word(project.trigger)}"
     before = project.pictures.captions(caption_set)
     with disk_full_is_a_sentence(folder):
@@ -122,6 +124,17 @@ def write_dataset(project: Project, caption_set: str, captions: Mapping[str, str
     project.remember(f"sidecars:{caption_set}", written)
     _sweep(project.dataset(caption_set), folder, set(captions), known)
     return Written(folder, len(captions))
+
+
+def _demand_folder(project: Project, caption_set: str) -> None:
+    """Raises where Windows would make no folder of this name, or take it for another set's."""
+    if _DEVICE.fullmatch(caption_set):
+        raise UsageError(f"A caption set cannot be named '{caption_set}': Windows keeps that name for a device.")
+    parent = project.dataset(caption_set).parent
+    names = [entry.name for entry in parent.iterdir()] if parent.is_dir() else []
+    twin = next((name for name in names if name != caption_set and name.lower() == caption_set.lower()), None)
+    if twin and caption_set not in names:
+        raise UsageError(f"There is a caption set '{twin}' already, and Windows makes no difference between large and small letters.")
 
 
 def folder_word(trigger: str) -> str:

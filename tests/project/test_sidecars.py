@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lorasmith.errors import RefusedError
+from lorasmith.errors import RefusedError, UsageError
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.project.sidecars import OutsideEdit, folder_word, outside_edits, write_dataset
@@ -205,3 +205,11 @@ def test_a_file_s_name_is_short_whole_and_harmless(trigger: str) -> None:
     word = folder_word(trigger)
     assert 0 < len(word.encode("utf-8", errors="surrogatepass")) <= 110
     assert not set(word) & set('/\\:*?"<>|. \0') and word.isprintable()
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("CON", "keeps that name for a device"), ("Default", "a caption set 'default' already")])
+def test_a_caption_set_that_windows_could_not_keep_apart_is_refused(project: Project, name: str, sentence: str) -> None:
+    write_dataset(project, "default", {}, 1)
+    with pytest.raises(UsageError, match=sentence):
+        write_dataset(project, name, {}, 1)
+    assert [entry.name for entry in project.dataset("default").parent.iterdir()] == ["default"]
