@@ -207,7 +207,9 @@ def test_a_file_s_name_is_short_whole_and_harmless(trigger: str) -> None:
     assert not set(word) & set('/\\:*?"<>|. \0') and word.isprintable()
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("CON", "keeps that name for a device"), ("Default", "a caption set 'default' already")])
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("CON", "keeps that name for a device"), ("Default", "a caption set 'default' already")]
+)
 def test_a_caption_set_that_windows_could_not_keep_apart_is_refused(project: Project, name: str, sentence: str) -> None:
     write_dataset(project, "default", {}, 1)
     with pytest.raises(UsageError, match=sentence):
