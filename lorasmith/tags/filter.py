@@ -1,7 +1,7 @@
 """The filter language: which pictures are meant, by their tags, groups, scores, captions and kinds.
 
     smile AND NOT closed_eyes          "looking at viewer" | from_behind, -comic
-    group:mouth, unset:view            *_eyes (wildcards * and ?), artist:someone, is:head, name:e621_12*
+    group:mouth, unset:view            *_eyes (wildcards * and ?), artist:someone, is:head, name:e621_12*, folder:bob
     score(smile)>0.3 AND NOT tag:smile tags>40, tokens>75
 
 A space or a comma is AND, `|` is OR, `-` is NOT; NOT binds before AND, AND before OR. A tag with spaces stands in quotes or
@@ -22,7 +22,7 @@ from lorasmith.tags.vocabulary import MEMBERS
 
 NUMBERS = ("tags", "tokens", "width", "height")  # fields that are compared with a number, besides score(TAG)
 WORDS = (
-    "tag", "group", "name", "caption", "source", "rating", "is", "unset",
+    "tag", "group", "name", "caption", "source", "rating", "is", "unset", "folder",
     "general", "species", "character", "copyright", "artist", "meta", "lore", "contributor", "invalid",
 )  # fmt: skip
 _COMPARE: dict[str, Callable[[float, float], bool]] = {

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from lorasmith.demo import several
 from lorasmith.errors import RefusedError, UsageError
 from lorasmith.project.pictures import PERSON, Tag
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings, TrainSettings
+from lorasmith.stages.add.stage import add_folder
 from lorasmith.stages.run import run_stage
 from lorasmith.stages.tag.cast import remembered_cast
 from lorasmith.stages.tag.picture_tags import picture_tags, surroundings_of
@@ -103,6 +105,18 @@ def test_training_sees_both_equally_often_and_keeps_both_triggers_in_front(proje
     assert len(both) == 2 and all(caption.startswith(f"{FIRST}, {SECOND} ||| ") for caption in both)
     by_hand = TrainSettings(repeats=6, subsets=[f"first weight=1 where {FIRST} AND NOT {SECOND}", "rest weight=1"])
     assert any(note.startswith("Subset first") for note in training_set(project, by_hand).notes)
+
+
+def test_a_folder_of_each_is_enough(tmp_path: Path, drawn: Path) -> None:
+    with make(tmp_path / "p", drawn) as project:
+        for name, place in (("Mia", 0), ("tom", 7)):
+            (tmp_path / name / "best").mkdir(parents=True)
+            picture = Image.open(drawn / f"{place:03d}.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            picture.save(tmp_path / name / "best" / "1.png")
+            add_folder(project, tmp_path / name)
+        run_stage(project, "tag", flags={"characters": ["mia where folder:mia", "tom where folder:tom | quillam"]})
+        heads = [tags[0] for tags in captions(project).values() if tags[0] in ("mia", "tom")]
+        assert sorted(heads) == ["mia", *["tom"] * 6]
 
 
 def test_check_tells_of_a_filter_that_nothing_fits(project: Project) -> None:

@@ -131,6 +131,12 @@ def _words_in(value: Any, within: str = "") -> Iterator[str]:
             yield from _words_in(each, name)
 
 
+def _folder_of(path: Path, source: Path) -> str:
+    """Gives the folders that a file was added with, from the given one on: what the filter `folder:` asks for."""
+    inside = path.parent.relative_to(source).parts if path.is_relative_to(source) else ()
+    return "/".join((source.name, *inside))
+
+
 def _add_one(project: Project, path: Path, source: Path) -> tuple[str, ...]:
     """Adds one file; gives the words that count it."""
     from lorasmith.imaging.read import open_picture, read_head
@@ -150,7 +156,8 @@ def _add_one(project: Project, path: Path, source: Path) -> tuple[str, ...]:
     with project.transaction():
         project.pictures.add(
             Picture(
-                name, origin="folder", post={"file_name": path.name}, **facts_of(project.folder, target, image.size)
+                name, origin="folder", post={"file_name": path.name, "folder": _folder_of(path, source)},
+                **facts_of(project.folder, target, image.size),
             )
         )
         project.pictures.set_tags(name, "sidecar", [Tag(tag, category, "sidecar") for tag, category in tags.items()])

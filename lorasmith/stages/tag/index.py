@@ -53,7 +53,7 @@ def open_index(
     pictures = project.pictures.trained() if pictures is None else pictures
     names = [picture.name for picture in pictures]
     asked = asked or Asked(project, pictures, caption_set)
-    texts = {word: partial(asked.text, word) for word in ("name", "caption", "source", "rating", "is")}
+    texts = {word: partial(asked.text, word) for word in ("name", "caption", "source", "rating", "is", "folder")}
     rows = project.tag_rows
     return index_of_lists(names, rows.lists(), rows.gone(), SEPARATOR, texts=texts, number=asked.number)
 
@@ -84,7 +84,7 @@ class Asked:
     def text(self, word: str) -> Sequence[Collection[str]]:
         """Gives what each picture answers to one of the filter's words: `source`, `is`, …"""
         if word not in self._texts:
-            simple = {"name": _names, "rating": _rating, "is": _kinds}
+            simple = {"name": _names, "rating": _rating, "is": _kinds, "folder": _folders}
             answer = simple.get(word) or (self._source() if word == "source" else self._caption())
             self._texts[word] = [answer(picture) for picture in self._pictures]
         return self._texts[word]
@@ -149,6 +149,11 @@ def _names(picture: Picture) -> Collection[str]:
 def _rating(picture: Picture) -> Collection[str]:
     """Gives a picture's rating on its site: a letter."""
     return (str(picture.post.get("rating", "")),)
+
+
+def _folders(picture: Picture) -> Collection[str]:
+    """Gives the folders that a picture of one's own was added with."""
+    return [part for part in str(picture.post.get("folder", "")).split("/") if part]
 
 
 def _kinds(picture: Picture) -> Collection[str]:
