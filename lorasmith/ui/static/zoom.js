@@ -49,6 +49,7 @@
       shown = found;
       title.textContent = found.title || "";
       panel.replaceChildren(...found.panel);
+      if (!dialog.contains(document.activeElement)) stage.focus(); // the button that was pressed has gone
       other.hidden = !found.other;
       draw();
       dialog.dataset.shown = found.name || "";
