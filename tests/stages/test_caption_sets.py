@@ -89,6 +89,12 @@ def test_a_person_s_word_and_the_sheet_win_over_the_figures(project: Project) ->
     assert project.caption_sets.gathered("default") == []
 
 
+@pytest.mark.parametrize("wanted", [Wanted(core=("nosuch",)), Wanted(leave=("nosuch",))])
+def test_a_tag_that_no_picture_has_cannot_be_consolidated(project: Project, wanted: Wanted) -> None:
+    with pytest.raises(UsageError, match="No picture has the tag 'nosuch'"):
+        consolidate(project, wanted)
+
+
 def test_an_outfit_stands_under_its_own_tag_on_the_pictures_that_show_it(project: Project) -> None:
     done = set_outfit(project, "nameshirt", ("shirt", "red_shirt", "t-shirt"))
     assert done.shown_on == ("e621_1", "e621_2")

@@ -48,10 +48,14 @@ class Wanted:
 def consolidate(project: Project, wanted: Wanted = Wanted(), caption_set: str = "", *, preview: bool = False) -> Consolidated:
     """Puts the core looks of the character under the trigger in one caption set."""
     from lorasmith.tags.core import together, weigh
+    from lorasmith.tags.spelling import demand_tag
 
     settings = project.settings(TagSettings)
     name = caption_set or settings.caption_set
     index, pictures = _by_original(project, name)
+    for word in (*wanted.core, *wanted.leave):
+        if not index.fitting(demand_tag(word)):
+            _unknown(word)
     sheet = sheet_of(project)
     toggles = tuple(entry.tag for entry in sheet.toggles)
     counts = {tag: bits.bit_count() for tag, bits in index.bits.items()}
