@@ -19,6 +19,7 @@ class TrainingPicture:
     weight: float = 1.0  # of its loss
     regularisation: bool = False  # not a picture of the character
     mask: Path | None = None  # a picture whose white is what is learnt
+    characters: int = 1  # that share the training: each is to be learnt as strongly as one alone
 
 
 def demand_trainable(pictures: list[TrainingPicture]) -> None:

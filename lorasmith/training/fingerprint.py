@@ -48,6 +48,8 @@ def _row(picture: TrainingPicture, sha: str) -> dict[str, Any]:
     }  # fmt: skip
     if picture.regularisation or picture.weight != 1:
         row["weight"] = picture.weight
+    if picture.characters != 1:
+        row["characters"] = picture.characters
     if picture.mask:
         row["mask"] = sha256_of(picture.mask)
     return row
@@ -73,7 +75,7 @@ def _picture_differences(name: str, before: Mapping[str, Any] | None, after: Map
     if after is None:
         return [f"the picture {name} is gone"]
     words = {"sha256": "picture", "caption": "caption of", "repeats": "repeats of", "folder": "folder of",
-             "weight": "weight of", "mask": "mask of"}  # fmt: skip
+             "weight": "weight of", "mask": "mask of", "characters": "number of characters at"}  # fmt: skip
     return [f"the {words[key]} {name} changed" for key in words if before.get(key) != after.get(key)]
 
 

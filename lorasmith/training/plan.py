@@ -45,7 +45,7 @@ class Plan:
     table: tuple[BucketRow, ...] = ()
 
 
-def learning_rate(strength: float, repeats: float, epochs: int, images: int) -> float:
+def learning_rate(strength: float, repeats: float, epochs: int, images: float) -> float:
     """Gives L = S / (R*E*I); with mixed repeats, R*I is the pictures counted by their repeats (R their mean)."""
     return strength / (repeats * epochs * images)
 
@@ -55,13 +55,15 @@ def learning_rates(
 ) -> tuple[float, float]:
     """Gives the learning rates of U-Net and text encoder: as set, else by the rule and a share of the U-Net's.
 
-    SDXL's text encoders are left alone unless a rate is set. I counts the pictures of the character alone. An optimizer
-    that finds its own rate has 1 for both, unless set.
+    SDXL's text encoders are left alone unless a rate is set. I counts the pictures of the character alone, and where several
+    share the training those of one of them on the mean: S is what one is to learn. An optimizer that finds its own rate has 1
+    for both, unless set.
     """
     if settings.optimizer in OWN_RATE:
         unet = share = settings.unet_lr or 1.0
     else:
-        weighted = sum(picture.repeats for picture in pictures if not picture.regularisation)
+        own = [picture for picture in pictures if not picture.regularisation]
+        weighted = sum(picture.repeats for picture in own) / max(picture.characters for picture in own)
         unet = settings.unet_lr or learning_rate(settings.strength, 1, settings.epochs, weighted)
         share = unet * settings.text_encoder_share
     if settings.text_encoder_lr is not None:

@@ -1,14 +1,17 @@
 """Several characters in one training: who is in a caption, equal shares of the draws, and what is told of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from lorasmith.settings.tables import TrainSettings
 from lorasmith.training.balance import balance_notes, balanced, seen, triggers_in, with_triggers_held
 from lorasmith.training.captions import CaptionRules, draw_caption
 from lorasmith.training.dataset import TrainingPicture
+from lorasmith.training.plan import learning_rates
 
 CAST = {"alice": "character:alice", "bob the great": "character:bob"}
 NAMES = list(CAST)
@@ -77,6 +80,13 @@ def test_check_is_content_with_a_balanced_set_and_tells_of_few_pictures_seen_oft
 )
 def test_a_character_without_pictures_of_its_own_is_told(counts: tuple[int, int, int], words: str) -> None:
     assert any(words in line for line in balance_notes(balanced(pictures(*counts), NAMES, 4), CAST, subsets=False))
+
+
+def test_two_characters_are_each_learnt_as_strongly_as_one_alone() -> None:
+    settings = TrainSettings(strength=1.1, epochs=10)
+    one = learning_rates(settings, pictures(10, 0))
+    two = learning_rates(settings, [replace(each, characters=2) for each in pictures(10, 10)])
+    assert two == pytest.approx(one)
 
 
 def test_pictures_of_nobody_keep_their_repeats() -> None:

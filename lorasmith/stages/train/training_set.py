@@ -54,11 +54,15 @@ def training_set(project: Project, settings: TrainSettings) -> TrainingSet:
 
 def _of_several(pictures: "list[TrainingPicture]", triggers: list[str], settings: TrainSettings) -> "list[TrainingPicture]":
     """Balances several characters where no subsets do, and keeps all triggers of a caption in front."""
-    from lorasmith.training.balance import balanced, with_triggers_held
+    from lorasmith.training.balance import balanced, seen, with_triggers_held
 
     if settings.balance and not settings.subsets:
         pictures = balanced(pictures, triggers, settings.repeats)
-    return [replace(each, caption=with_triggers_held(each.caption, triggers, settings.keep_tokens)) for each in pictures]
+    there = max(1, sum(row.pictures > 0 for row in seen(pictures, triggers)))
+    return [
+        replace(each, caption=with_triggers_held(each.caption, triggers, settings.keep_tokens), characters=there)
+        for each in pictures
+    ]  # fmt: skip
 
 
 def _notes(
