@@ -33,7 +33,7 @@ _ADVICE: tuple[tuple[str, Advice], ...] = (
     (r"^No base model is set", Advice("Type the base model's path into the form.", "train", "checkpoint")),
     (r"has no pictures to train on", Advice("Download some, or add your own there.", "download")),
     (r"^No picture has a caption|ha(s|ve) no caption \(|^Without a caption", Advice("Start tag: it writes the captions.", "tag")),
-    (r"picture files are missing|cannot be read\.$", Advice("Start prepare again, or download.", "prepare")),
+    (r"picture files? (is|are) missing|cannot be read\.$", Advice("Start prepare again, or download.", "prepare")),
     (r"drawn by a model|is of generation", Advice("Drop drawn pictures, or raise the limit.", "prune")),
     (r"^block_weights has", Advice("Give as many numbers, or empty the field.", "train", "block_weights")),
     (r"v-prediction|^Zero terminal SNR", Advice("Set what the model predicts.", "train", "prediction_type")),

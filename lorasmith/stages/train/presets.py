@@ -14,6 +14,7 @@ Tables = Mapping[str, Mapping[str, Any]]
 _STAYS = frozenset(
     ["checkpoint", "sample_prompts", "subsets", "device", "processes", "precision", "base_precision", "cache_gb", "fit", "seed"]
 )
+_OF_THE_RESOLUTION = {"min_bucket", "max_bucket"}
 _CHANGED = ("project", "train")  # tables of lorasmith.toml that taking a preset writes
 
 
@@ -84,7 +85,8 @@ def put_back(folder: Path, before: Any) -> None:
 
 def _gone(tables: Tables, sets: Mapping[str, Any], all_else: bool) -> list[str]:
     """Lists the lines of [train] that give way: what the preset sets, or all that a recipe may know."""
-    return [name for name in tables.get("train", {}) if name in sets or (all_else and name not in _STAYS)]
+    gives_way = set(sets) | (_OF_THE_RESOLUTION if "resolution" in sets else set())
+    return [name for name in tables.get("train", {}) if name in gives_way or (all_else and name not in _STAYS)]
 
 
 def _after(tables: Tables, preset: str, gone: list[str]) -> dict[str, dict[str, Any]]:

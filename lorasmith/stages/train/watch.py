@@ -196,10 +196,13 @@ def _epochs(events: Sequence[Mapping[str, Any]]) -> list[EpochRow]:
 def _samples(project: Project, folder: Path, events: Sequence[Mapping[str, Any]]) -> list[SampleRow]:
     rows: dict[str, dict[int, str]] = {}
     for event in events:
+        if event.get("event") != "sample" or not isinstance(event.get("epoch"), int):
+            continue
+        row = rows.setdefault(str(event.get("prompt", "")), {})
         file = folder / "samples" / Path(str(event.get("file", ""))).name
-        if event.get("event") == "sample" and file.is_file() and isinstance(event.get("epoch"), int):
-            rows.setdefault(str(event.get("prompt", "")), {})[event["epoch"]] = file.relative_to(project.folder).as_posix()
-    return [SampleRow(prompt, tuple(sorted(files.items()))) for prompt, files in rows.items()]
+        if file.is_file():
+            row[event["epoch"]] = file.relative_to(project.folder).as_posix()
+    return [SampleRow(prompt, tuple(sorted(files.items()))) for prompt, files in rows.items() if files]
 
 
 def _files(project: Project, events: Sequence[Mapping[str, Any]]) -> list[FileRow]:

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const { make, post, tell, state } = window.lorasmith;
-  const WORDS = { running: "at work", waiting: "waits", held: "held", pausing: "stopping, then held", stopping: "stopping", done: "done", failed: "failed", stopped: "cancelled" };
+  const WORDS = { running: "at work", waiting: "waits", held: "held", pausing: "stopping, then held", stopping: "stopping", done: "done", failed: "failed", stopped: "stopped" };
   let shell = null;
   let drawn = "";
   let busy = false;
