@@ -1,8 +1,10 @@
 """refine: chosen renders come back as candidate pictures of the project, marked as generated."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +88,10 @@ def latest_evaluation(project: Project) -> Path:
 
 
 def choose(renders: list[dict[str, Any]], settings: RefineSettings) -> list[dict[str, Any]]:
-    """Gives the renders a person named, then the best ones with a LoRA that pass both bars, one per prompt at the most."""
+    """Gives the renders a person named, then the best ones with a LoRA that pass both bars.
+
+    One of each prompt, so that they differ; where there are fewer prompts than renders wanted, as many more of each as it takes.
+    """
     named = [render for render in renders if render["name"] in settings.renders]
     unknown = set(settings.renders) - {render["name"] for render in renders}
     if unknown:
@@ -100,12 +105,13 @@ def choose(renders: list[dict[str, Any]], settings: RefineSettings) -> list[dict
     ]
     good.sort(key=lambda render: (-render["likeness"], -_followed(render), render["name"]))
     chosen = {render["name"]: render for render in named}
-    prompts = {render["prompt"]["text"] for render in named}
+    taken = Counter(str(render["prompt"]["text"]) for render in named)
+    most = ceil(settings.top_n / max(1, len({render["prompt"]["text"] for render in good})))
     for render in good:
         if len(chosen) >= max(settings.top_n, len(named)):
             break
-        if render["prompt"]["text"] not in prompts:
-            prompts.add(render["prompt"]["text"])
+        if taken[render["prompt"]["text"]] < most and render["name"] not in chosen:
+            taken[render["prompt"]["text"]] += 1
             chosen[render["name"]] = render
     return list(chosen.values())
 
