@@ -10,7 +10,7 @@ from lorasmith.tags.groups import group_of
 
 FixKind = Literal[
     "toggle_never_shows", "toggle_not_controllable", "toggle_comes_unasked", "trait_wrong", "background_leaks", "artefact",
-    "characters_blend",
+    "characters_blend", "character_behind",
 ]  # fmt: skip
 FixStage = Literal["prune", "prepare", "tag", "train"]
 
@@ -22,6 +22,7 @@ _OFTEN = 0.4  # share of the set from which its pictures can be to blame for a b
 _BLAMED = 0.05  # share of the set that must disagree with a look to be blamed for it
 _FEW_WORN = 0.25  # share of the set under which a toggle is too rare to learn (see tags/coverage.py)
 BLENDS = 0.25  # mean score from which another character's looks are told; a single one is from SHOWS on
+BEHIND = 0.2  # likeness that one of several characters has less than another, from which it is told
 UNEVEN = 1.5  # so many times as many draws or pictures as another
 _SHARED = 0.25  # share of a character's pictures that show another too, from which these are named
 _NAMED = 4  # looks named in a sentence
@@ -82,6 +83,7 @@ def fixes(
         if (fix := _trait(tag, score, base, training)) is not None and (sound or fix.pictures)
     ]  # fmt: skip
     found += [fix for one in cell.blends if (fix := blended(one, base, training)) is not None]
+    found += [fix for fix in [_behind(cell, base, training)] if fix is not None]
     places = {tag: share for tag, share in cell.unasked.items() if group_of(tag) == "background" and tag not in artefacts}
     found += _distinct([fix for tag in _most_first(places) if (fix := _place(tag, places[tag], base, training)) is not None])
     marks = {tag: share for tag, share in cell.unasked.items() if tag in artefacts}
@@ -160,6 +162,25 @@ def blended(one: Blend, base: CellScores, training: TrainingSet) -> Fix | None:
     start = f"Prompts for {one.asked} show {one.other} at {one.shown.mean:.2f}, {before:.2f} without the LoRA ({named})"
     stage, words, pictures = _why_blended(one, training)
     return Fix("characters_blend", one.asked, stage, f"{start}: {words}", pictures, len(training.names), one.shown.mean, before)
+
+
+def _behind(cell: CellScores, base: CellScores, training: TrainingSet) -> Fix | None:
+    """Words that one of several characters is learnt much less than another: it needs more of the draws."""
+    if len(cell.each) < 2:
+        return None
+    first, last = (pick(cell.each, key=lambda one: cell.each[one].mean) for pick in (max, min))
+    high, low = cell.each[first].mean, cell.each[last].mean
+    if high - low < BEHIND:
+        return None
+    drawn = sum(training.draws.get(one, 0) for one in cell.each)
+    share = f" with {training.draws.get(last, 0) / drawn:.0%} of the draws" if drawn else ""
+    words = (
+        f"{last} is learnt less than {first} (likeness {low:.2f} and {high:.2f}){share}. Give {last} more weight in train.subsets, "
+        "or train longer: a look that the base hardly knows takes more."
+    )
+    pictures = training.cast.get(last, ())
+    before = base.each[last].mean if last in base.each else None
+    return Fix("character_behind", last, "train", words, pictures, len(training.names), low, before)
 
 
 def _why_blended(one: Blend, training: TrainingSet) -> tuple[FixStage, str, tuple[str, ...]]:

@@ -106,3 +106,10 @@ def test_characters_that_do_not_blend_are_left_alone() -> None:
     for with_lora, chance in ((0.1, 0.1), (0.6, 0.55)):
         found = fixes(blended_cell(3, with_lora), blended_cell(None, chance), training)
         assert not [one for one in found if one.kind == "characters_blend"], "what comes by chance is no blend"
+
+
+def test_a_character_that_is_learnt_less_than_another_is_told() -> None:
+    training = TrainingSet(("a", "b"), {}, {}, (), {"zorvex": ("a",), "quillam": ("b",)}, {"zorvex": 3, "quillam": 1})
+    found = [one for one in fixes(blended_cell(3, 0.1), blended_cell(None, 0.1), training) if one.kind == "character_behind"]
+    assert [(one.tag, one.stage, one.pictures) for one in found] == [("quillam", "train", ("b",))]
+    assert "quillam is learnt less than zorvex (likeness 0.33 and 1.00) with 25% of the draws" in found[0].words
