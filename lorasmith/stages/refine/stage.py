@@ -106,7 +106,7 @@ def choose(renders: list[dict[str, Any]], settings: RefineSettings) -> list[dict
     good.sort(key=lambda render: (-render["likeness"], -_followed(render), render["name"]))
     chosen = {render["name"]: render for render in named}
     taken = Counter(str(render["prompt"]["text"]) for render in named)
-    most = ceil(settings.top_n / max(1, len({render["prompt"]["text"] for render in good})))
+    most = ceil(settings.top_n / max(1, len({render["prompt"]["text"] for render in renders})))
     for render in good:
         if len(chosen) >= max(settings.top_n, len(named)):
             break
