@@ -47,7 +47,7 @@ def balanced(pictures: Sequence[TrainingPicture], triggers: Sequence[str], usual
     Pictures of several, or of nobody, keep their repeats; `usual` is what a picture has on the mean.
     """
     members: dict[str, list[TrainingPicture]] = {trigger: [] for trigger in triggers}
-    others = []
+    others: list[TrainingPicture] = []
     for picture in pictures:
         shown = triggers_in(picture.caption, triggers)
         (members[shown[0]] if len(shown) == 1 else others).append(picture)

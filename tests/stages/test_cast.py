@@ -71,6 +71,19 @@ def test_a_persons_word_about_a_trigger_wins_over_the_filter(project: Project) -
     assert SECOND not in captions(project)[both] and captions(project)[own][:2] == [FIRST, SECOND]
 
 
+def test_looks_put_under_the_trigger_by_hand_are_each_ones_own(project: Project) -> None:
+    from lorasmith.stages.tag.consolidate import consolidate
+
+    run_stage(project, "tag")
+    before = captions(project)
+    found = consolidate(project)
+    assert {tag for own in several.OWN.values() for tag in own} <= {row.tag for row in found.core}
+    run_stage(project, "tag")
+    cast = {one.trigger: set(one.core) for one in remembered_cast(project)}
+    assert set(several.OWN[FIRST]) <= cast[FIRST] and not set(several.OWN[SECOND]) & cast[FIRST]
+    assert captions(project) == before
+
+
 def test_what_the_page_tells_of_a_picture_is_what_tag_wrote(project: Project) -> None:
     from lorasmith.stages.tag.index import open_index
 

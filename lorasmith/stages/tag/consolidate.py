@@ -10,6 +10,7 @@ from lorasmith.project.caption_sets import TRIGGER, Gathered
 from lorasmith.project.project import Project
 from lorasmith.safety import demand_safe_text, fold
 from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.tag.cast import who_is_on
 from lorasmith.stages.tag.edit_tags import STAGE
 from lorasmith.stages.tag.index import open_index
 
@@ -47,7 +48,7 @@ class Wanted:
 
 def consolidate(project: Project, wanted: Wanted = Wanted(), caption_set: str = "", *, preview: bool = False) -> Consolidated:
     """Puts the core looks of the character under the trigger in one caption set."""
-    from lorasmith.tags.core import together, weigh
+    from lorasmith.tags.core import together
     from lorasmith.tags.spelling import demand_tag
 
     settings = project.settings(TagSettings)
@@ -58,9 +59,9 @@ def consolidate(project: Project, wanted: Wanted = Wanted(), caption_set: str = 
             _unknown(word)
     sheet = sheet_of(project)
     toggles = tuple(entry.tag for entry in sheet.toggles)
-    counts = {tag: bits.bit_count() for tag, bits in index.bits.items()}
-    core, stays = weigh(counts, pictures, index.categories, _known(project, sheet, settings, wanted), settings.core_share)
-    core = [row for row in core if fold(row.tag) != fold(project.trigger)]
+    core, stays = _weighed(project, index, settings, _known(project, sheet, settings, wanted))
+    triggers = {fold(trigger) for trigger in (project.trigger, *settings.cast)}
+    core = [row for row in core if fold(row.tag) not in triggers]
     if not preview:
         rows = [Gathered(TRIGGER, row.tag, {"share": row.share, "lift": row.lift, "why": row.why}) for row in core]
         rows = [] if wanted.none else rows
@@ -71,6 +72,28 @@ def consolidate(project: Project, wanted: Wanted = Wanted(), caption_set: str = 
         not preview, name, pictures, tuple(core), tuple(stays), _toggles(index, pictures, toggles or changeable),
         tuple(together(index.bits, changeable)), "" if preview else _WRITES,
     )  # fmt: skip
+
+
+def _weighed(
+    project: Project, index: "TagIndex", settings: TagSettings, known: "Known"
+) -> "tuple[list[Weighed], list[Weighed]]":
+    """Parts the tags into looks and what stays; of several characters each is weighed on the pictures that show it alone."""
+    from lorasmith.tags.core import weigh
+    from lorasmith.tags.filter import bits_of
+
+    parts = [index.everything]
+    if settings.cast:
+        who = who_is_on(project, project.pictures.trained(), project.tag_rows.by_picture(), settings)
+        alone = {name.split(".")[0]: shown[0] for name, shown in who.items() if len(shown) == 1}
+        parts = [bits_of([index.places[name] for name, its in alone.items() if its == one]) for one in settings.cast]
+    core: dict[str, Weighed] = {}
+    stays: dict[str, Weighed] = {}
+    for part in filter(None, parts):
+        counts = {tag: count for tag, bits in index.bits.items() if (count := (bits & part).bit_count())}
+        found, rest = weigh(counts, part.bit_count(), index.categories, known, settings.core_share)
+        core = {row.tag: row for row in found} | core
+        stays = {row.tag: row for row in rest} | stays
+    return list(core.values()), [row for row in stays.values() if row.tag not in core]
 
 
 @dataclass(frozen=True)
