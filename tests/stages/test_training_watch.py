@@ -1,4 +1,4 @@
-"""How a run goes, read from its folder; what a training would come to; what check says, with what to do; presets taken and put back."""
+"""How a run goes, read from its folder; what a training would come to; what check says, with what to do; presets taken."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,8 @@ def test_a_run_is_told_with_pace_time_left_epochs_samples_and_files(folder: Path
 
 
 def test_a_pause_between_two_sittings_is_no_work_and_a_card_tells_its_memory(folder: Path) -> None:
-    later = [{"event": "resumed", "time": 9000.0, "step": 40}, {"event": "step", "time": 9005.0, "step": 50, "loss": 0.1, "memory": 5e9}]
+    later = [{"event": "resumed", "time": 9000.0, "step": 40},
+             {"event": "step", "time": 9005.0, "step": 50, "loss": 0.1, "memory": 5e9}]
     write_run(folder, [*story(40), *later])
     with look(folder) as project:
         seen = watch(project, "001")
@@ -59,7 +60,8 @@ def test_what_is_damaged_or_gone_is_left_out(folder: Path) -> None:
     (folder / "loras" / "nick-e2.safetensors").unlink()
     (run / "run.toml").write_text("run = [", encoding="utf-8")
     with (run / "events.jsonl").open("a", encoding="utf-8") as events:
-        events.write('{"event": "step", "loss": "x"}\n{"event": "epoch"}\n[1]\n{"event": "sample", "file": "../../../x.png"}\nhalf a li')
+        events.write('{"event": "step", "loss": "x"}\n{"event": "epoch"}\n[1]\n')
+        events.write('{"event": "sample", "file": "../../../x.png"}\nhalf a li')
     with look(folder) as project:
         seen = watch(project, "001")
     assert seen.state == "ended" and seen.steps == 0 and len(seen.files) == 1 and seen.left is None
@@ -109,9 +111,10 @@ def test_rates_follow_what_is_tried_and_nothing_is_written(folder: Path) -> None
         fixed = outlook(project, tried(project, {"unet_lr": "1e-3", "text_encoder_lr": "0"}))
         assert fixed.strength_meant == pytest.approx(0.024) and fixed.text_encoder_lr == 0
         assert sum(row.pictures for row in now.buckets) == now.pictures == 6 and now.minutes is None
-        for given, words in (({"epochs": "2.5"}, "whole number"), ({"repeats": ""}, "empty"), ({"unet_lr": "fast"}, "1e-4"), ({"epochs": "0"}, "train.epochs")):
+        wrong = {"epochs": ("2.5", "whole"), "repeats": ("", "empty"), "unet_lr": ("fast", "1e-4"), "batch_size": ("0", "train.batch")}
+        for name, (given, words) in wrong.items():
             with pytest.raises(UsageError, match=words):
-                tried(project, given)
+                tried(project, {name: given})
     assert (folder / "lorasmith.toml").read_bytes() == before
 
 
@@ -129,7 +132,7 @@ def test_each_fault_leads_to_where_it_is_mended(tmp_path: Path, tiny_base: Path,
     assert page_of(make_trainable(tmp_path / "untagged", tiny_base, captions=False), "No picture has a caption") == "tag"
     assert pages(folder) == {}
     (folder / "images" / "own_00.png").unlink()
-    assert page_of(folder, "missing") == "prepare"
+    assert page_of(folder, "own_00") == "prepare"
     with look(make_trainable(tmp_path / "broken", tiny_base, subsets=["a weight=x"])) as project:
         found = preflight(project)
         assert not found.ready and found.checked is None and found.findings[0].advice.setting == "subsets"
@@ -141,7 +144,8 @@ def test_all_that_a_plan_notes_has_something_to_do() -> None:
         "Smaller than their bucket, so enlarged up to 2.0 times: a.", "max_steps ends the run after 5 of 9 steps.",
         "No bucket has their shape, so up to 30% of their area is cut off: a.", "Less than 500 MB are free on the disk of x.",
         "The U-Net learns at 0.01, which is very high: use more repeats or epochs, or set unet_lr.",
-        "alpha 64 is more than twice the rank 16: steps are large.", "SDXL was made for 1024 pixels; at 512 it learns a character badly.",
+        "alpha 64 is more than twice the rank 16: steps are large.",
+        "SDXL was made for 1024 pixels; at 512 it learns a character badly.",
         "text_encoder_2_lr has no effect: an SD1.x base model has one text encoder.", "Subset faces: no picture fits 'where x'.",
     )  # fmt: skip
     assert all(advice_for(words).words for words in sentences)

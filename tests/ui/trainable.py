@@ -37,7 +37,8 @@ def write_run(folder: Path, events: Sequence[dict[str, Any]], *, number: str = "
     """Writes a run's folder as a training does: what it is, its events, its samples, and the end when it has come."""
     run = folder / "runs" / number
     (run / "samples").mkdir(parents=True, exist_ok=True)
-    table = f"[run]\nname = 'nick'\nstarted_at = 1000.0\n\n[base]\nfile = 'tiny.safetensors'\n\n[plan]\nsteps_per_epoch = 20\nsteps = {steps}\n"
+    table = "[run]\nname = 'nick'\nstarted_at = 1000.0\n\n[base]\nfile = 'tiny.safetensors'\n"
+    table += f"\n[plan]\nsteps_per_epoch = 20\nsteps = {steps}\n"
     (run / "run.toml").write_text(f"{table}\n[settings]\nrank = 2\nepochs = 3\n\n[fingerprint.settings]\nrank = 2\n", encoding="utf-8")
     (run / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events), encoding="utf-8")
     for event in events:
@@ -60,7 +61,7 @@ def story(steps: int, *, begun: float = 1000.0, validation: bool = False) -> lis
             epoch = step // 20
             row = {"event": "epoch", "time": time, "epoch": epoch, "step": step, "loss": 0.3 - step * 0.003}
             told.append(row | ({"validation_loss": 0.31 - step * 0.002} if validation else {}))
-            told.append({"event": "saved", "time": time, "epoch": epoch, "step": step, "file": f"nick-e{epoch}.safetensors", "loss": 0.2})
+            told.append({**row, "event": "saved", "file": f"nick-e{epoch}.safetensors"})
             for place, prompt in enumerate(("nick, solo", "nick")):
                 told.append({"event": "sample", "time": time, "epoch": epoch, "file": f"e{epoch:02d}-{place}.png", "prompt": prompt})
     return told

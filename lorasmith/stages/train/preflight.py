@@ -31,9 +31,10 @@ class Finding:
 # What check's sentences begin with or hold -> what to do. Those that say it themselves are only given their page.
 _ADVICE: tuple[tuple[str, Advice], ...] = (
     (r"^No base model is set", Advice("Type the base model's path into the form.", "train", "checkpoint")),
+    (r"to train on: .* dropped", Advice("Take some of them back.", "prune")),
     (r"has no pictures to train on", Advice("Download some, or add your own there.", "download")),
     (r"^No picture has a caption|ha(s|ve) no caption \(|^Without a caption", Advice("Start tag: it writes the captions.", "tag")),
-    (r"picture files? (is|are) missing|cannot be read\.$", Advice("Start prepare again, or download.", "prepare")),
+    (r"pictures? cannot be read|picture files? (is|are) missing", Advice("Put the file back, or start prepare again.", "prepare")),
     (r"drawn by a model|is of generation", Advice("Drop drawn pictures, or raise the limit.", "prune")),
     (r"^block_weights has", Advice("Give as many numbers, or empty the field.", "train", "block_weights")),
     (r"v-prediction|^Zero terminal SNR", Advice("Set what the model predicts.", "train", "prediction_type")),
