@@ -78,10 +78,13 @@ def main() -> None:
     parser.add_argument("--grey", type=float, default=0.67)
     parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--strength", type=float, default=4.0)
+    parser.add_argument("--only", default="")
     options = parser.parse_args()
     draw_sources(options.out / "sources", options.pictures, options.grey)
     base, tagger = model_files()
     for name, tag, train in (("told", {}, {}), ("untold", UNTOLD, {"subsets": []})):
+        if options.only not in ("", name):
+            continue
         chosen: dict[str, dict[str, Any]] = {
             "tag": {"tagger": str(tagger), "core_tags": list(DESCRIBED)} | tag,
             "train": SMALL | {"checkpoint": str(base), "strength": options.strength, "repeats": 5} | train,

@@ -104,6 +104,7 @@ def _merge(
     project: Project, picture: Picture, rows: Sequence[Tag], verdict: "Verdict | None", settings: TagSettings
 ) -> "list[MergedTag]":
     """Gives a picture's tags: a person's word, the site's or sidecar's tags, and the taggers'."""
+    from lorasmith.tags.colourless import without_guessed_colours
     from lorasmith.tags.consolidate import RATING
     from lorasmith.tags.merge import MergedTag, merge, person_wins
 
@@ -120,8 +121,10 @@ def _merge(
     word = _rating_word(picture) if picture.post.get("rating") in settings.rating_tags else ""
     if word:
         merged = [tag for tag in merged if tag.tag != word] + [MergedTag(word, RATING, frozenset(["booru"]), None)]
-    if _is_colourless(project, picture) and not _OF_COLOURLESS & ({tag.tag for tag in merged} | gone):
-        merged += [MergedTag(tag, "meta", frozenset(["booru"]), None) for tag in _COLOURLESS]
+    if _is_colourless(project, picture):
+        merged = without_guessed_colours(merged)
+        if not _OF_COLOURLESS & ({tag.tag for tag in merged} | gone):
+            merged += [MergedTag(tag, "meta", frozenset(["booru"]), None) for tag in _COLOURLESS]
     merged = _without_head(project, picture, person_wins(merged, added), added)
     return [tag for tag in merged if tag.tag not in gone and not text_is_refused(tag.tag)]
 
