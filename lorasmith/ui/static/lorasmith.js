@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const LOOK_EVERY = 1000; // milliseconds
+  const TYPED_IN = "textarea, [contenteditable], input:not([type=checkbox], [type=radio], [type=range], [type=button])"; // has an undo of its own
   const asked = new URLSearchParams(location.search);
   let state = null;
   let chosen = {}; // stage -> {page, show}
@@ -196,7 +197,9 @@
       const now = stateOf(one.name);
       const next = one.name === state.next && now.state !== "running";
       const count = one.count ? `<span class="ls-count"><b>${one.count[0].toLocaleString("en")}</b> ${safe(one.count[1])}</span>` : "";
-      const words = one.count && now.state === "done" ? "" : `<span class="ls-words-of">${safe(now.words)}</span>`;
+      const before = place ? stateOf(state.stages[place - 1].name) : {};
+      const said = (one.count && now.state === "done") || (now.state === "waiting" && now.words === before.words);
+      const words = said ? "" : `<span class="ls-words-of">${safe(now.words)}</span>`;
       return `<li class="ls-${now.state}${next ? " ls-here" : ""}"><a href="#" data-go="${safe(one.name)}" title="${safe(now.words)}"${next ? ' aria-current="step"' : ""}>` +
         `<i aria-hidden="true">${marks[now.state] || place + 1}</i><b>${safe(one.name)}</b><span class="ls-told-state">${next ? "next" : told[now.state]}</span>${count}${words}</a></li>`;
     });
@@ -275,7 +278,7 @@
   document.addEventListener("keydown", (event) => {
     const letter = event.key.toLowerCase();
     if (!(event.ctrlKey || event.metaKey) || event.altKey || !["z", "y"].includes(letter)) return;
-    if (event.target.matches("input, textarea, select, [contenteditable]") || document.querySelector("[aria-modal=true]")) return;
+    if (event.target.matches(TYPED_IN) || document.querySelector("[aria-modal=true]")) return;
     setTimeout(() => {
       if (event.defaultPrevented || !state || !state.trigger) return;
       history(letter === "y" || event.shiftKey ? "redo" : "undo");

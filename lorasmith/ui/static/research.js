@@ -10,6 +10,7 @@
   let version = null;
   let turn = 0;
   let dragging = false;
+  let adopt = () => null; // shows a minimum score that was written elsewhere, or taken back
 
   const key = () => `ls-research-${project()}`;
   const words = (tag) => String(tag).replaceAll("_", " ");
@@ -78,11 +79,12 @@
 
   drawers.funnel = function (node, all) {
     if (dragging) return;
-    const state = JSON.stringify([all.funnel, all.scores, all.advice, all.looser, all.built, all.asked]);
-    if (node.dataset.drawn === state) return;
+    const state = JSON.stringify([all.funnel, { ...all.scores, now: 0 }, all.advice, all.looser, all.built, all.asked]);
+    if (node.dataset.drawn === state) return node.firstChild && adopt(all.scores.now);
     node.dataset.drawn = state;
     if (!all.funnel.length) return node.replaceChildren(note("Start research asks the site what it has: how many posts, which scores, which tags. Nothing big is fetched yet."));
     const held = document.activeElement && document.activeElement.id;
+    adopt = () => null;
     const other = all.asked && all.asked !== all.built ? [note(`These figures are of '${all.asked}'. The search is another now: start research again.`, "warn")] : [];
     const looser = all.looser.length ? [make("p", { class: "lsf-hint" }, "Looser searches: ", ...all.looser.flatMap(([query, count]) => [button(`${query}${count === null ? "" : ` (${many(count)})`}`, () => drawers.take(query), { class: "lsf-chip", title: "take this search" }), " "]))] : [];
     node.replaceChildren(...other, note(all.advice), ...looser, make("section", {}, make("h3", {}, "How many posts are left after each filter"), funnel(all)), scores(all.scores));
@@ -161,6 +163,7 @@
     const slider = make("div", { class: "lsf-slider", id: "lsf-slider", role: "slider", tabindex: "0", "aria-label": "minimum score; arrow keys move it", "aria-valuemin": String(Math.min(first, 0)), "aria-valuemax": String(last) }, chart);
     let now = spread.now;
     let kept = spread.now;
+    let busy = 0;
 
     function show(score, typed) {
       now = score;
@@ -182,14 +185,20 @@
     // Written when it is let go, one step of the history.
     async function keep() {
       if (now === kept) return;
-      kept = now;
-      const value = now;
+      const before = kept;
+      const value = kept = now;
+      busy += 1;
       const done = await post("api/research/min-score", { value });
+      busy -= 1;
       if (done) tell(`Download takes posts from score ${many(value)} on.`);
-      else if (kept === value) { kept = spread.now; show(spread.now); }
-      else return;
-      if (done) spread.now = value;
+      else if (kept === value) { kept = before; show(before); }
     }
+
+    adopt = (value) => {
+      if (busy || document.activeElement === exact && exact.value !== String(kept)) return; // a person is at it
+      spread.now = kept = value;
+      show(value);
+    };
 
     const xNow = (event) => { const box = chart.getBoundingClientRect(); return ((event.clientX - box.left) * WIDE) / box.width; };
     slider.addEventListener("pointerdown", (event) => {
@@ -212,10 +221,14 @@
       else if (event.key === "End") show(last);
       else return;
       event.preventDefault();
-      clearTimeout(later);
-      later = setTimeout(keep, 700); // a held key is one change
+      keepSoon(700); // a held key is one change
     });
-    slider.addEventListener("blur", () => { clearTimeout(later); keep(); });
+    const keepSoon = (wait) => {
+      if (!later) busy += 1;
+      clearTimeout(later);
+      later = setTimeout(() => { later = 0; busy -= 1; keep(); }, wait);
+    };
+    slider.addEventListener("blur", () => { if (later) keepSoon(0); });
     const typed = () => (/^-?\d{1,6}$/.test(exact.value.trim()) ? Number(exact.value) : null);
     exact.addEventListener("input", () => { if (typed() !== null) show(typed(), true); });
     exact.addEventListener("change", () => {
