@@ -1,13 +1,15 @@
 """Candidates drawn anew: over what the set lacks, judged, brought back with their descent, and drawn once only."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import RefineSettings
-from lorasmith.stages.refine.stage import refine
+from lorasmith.stages.refine.candidates import shown_in_training
+from lorasmith.stages.refine.stage import choose, refine
 
 pytestmark = pytest.mark.slow
 
@@ -52,3 +54,23 @@ def test_no_generation_is_allowed_beyond_the_limit(walked: Project) -> None:
     done = refine(walked, wanted(walked, candidates=0, max_generation=0))
     assert done.brought_back == () and done.too_deep > 0
     assert "max_generation" in done.advice
+
+
+def test_of_few_prompts_as_many_renders_come_back_as_are_wanted_and_of_many_one_each() -> None:
+    def row(prompt: str, number: int, likeness: float) -> dict[str, object]:
+        asked = {"kind": "extra", "text": prompt, "asked": []}
+        return {"name": f"{prompt}{number}", "lora": "a", "prompt": asked, "likeness": likeness, "followed": 1.0}
+
+    rows = [row(prompt, number, 0.9 - number / 20) for prompt in "ab" for number in range(4)]
+    few = choose(rows, RefineSettings(top_n=4, min_likeness=0.0))
+    assert [one["name"] for one in few] == ["a0", "b0", "a1", "b1"]
+    many = choose([*rows, *(row(prompt, 0, 0.1) for prompt in "cdefgh")], RefineSettings(top_n=4, min_likeness=0.0))
+    assert [one["name"] for one in many] == ["a0", "b0", "c0", "d0"]
+
+
+def test_what_was_shown_counts_as_often_as_it_was_repeated(tmp_path: Path) -> None:
+    rows = {"face": ("mia, headshot portrait", 9), "body": ("mia, standing, full-length portrait", 1)}
+    text = "".join(f'[pictures.{name}]\ncaption = "{words}"\nrepeats = {count}\n' for name, (words, count) in rows.items())
+    (tmp_path / "run.toml").write_text(text, encoding="utf-8")
+    shown = shown_in_training(tmp_path)
+    assert shown["headshot_portrait"] == 0.9 and shown["standing"] == 0.1 and shown["mia"] == 1.0
