@@ -54,7 +54,8 @@ def _trained_on(project: Project, lora: str) -> list[str]:
 
 def lineage(project: Project, pictures: Iterable[Picture]) -> list[Descent]:
     """Lists the generated ones among some pictures, the latest generation first; crops of one picture count once."""
-    origins = {picture.name: picture for each in pictures if (picture := _origin(project, each.name)) is not None}
+    found_of = ((each if each.parent is None else _origin(project, each.name)) for each in pictures)
+    origins = {picture.name: picture for picture in found_of if picture is not None}
     found = [
         Descent(name, str(picture.post.get("lora", "")), generation_of(picture))
         for name, picture in origins.items()

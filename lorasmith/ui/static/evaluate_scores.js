@@ -19,7 +19,7 @@
     if (!one.plots.length) return node.replaceChildren(E.note("Nothing could be measured: the tagger knows none of the character's own tags."));
     const weights = [...new Set(one.plots.flatMap((plot) => plot.lines.map((line) => line.weight)))].sort((a, b) => a - b);
     const legend = weights.map((weight, at) => make("span", { class: `lse-line${at % 4}` }, key(at), ` weight ${weight}`));
-    const marks = [make("span", {}, lineOf("lse-alone"), " without LoRA"), make("span", {}, lineOf("lse-bar"), " where the verdict turns"), make("span", {}, "band: one standard deviation over renders")];
+    const marks = [make("span", {}, lineOf("lse-alone"), " without LoRA"), make("span", {}, lineOf("lse-bar"), " where the verdict turns"), make("span", {}, "band: ± one deviation")];
     node.replaceChildren(
       make("div", { class: "lse-legend" }, ...legend, ...marks),
       make("div", { class: "lse-plots" }, ...one.plots.map((plot) => figure(plot, weights, one))),

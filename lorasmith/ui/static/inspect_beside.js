@@ -8,7 +8,8 @@
   I.drawers.beside = async function () {
     const found = await I.ask("beside", { file: I.wishes().file, other: I.wishes().other });
     if (found.error) return [I.note(found.error, "warn")];
-    return [make("header", { class: "lsi-head" }, make("h3", {}, `${found.a} beside ${found.b}`), make("p", {}, `${found.rows.length} ${found.rows.length === 1 ? "line" : "lines"} differ.`)), I.table(["", found.a, found.b], found.rows)];
+    const apart = found.rows.filter(([, one, other]) => one !== other).length;
+    return [make("header", { class: "lsi-head" }, make("h3", {}, `${found.a} beside ${found.b}`), make("p", {}, apart === 0 ? "Nothing that the headers tell differs." : apart === 1 ? "One line differs." : `${apart} lines differ.`)), I.table(["", found.a, found.b], found.rows)];
   };
 
   I.drawers.project = async function () {

@@ -276,7 +276,7 @@
     if (parts.lacks.dataset.drawn === key) return;
     parts.lacks.dataset.drawn = key;
     if (found.error || found.why) return parts.lacks.replaceChildren(note(found.error || found.why, found.error ? "warn" : ""));
-    const blocks = found.lacks.map((group) => make("div", {}, make("h5", {}, group.title), make("ul", { class: "lse-bars" }, ...group.rows.map(([tag, share]) => make("li", {}, make("span", {}, shown(tag)), make("i", { style: `--share:${share}` }), make("b", {}, percent(share)))))));
+    const blocks = found.lacks.filter((group) => group.rows.length).map((group) => make("div", {}, make("h5", {}, group.title), make("ul", { class: "lse-bars" }, ...group.rows.map(([tag, share]) => make("li", {}, make("span", {}, shown(tag)), make("i", { style: `--share:${share}` }), make("b", {}, percent(share)))))));
     const open = parts.lacks.querySelector("details");
     const details = make("details", {}, make("summary", {}, `The ${plural(found.prompts.length, "prompt")} that would be drawn`), make("ol", {}, ...found.prompts.map((one) => make("li", {}, one.text))));
     details.open = Boolean(open && open.open);
