@@ -1,6 +1,7 @@
 """Prompts for candidates: renders that may become pictures of the set, balanced over what the set lacks."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
 from lorasmith.judging.asked import asked_members
@@ -44,3 +45,14 @@ def candidate_prompts(
         demand_safe_text(text, "candidate prompt")
         prompts.append(PlannedPrompt("extra", text, asked))
     return prompts
+
+
+def candidates_of_several(
+    triggers: Sequence[str], habits: Mapping[str, float], known: Collection[str], count: int, ground: str
+) -> list[PlannedPrompt]:
+    """Plans `count` prompts that ask for several characters of one LoRA in turn, each alone."""
+    each = -(-count // max(1, len(triggers)))
+    planned = [
+        [replace(one, who=(trigger,)) for one in candidate_prompts(trigger, habits, known, each, ground)] for trigger in triggers
+    ]
+    return [prompt for group in zip(*planned, strict=True) for prompt in group][:count]

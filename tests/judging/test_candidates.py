@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from lorasmith.errors import RefusedError
-from lorasmith.judging.candidates import candidate_prompts
+from lorasmith.judging.candidates import candidate_prompts, candidates_of_several
 from lorasmith.tags.groups import group_of
 
 KNOWN = """headshot_portrait half-length_portrait full-length_portrait front_view side_view rear_view standing sitting lying
@@ -27,6 +27,17 @@ def test_with_nothing_known_of_the_set_all_are_asked_alike() -> None:
     assert set(framings.values()) == {4}
 
 
+def test_a_headshot_is_asked_no_stance_and_half_a_figure_only_what_it_shows() -> None:
+    for prompt in candidate_prompts("mia", {}, [*KNOWN, "raised_arms"], 24, "any"):
+        poses = {tag for tag in prompt.asked if group_of(tag) in ("pose", "arms")}
+        if "headshot_portrait" in prompt.asked:
+            assert not poses
+        elif "half-length_portrait" in prompt.asked:
+            assert poses <= {"raised_arms"}
+        else:
+            assert len(poses) == 1
+
+
 def test_every_prompt_asks_for_the_character_on_the_ground() -> None:
     prompts = candidate_prompts("mia (fox)", {}, KNOWN, 5, "grey")
     assert len(prompts) == 5
@@ -42,3 +53,9 @@ def test_a_ground_that_the_tagger_does_not_know_becomes_a_plain_one() -> None:
 def test_a_trigger_that_marks_minors_is_refused() -> None:
     with pytest.raises(RefusedError):
         candidate_prompts("toddler", {}, KNOWN, 1, "grey")
+
+
+def test_several_characters_are_asked_for_in_turn() -> None:
+    prompts = candidates_of_several(["mia", "tom"], {}, KNOWN, 5, "grey")
+    assert [prompt.who for prompt in prompts] == [("mia",), ("tom",), ("mia",), ("tom",), ("mia",)]
+    assert all(prompt.text.startswith(prompt.who[0]) for prompt in prompts)

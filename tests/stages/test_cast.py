@@ -84,6 +84,14 @@ def test_looks_put_under_the_trigger_by_hand_are_each_ones_own(project: Project)
     assert captions(project) == before
 
 
+def test_a_render_that_came_back_shows_whom_its_prompt_asked_for(project: Project) -> None:
+    name = next(picture.name for picture in project.pictures.trained() if SECOND in project.pictures.said(picture.name))
+    project.pictures.set_tags(name, "sidecar", [])
+    project.pictures.set_tags(name, "prompt", [Tag(FIRST, "general", "prompt")])
+    run_stage(project, "tag", flags={"characters": [f"{FIRST} where folder:nowhere", SECOND]})
+    assert captions(project)[name][0] == FIRST
+
+
 def test_what_the_page_tells_of_a_picture_is_what_tag_wrote(project: Project) -> None:
     from lorasmith.stages.tag.index import open_index
 

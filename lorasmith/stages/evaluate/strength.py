@@ -79,19 +79,22 @@ def _prompts(bench: Bench) -> "list[PlannedPrompt]":
     from lorasmith.tags.spelling import for_prompt
 
     framings = [prompt.asked[0] for prompt in bench.prompts if prompt.kind == "framing"]
-    looks = [tag for tag in bench.judge.core if tag in bench.judge.index]
-    if not looks:
+    cores = list(bench.judge.cast.values()) or [bench.judge.core]  # several characters: each described by itself
+    found = [looks for core in cores if (looks := [tag for tag in core if tag in bench.judge.index])]
+    if not found:
         raise UsageError(
             'The tagger knows none of the character\'s own tags; name the looks under "Core looks" in info.md, or as tag.core_tags.'
         )
-    plan = [PlannedPrompt("described", ", ".join(map(for_prompt, looks)), tuple(looks), has_trigger=False)]
-    for framing in framings:
-        seen = tuple(shown_by(looks, kind_of_framing(framing)))
-        if seen:
-            text = ", ".join(map(for_prompt, (framing, *seen)))
-            plan.append(PlannedPrompt("described", text, seen, has_trigger=False))
-            plan.append(PlannedPrompt("plain", for_prompt(framing), (framing,), has_trigger=False))
-    return plan
+    plan = []
+    for looks in found:
+        plan.append(PlannedPrompt("described", ", ".join(map(for_prompt, looks)), tuple(looks), has_trigger=False))
+        for framing in framings:
+            seen = tuple(shown_by(looks, kind_of_framing(framing)))
+            if seen:
+                text = ", ".join(map(for_prompt, (framing, *seen)))
+                plan.append(PlannedPrompt("described", text, seen, has_trigger=False))
+                plan.append(PlannedPrompt("plain", for_prompt(framing), (framing,), has_trigger=False))
+    return list({prompt.text: prompt for prompt in plan}.values())
 
 
 def _outcomes(project: Project) -> "list[Outcome]":

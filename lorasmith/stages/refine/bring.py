@@ -14,6 +14,7 @@ MAKER = "refine"
 def bring_back(project: Project, folder: Path, render: Mapping[str, Any], generation: int) -> str | None:
     """Adds one render as a candidate; None when it is there already."""
     from lorasmith.imaging.read import open_picture
+    from lorasmith.tags.spelling import with_underscores
 
     source = folder / str(render["file"])
     name = f"render_{sha256_of(source)[:12]}"
@@ -31,7 +32,8 @@ def bring_back(project: Project, folder: Path, render: Mapping[str, Any], genera
         project.pictures.add(
             Picture(name, origin="render", post=provenance, **facts_of(project.folder, target, image.size))
         )
-        project.pictures.set_tags(name, "prompt", [Tag(tag, "general", "prompt") for tag in render["prompt"]["asked"]])
+        asked = [*render["prompt"]["asked"], *map(with_underscores, render["prompt"].get("who", ()))]
+        project.pictures.set_tags(name, "prompt", [Tag(tag, "general", "prompt") for tag in asked])
         waits = Decision("drop", MAKER, "a render that came back: it waits for a person's keep", {"of": folder.name})
         project.pictures.decide(name, waits, maker=MAKER)
     return name

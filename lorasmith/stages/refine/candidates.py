@@ -31,9 +31,12 @@ def render_candidates(
 
     `told` is the record of the last evaluation: it recommends the LoRA and its weight, unless the settings name others.
     """
-    from lorasmith.judging.candidates import candidate_prompts
+    from lorasmith.judging.candidates import candidate_prompts, candidates_of_several
 
     def planned(wishes: "Wishes") -> "list[PlannedPrompt]":
+        if wishes.cast:
+            triggers = [one.trigger for one in wishes.cast]
+            return candidates_of_several(triggers, seen or wishes.habits, wishes.known, settings.candidates, settings.ground)
         return candidate_prompts(project.trigger, seen or wishes.habits, wishes.known, settings.candidates, settings.ground)
 
     report(Progress("refine", 0, None, "loading"))

@@ -121,7 +121,7 @@ def _on_half(by_hand: Mapping[str, Sequence[str]], pictures: Sequence[str]) -> l
 
 
 def who_is_on(project: Project, pictures: Sequence[Picture], rows: Rows, settings: TagSettings) -> dict[str, tuple[str, ...]]:
-    """Gives the triggers of those on each picture: by the filters, and by a person's word about a trigger itself."""
+    """Gives the triggers of those on each picture: by the filters, a render's prompt, and a person's word about a trigger."""
     from lorasmith.stages.tag.index import open_index
     from lorasmith.tags.filter import read_filter
 
@@ -137,8 +137,9 @@ def who_is_on(project: Project, pictures: Sequence[Picture], rows: Rows, setting
 
 
 def _said_of_triggers(rows: Sequence[Tag]) -> dict[str, bool]:
-    """Gives what a person says of tags, which may be triggers: there or not there."""
-    return {fold(row.tag): row.score > NOT_THERE for row in rows if row.source == PERSON}
+    """Gives what the prompt of a render and, above it, a person say of tags, which may be triggers: there or not there."""
+    asked = {fold(row.tag): True for row in rows if row.source == "prompt"}
+    return asked | {fold(row.tag): row.score > NOT_THERE for row in rows if row.source == PERSON}
 
 
 def names_of(settings: TagSettings) -> frozenset[str]:
