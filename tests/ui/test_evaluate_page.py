@@ -275,7 +275,7 @@ def test_a_render_comes_back_as_a_candidate(tab: Any, folder: Path) -> None:
     tab.locator(".lse-cell").nth(5).click()
     tab.get_by_text(f"It came back as {found[0].name}").wait_for()
     tab.get_by_role("button", name="to the Refine page").click()
-    tab.locator(f'.lsr-tile[data-name="{found[0].name}"]').wait_for()
+    tab.locator(f'.lsv-tile[data-name="{found[0].name}"]').wait_for()
 
 
 def test_an_evaluation_at_work_elsewhere_is_told_with_how_far_it_is(tab: Any, home: Path, folder: Path) -> None:

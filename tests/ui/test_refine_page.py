@@ -53,9 +53,9 @@ def tab(browser_tab: Any, folder: Path) -> Iterator[Any]:
     steps = len(history(folder))
     if browser_tab.url != browser_tab.start:
         browser_tab.goto(browser_tab.start)
-    browser_tab.wait_for_selector(".lsr-main")
+    browser_tab.wait_for_selector(".lsv-main")
     show(browser_tab, "waiting")
-    browser_tab.wait_for_selector(".lsr-tile")
+    browser_tab.wait_for_selector(".lsv-tile")
     yield browser_tab
     with Project.open(folder, patience=10) as project:
         for _ in range(len(history(folder)) - steps):
@@ -81,7 +81,7 @@ def trained(folder: Path) -> set[str]:
 
 
 def names(tab: Any) -> list[str]:
-    return list(tab.locator(".lsr-tile").evaluate_all("all => all.map((one) => one.dataset.name)"))
+    return list(tab.locator(".lsv-tile").evaluate_all("all => all.map((one) => one.dataset.name)"))
 
 
 def counts(tab: Any, words: str) -> None:
@@ -89,29 +89,29 @@ def counts(tab: Any, words: str) -> None:
 
 
 def test_candidates_stand_with_their_scores_prompt_seed_and_lineage_the_likest_first(tab: Any) -> None:
-    first = tab.locator(".lsr-tile").first.inner_text()
+    first = tab.locator(".lsv-tile").first.inner_text()
     assert "likeness 0.95" in first and "seed 11" in first and f"{lora_name(3)[:-12]} at" in first and "generation 1" in first
-    assert tab.locator(".lsr-tile").count() == TOGETHER
-    assert tab.locator(".lsr-tile img").first.get_attribute("alt").endswith(": nick") or "nick, hat" in first
-    side = tab.locator(".lsr-side").inner_text()
+    assert tab.locator(".lsv-tile").count() == TOGETHER
+    assert tab.locator(".lsv-tile img").first.get_attribute("alt").endswith(": nick") or "nick, hat" in first
+    side = tab.locator(".lsv-side").inner_text()
     assert "None of the set's 3 pictures was drawn by a model." in side
 
 
 def test_keys_keep_refuse_and_take_back_and_the_set_and_its_lineage_follow(tab: Any, folder: Path) -> None:
     kept, refused, third = names(tab)[:3]
-    tab.locator(".lsr-open").first.focus()
+    tab.locator(".lsv-open").first.focus()
     tab.keyboard.press("k")
     tab.keyboard.press("d")
     counts(tab, "kept (1)")
     counts(tab, "refused (1)")
     assert trained(folder) == {kept} and kept not in names(tab)
     assert tab.evaluate("document.activeElement.closest('figure').dataset.name") == third
-    side = tab.locator(".lsr-side")
+    side = tab.locator(".lsv-side")
     side.get_by_text("1 of 4 pictures in the set was drawn by a model (25 %; at most 50 %).").wait_for()
     assert f"1 by {lora_name(3)}" in side.inner_text()
     show(tab, "refused")
-    tab.locator(f'.lsr-tile.ls-dropped[data-name="{refused}"]').wait_for()
-    tab.locator(".lsr-open").first.focus()
+    tab.locator(f'.lsv-tile.ls-dropped[data-name="{refused}"]').wait_for()
+    tab.locator(".lsv-open").first.focus()
     tab.keyboard.press("u")
     counts(tab, "refused (0)")
     tab.keyboard.press("Control+z")
@@ -121,7 +121,7 @@ def test_keys_keep_refuse_and_take_back_and_the_set_and_its_lineage_follow(tab: 
 
 def test_the_large_view_has_all_of_a_candidate_and_the_same_keys(tab: Any, folder: Path) -> None:
     first, second = names(tab)[:2]
-    tab.locator(".lsr-open").first.press("Enter")
+    tab.locator(".lsv-open").first.press("Enter")
     panel = tab.locator(".lsz-panel")
     panel.get_by_text("Waits for your word.").wait_for()
     words = panel.inner_text()
@@ -139,31 +139,31 @@ def test_the_large_view_has_all_of_a_candidate_and_the_same_keys(tab: Any, folde
 
 def test_too_many_drawn_pictures_are_told_by_the_limit(tab: Any) -> None:
     for number in range(4):
-        tab.locator('.lsr-tile [data-decide="keep"]').first.click()
+        tab.locator('.lsv-tile [data-decide="keep"]').first.click()
         counts(tab, f"kept ({number + 1})")
     tab.get_by_text("4 of 7 pictures were drawn by a model (57%); refine.max_generated allows 50%").wait_for()
     tab.get_by_text("4 renders kept: they are trained on in the next round").wait_for()
 
 
 def test_what_the_set_lacks_is_told_and_the_prompts_that_would_be_drawn(tab: Any) -> None:
-    side = tab.locator(".lsr-side")
+    side = tab.locator(".lsv-side")
     side.get_by_text("Framings").wait_for()
-    tab.fill("#lsr-count", "5")
+    tab.fill("#lsv-count", "5")
     side.get_by_text("The 5 prompts that would be drawn").click()
     assert side.locator("ol li").count() == 5 and side.locator("ol li").first.inner_text().startswith("nick, ")
-    tab.fill("#lsr-count", "0")
+    tab.fill("#lsv-count", "0")
     side.get_by_text("Give how many candidates are drawn, from 1 to 1000.").wait_for()
 
 
 def test_candidates_own_prompts_and_the_best_are_put_in_the_line(tab: Any, home: Path, folder: Path) -> None:
     with paused(home) as store:
-        tab.fill("#lsr-count", "12")
-        tab.select_option("#lsr-ground", "pink")
+        tab.fill("#lsv-count", "12")
+        tab.select_option("#lsv-ground", "pink")
         tab.get_by_role("button", name="Draw candidates").click()
         tab.get_by_role("button", name="Bring the evaluation's best back").click()
         tab.get_by_text("Own prompts").click()
         tab.fill("[aria-label='own prompts, one a line']", "solo, running\nsolo, night")
-        tab.fill("#lsr-seeds", "7, 8")
+        tab.fill("#lsv-seeds", "7, 8")
         tab.get_by_role("button", name="Draw these").click()
         tab.wait_for_function("window.lorasmith.state().jobs.length === 3")
         assert [job.words for job in store.open()] == [
@@ -186,7 +186,7 @@ def test_what_another_window_decides_shows_here(tab: Any, folder: Path) -> None:
     first = names(tab)[0]
     other = tab.context.new_page()
     other.goto(tab.start)
-    other.locator(f'.lsr-tile[data-name="{first}"] [data-decide="drop"]').click()
+    other.locator(f'.lsv-tile[data-name="{first}"] [data-decide="drop"]').click()
     counts(tab, "refused (1)")
     assert first not in names(tab)
     other.close()
@@ -200,18 +200,18 @@ def test_a_file_that_vanished_is_told_and_the_others_stand(tab: Any, folder: Pat
     path.unlink()
     fresh = tab.context.browser.new_context().new_page()  # one that has kept no picture
     fresh.goto(tab.start)
-    fresh.locator(f'.lsr-tile[data-name="{gone}"]').get_by_text("cannot be shown: is its file still there?").wait_for()
-    assert fresh.locator(".lsr-tile img").count() == TOGETHER - 1
+    fresh.locator(f'.lsv-tile[data-name="{gone}"]').get_by_text("cannot be shown: is its file still there?").wait_for()
+    assert fresh.locator(".lsv-tile img").count() == TOGETHER - 1
     fresh.context.close()
     path.write_bytes(kept)
 
 
 def test_a_decision_while_a_stage_is_at_work_is_refused_with_its_sentence(tab: Any) -> None:
     tab.route("**/api/decide", lambda route: route.fulfill(status=400, json={"error": "train is at work on this project."}))
-    tab.locator('.lsr-tile [data-decide="keep"]').first.click()
+    tab.locator('.lsv-tile [data-decide="keep"]').first.click()
     tab.get_by_text("train is at work on this project.").wait_for()
     counts(tab, f"waiting ({TOGETHER})")
-    tab.wait_for_function("!document.querySelector('.lsr-tile [aria-pressed=true]')")
+    tab.wait_for_function("!document.querySelector('.lsv-tile [aria-pressed=true]')")
     tab.unroute("**/api/decide")
 
 
@@ -220,7 +220,7 @@ def test_a_lost_connection_is_told_and_the_page_goes_on(tab: Any) -> None:
     tab.locator(".lse-kinds button", has_text="all").click()
     tab.get_by_text("The server did not answer; the page tries again.").first.wait_for()
     tab.unroute("**/api/refine/**")
-    tab.wait_for_function("!document.querySelector('.lsr-main .ls-note.warn')")
+    tab.wait_for_function("!document.querySelector('.lsv-main .ls-note.warn')")
     show(tab, "all")
 
 
@@ -248,9 +248,9 @@ def test_ten_thousand_pictures_and_many_candidates_are_shown_page_by_page(tab: A
         project.pictures.add(Picture("render_hidden", origin="render", post={"generated": True}, **facts))
         project.pictures.decide("render_hidden", Decision("drop", REFUSED, "refused"), maker=REFUSED)
     tab.goto(tab.server + address_of(home, place, "refine"))
-    tab.locator(".lsr-tile").nth(PER_PAGE - 1).wait_for()
+    tab.locator(".lsv-tile").nth(PER_PAGE - 1).wait_for()
     counts(tab, f"all ({PER_PAGE + 5})")  # what safety refused is not among them
     tab.get_by_role("button", name="next ›").last.click()
-    tab.wait_for_function("document.querySelectorAll('.lsr-tile').length === 5")
-    tab.locator('.lsr-tile [data-decide="keep"]').first.click()
+    tab.wait_for_function("document.querySelectorAll('.lsv-tile').length === 5")
+    tab.locator('.lsv-tile [data-decide="keep"]').first.click()
     tab.get_by_text("1 of 10001 pictures in the set was drawn by a model").wait_for()

@@ -39,10 +39,10 @@
     }
     parts = {
       work: make("div", { class: "lse-work", role: "status" }), shows: make("nav", { class: "lse-kinds", "aria-label": "which candidates" }),
-      fault: make("div", {}), grid: make("div", { class: "ls-wall lsr-grid", role: "group", "aria-label": "candidates: arrow keys move, K keeps, D refuses, U takes back, Enter opens" }),
+      fault: make("div", {}), grid: make("div", { class: "ls-wall lsv-grid", role: "group", "aria-label": "candidates: arrow keys move, K keeps, D refuses, U takes back, Enter opens" }),
       pager: make("nav", { class: "ls-pager", "aria-label": "pages" }), set: make("section", {}), next: make("p", { class: "lse-soft" }),
     };
-    root.replaceChildren(parts.work, make("div", { class: "lsr-main" }, make("div", {}, parts.shows, parts.next, parts.fault, parts.grid, parts.pager), make("aside", { class: "lsr-side" }, parts.set, drawing(), own())));
+    root.replaceChildren(parts.work, make("div", { class: "lsv-main" }, make("div", {}, parts.shows, parts.next, parts.fault, parts.grid, parts.pager), make("aside", { class: "lsv-side" }, parts.set, drawing(), own())));
     parts.grid.addEventListener("click", clicked);
     parts.grid.addEventListener("keydown", pressed);
   }
@@ -50,7 +50,7 @@
   async function refresh(now) {
     const place = document.querySelector('[data-ls-own="refine"]');
     if (!place || !project() || place.offsetParent === null || !(state() || {}).version) return;
-    if (place !== root || !place.querySelector(".lsr-main")) mount(place);
+    if (place !== root || !place.querySelector(".lsv-main")) mount(place);
     work(state());
     const wanted = JSON.stringify([state().version, ask]);
     if (!now && (wanted === drawn || waiting)) return;
@@ -102,7 +102,7 @@
     const nodes = page.candidates.map((one) => {
       const key = JSON.stringify(one);
       const known = old.get(one.name);
-      return known && known.lsrDrawn === key ? known : Object.assign(tile(one), { lsrDrawn: key });
+      return known && known.lsvDrawn === key ? known : Object.assign(tile(one), { lsvDrawn: key });
     });
     if (!nodes.length) nodes.push(note(page.counts.all ? `No candidate is ${ask.show}.` : "No renders came back yet: draw candidates, or bring the evaluation's best back."));
     if (nodes.length !== grid.children.length || nodes.some((one, place) => one !== grid.children[place])) grid.replaceChildren(...nodes);
@@ -118,10 +118,10 @@
   function tile(one) {
     const image = make("img", { src: one.src, loading: "lazy", decoding: "async", alt: `${one.name}, ${one.state}: ${one.prompt}` });
     image.addEventListener("error", () => image.replaceWith(make("span", { class: "lse-gone" }, "cannot be shown: is its file still there?")));
-    const open = make("button", { type: "button", class: "lsr-open", tabindex: "-1", "aria-keyshortcuts": "K D Enter" }, image);
+    const open = make("button", { type: "button", class: "lsv-open", tabindex: "-1", "aria-keyshortcuts": "K D Enter" }, image);
     const verdicts = [["keep", "kept"], ["drop", "refused"]].map(([word, is]) => make("button", { type: "button", tabindex: "-1", "data-decide": word, "aria-pressed": String(one.state === is), "aria-label": `${word === "keep" ? "keep" : "refuse"} ${one.name}` }, word === "keep" ? "keep" : "refuse"));
-    const words = make("figcaption", {}, make("b", {}, scoresOf(one).join(" · ") || "not judged"), make("span", { class: "lsr-prompt" }, one.prompt), make("span", {}, `seed ${one.seed} · ${descent(one)}`), ...(one.copies ? [make("span", { class: "lse-over" }, `nearly repeats ${one.copies}`)] : []));
-    return make("figure", { class: `ls-tile lsr-tile${one.state === "refused" ? " ls-dropped" : ""}`, "data-name": one.name, title: one.prompt }, open, words, make("div", { class: "ls-decide" }, ...verdicts));
+    const words = make("figcaption", {}, make("b", {}, scoresOf(one).join(" · ") || "not judged"), make("span", { class: "lsv-prompt" }, one.prompt), make("span", {}, `seed ${one.seed} · ${descent(one)}`), ...(one.copies ? [make("span", { class: "lse-over" }, `nearly repeats ${one.copies}`)] : []));
+    return make("figure", { class: `ls-tile lsv-tile${one.state === "refused" ? " ls-dropped" : ""}`, "data-name": one.name, title: one.prompt }, open, words, make("div", { class: "ls-decide" }, ...verdicts));
   }
 
   // ---- what a person says
@@ -150,7 +150,7 @@
   }
 
   function focus(figure) {
-    for (const one of parts.grid.querySelectorAll(".lsr-open")) one.tabIndex = -1;
+    for (const one of parts.grid.querySelectorAll(".lsv-open")) one.tabIndex = -1;
     figure.firstElementChild.tabIndex = 0;
     figure.firstElementChild.focus();
   }
@@ -162,7 +162,7 @@
     event.stopPropagation();
     focus(figure);
     if (verdict) say(figure.dataset.name, verdict.dataset.decide);
-    else if (event.target.closest(".lsr-open")) large(figure.dataset.name);
+    else if (event.target.closest(".lsv-open")) large(figure.dataset.name);
   }
 
   function pressed(event) {
@@ -257,13 +257,13 @@
   }
 
   function drawing() {
-    parts.count = make("input", { type: "number", min: "1", max: "1000", id: "lsr-count", value: "8" });
-    parts.ground = make("select", { id: "lsr-ground" }, ...["grey", "pink", "white", "any"].map((one) => make("option", { value: one }, one === "any" ? "any ground" : `on ${one}`)));
+    parts.count = make("input", { type: "number", min: "1", max: "1000", id: "lsv-count", value: "8" });
+    parts.ground = make("select", { id: "lsv-ground" }, ...["grey", "pink", "white", "any"].map((one) => make("option", { value: one }, one === "any" ? "any ground" : `on ${one}`)));
     parts.more = make("button", { type: "submit", class: "lse-primary" }, "Draw candidates");
     parts.best = button("Bring the evaluation's best back", () => start("best", {}));
     parts.why = make("p", { class: "lse-soft" });
     parts.lacks = make("div", {});
-    const form = make("form", { class: "lse-tools" }, make("label", { for: "lsr-count" }, "How many"), parts.count, make("label", { for: "lsr-ground", class: "lsr-hidden" }, "ground"), parts.ground, parts.more);
+    const form = make("form", { class: "lse-tools" }, make("label", { for: "lsv-count" }, "How many"), parts.count, make("label", { for: "lsv-ground", class: "lsv-hidden" }, "ground"), parts.ground, parts.more);
     form.noValidate = true; // the server says what is wrong
     form.addEventListener("submit", (event) => { event.preventDefault(); start("candidates", { candidates: parts.count.value, ground: parts.ground.value }); });
     for (const one of [parts.count, parts.ground]) one.addEventListener("input", () => { one.dataset.touched = "yes"; plan(); });
@@ -285,8 +285,8 @@
 
   function own() {
     const prompts = make("textarea", { rows: "3", placeholder: "solo, running, forest", "aria-label": "own prompts, one a line", spellcheck: "false" });
-    const seeds = make("input", { type: "text", value: "7", id: "lsr-seeds", spellcheck: "false" });
-    const form = make("form", {}, prompts, make("div", { class: "lse-tools" }, make("label", { for: "lsr-seeds" }, "seeds"), seeds, make("button", { type: "submit" }, "Draw these")));
+    const seeds = make("input", { type: "text", value: "7", id: "lsv-seeds", spellcheck: "false" });
+    const form = make("form", {}, prompts, make("div", { class: "lse-tools" }, make("label", { for: "lsv-seeds" }, "seeds"), seeds, make("button", { type: "submit" }, "Draw these")));
     form.addEventListener("submit", (event) => { event.preventDefault(); start("draw", { prompts: prompts.value, seeds: seeds.value }); });
     return make("details", {}, make("summary", {}, "Own prompts"), form);
   }

@@ -126,8 +126,9 @@
       const file = saved[one.epoch];
       const link = file ? make("a", { href: file.href, download: file.name }, file.name) : make("span", { class: "lsr-soft" }, "not saved, or its file is gone");
       const send = file && inHost ? [make("button", { type: "button", "data-send": file.name }, "send to txt2img")] : [];
+      const inspect = file ? [" ", make("button", { type: "button", "data-inspect": file.name, "aria-label": `inspect ${file.name}` }, "inspect")] : [];
       const valid = checked ? [make("td", { class: "ls-number" }, one.validation_loss === best ? make("b", { title: "the lowest" }, t.figure(one.validation_loss)) : t.figure(one.validation_loss))] : [];
-      return make("tr", {}, make("th", { scope: "row" }, String(one.epoch)), make("td", { class: "ls-number" }, one.step.toLocaleString("en")), make("td", { class: "ls-number" }, t.figure(one.loss)), ...valid, make("td", {}, link, ...send), make("td", { class: "ls-number" }, file ? `${file.megabytes} MB` : ""));
+      return make("tr", {}, make("th", { scope: "row" }, String(one.epoch)), make("td", { class: "ls-number" }, one.step.toLocaleString("en")), make("td", { class: "ls-number" }, t.figure(one.loss)), ...valid, make("td", {}, link, ...inspect, ...send), make("td", { class: "ls-number" }, file ? `${file.megabytes} MB` : ""));
     });
     const heads = ["epoch", "step", "mean loss", ...(checked ? ["validation"] : []), "LoRA file", "size"];
     const evaluate = run.state === "ended" ? [make("p", { class: "lsr-soft" }, "Which epoch is best is not seen from the loss: ", make("button", { type: "button", "data-go": "evaluate" }, "evaluate"), " renders and compares them.")] : [];
