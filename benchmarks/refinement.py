@@ -5,8 +5,8 @@ them; their heads are painted over (`touch-up "faceless cover"`). Preset single_
 train, evaluate, `refine --candidates`, keep of what comes back that which a person would keep, prepare, tag, train again.
 
 True likeness: fresh scenes dealt by the world's own lots are rendered from their prompts at seeds that chose nothing, and the
-demo's tagger looks for the character's own looks, as far as the framing shows them (as in `verdicts.py truth`). `control`
-trains the first round's set for as many steps as the second round had: what more training alone would give.
+demo's tagger looks for the character's own looks, as far as the framing shows them (as in `verdicts.py truth`). The second round
+trains as many steps as the first, from nothing: what it gains is not more training.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from benchmarks.verdicts import asked_of, dealt
 from lorasmith.demo import world
 from lorasmith.demo.demo import model_files
 from lorasmith.project.project import Project
-from lorasmith.settings.tables import EvaluateSettings, TagSettings
+from lorasmith.settings.tables import EvaluateSettings, TagSettings, TrainSettings
 from lorasmith.stages.add.stage import add_folder
 from lorasmith.stages.evaluate.bench import chosen_epochs, last_finished_run, settings_of_run
 from lorasmith.stages.evaluate.renders import common_prompt
@@ -36,6 +36,7 @@ from lorasmith.stages.refine.masks import write_masks
 from lorasmith.stages.run import run_stage
 from lorasmith.stages.touch_up.stage import touch_up
 from lorasmith.stages.touch_up.wishes import Wish
+from lorasmith.stages.train.training_set import training_set
 from lorasmith.terminal import shown
 
 FRESH = 70_000  # seeds of the truth begin here
@@ -157,7 +158,7 @@ def told(name: str, found: dict[str, list[float]]) -> str:
 
 
 def once(folder: Path, sources: Path, options: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
-    """Goes through both rounds at one training seed, and the control."""
+    """Goes through both rounds at one training seed."""
     with new_project(folder, sources, options) as project, shown() as bar:
         before = truth(project, options.scenes)
         print(told("before", before), flush=True)
@@ -172,19 +173,15 @@ def once(folder: Path, sources: Path, options: argparse.Namespace) -> dict[str, 
         if not kept:
             return {"before": before}
         decide_by_hand(project, "keep", kept)
-        for stage in ("prepare", "tag", "train"):
-            result = run_stage(project, stage, bar)
+        for stage in ("prepare", "tag"):
+            run_stage(project, stage, bar)
+        draws = sum(each.repeats for each in training_set(project, project.settings(TrainSettings)).pictures)
+        repeats = max(1, round(SMALL["repeats"] * steps * SMALL["batch_size"] / SMALL["epochs"] / draws))
+        result = run_stage(project, "train", bar, {"repeats": repeats})  # as many steps as before: more training is no help
         after = truth(project, options.scenes)
         print(f"steps: {steps} before, {result.steps} after")
         print(told("after", after), flush=True)
-        found = {"before": before, "after": after}
-        if options.control:
-            decide_by_hand(project, "drop", kept)
-            run_stage(project, "tag", bar)
-            run_stage(project, "train", bar, {"repeats": round(SMALL["repeats"] * result.steps / steps)})
-            found["control"] = truth(project, options.scenes)
-            print(told("control", found["control"]), flush=True)
-    return found
+    return {"before": before, "after": after}
 
 
 def main() -> None:
@@ -199,7 +196,6 @@ def main() -> None:
     parser.add_argument("--bar", type=float, default=0.5)
     parser.add_argument("--strength", type=float, default=4.0)
     parser.add_argument("--heads", choices=("mask", "cover", "learn"), default="mask", help="what becomes of the bodies' heads")
-    parser.add_argument("--control", action="store_true")
     parser.add_argument("--first", action="store_true", help="the first round alone")
     options = parser.parse_args()
     sources = options.out / "sources"
@@ -209,7 +205,7 @@ def main() -> None:
         options.seed = seed
         print(f"## training seed {seed}")
         rows.append(once(options.out / f"seed{seed}", sources, options))
-    for key in ("before", "after", "control"):
+    for key in ("before", "after"):
         means = [float(np.mean(row[key]["looks"])) for row in rows if key in row]
         asked = [float(np.mean(row[key]["asked"])) for row in rows if key in row]
         if means:
