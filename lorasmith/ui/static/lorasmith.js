@@ -273,16 +273,16 @@
     return done;
   }
 
-  // Ctrl+Z and Ctrl+Shift+Z or Ctrl+Y on every page. A page with keys of its own says so by preventing the default, and
-  // listens on the document as well: hence it is asked after all of them.
-  document.addEventListener("keydown", (event) => {
+  // Ctrl+Z and Ctrl+Shift+Z or Ctrl+Y on every page. A page with keys of its own listens on the document and prevents the
+  // default, so the window hears of it after them. Where nobody did, it is prevented here: a browser would else take back
+  // the last typing in some field that nobody looks at.
+  window.addEventListener("keydown", (event) => {
     const letter = event.key.toLowerCase();
     if (!(event.ctrlKey || event.metaKey) || event.altKey || !["z", "y"].includes(letter)) return;
     if (event.target.matches(TYPED_IN) || document.querySelector("[aria-modal=true]")) return;
-    setTimeout(() => {
-      if (event.defaultPrevented || !state || !state.trigger) return;
-      history(letter === "y" || event.shiftKey ? "redo" : "undo");
-    });
+    if (event.defaultPrevented || !state || !state.trigger) return;
+    event.preventDefault();
+    history(letter === "y" || event.shiftKey ? "redo" : "undo");
   });
 
   function putAway(job) {
