@@ -19,10 +19,12 @@ PLACE = '<div data-ls-own="train-preset" class="lsr lsr-side" role="region" aria
 def build(context: Context, project: Any, form: Form) -> None:
     """Binds the fields, and a hidden button by which the page's script has the form filled anew."""
     refill = gr.Button("fill anew", visible="hidden", elem_id="ls-train-refill")
-    refill.click(_refilled(context, form), [project], form.components, show_progress="hidden", trigger_mode="always_last", queue=False)
+    refill.click(
+        _refilled(context, form), [project], form.components, show_progress="hidden", trigger_mode="always_last", queue=False
+    )
     gr.on(
         [_left(component) for component in form.fields.values()], _keeper(context, project, form),
-        inputs={project, *form.components}, outputs=[form.shown], show_progress="hidden", trigger_mode="always_last", queue=False,
+        inputs={project, *form.components}, outputs=[form.shown], show_progress="hidden", trigger_mode="always_last",
     )  # fmt: skip
 
 
@@ -38,8 +40,7 @@ def _refilled(context: Context, form: Form) -> Any:
         try:
             with Project.open(context.projects.folder_of(wanted), writing=False) as project:
                 return form.filled(project.settings(form.model))
-        except LorasmithError as error:
-            gr.Warning(str(error))
+        except LorasmithError:  # the page's script tells it
             return [gr.skip() for _ in form.components]
 
     return refilled
