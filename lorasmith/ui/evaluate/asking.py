@@ -35,10 +35,10 @@ Words = Mapping[str, str]
 def show(context: Context, request: Request, body: Any) -> Response:
     """Answers one question of the page."""
     what, words = request.path_params["what"], request.query_params
-    if what not in _ANSWERS:
+    if what not in ANSWERS:
         raise UsageError(f"The Evaluate page has no '{what}'.")
     with Project.open(context.projects.folder_of(words.get("project", "")), writing=False) as project:
-        return JSONResponse(_ANSWERS[what](project, words), headers={"cache-control": "no-store"})
+        return JSONResponse(ANSWERS[what](project, words), headers={"cache-control": "no-store"})
 
 
 # which there are
@@ -287,7 +287,7 @@ def _sweep(project: Project, words: Words) -> dict[str, Any]:
     return {"advice": told["advice"], "runs": told["runs"], "plot": "", "report": ""} | address
 
 
-_ANSWERS: dict[str, Callable[[Project, Words], dict[str, Any]]] = {
+ANSWERS: dict[str, Callable[[Project, Words], dict[str, Any]]] = {
     "all": _all, "one": _one, "grid": _grid, "render": _render, "card": _card,
     "comparison": _comparison, "base": _base, "sweep": _sweep,
 }  # fmt: skip

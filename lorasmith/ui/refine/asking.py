@@ -32,10 +32,10 @@ Words = Mapping[str, str]
 def show(context: Context, request: Request, body: Any) -> Response:
     """Answers one question of the page."""
     what, words = request.path_params["what"], request.query_params
-    if what not in _ANSWERS:
+    if what not in ANSWERS:
         raise UsageError(f"The Refine page has no '{what}'.")
     with Project.open(context.projects.folder_of(words.get("project", "")), writing=False) as project:
-        return JSONResponse(_ANSWERS[what](project, words), headers={"cache-control": "no-store"})
+        return JSONResponse(ANSWERS[what](project, words), headers={"cache-control": "no-store"})
 
 
 # candidates
@@ -184,4 +184,4 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() and len(text) < 9 else 1
 
 
-_ANSWERS: dict[str, Callable[[Project, Words], dict[str, Any]]] = {"page": _page, "set": _set, "plan": _plan}
+ANSWERS: dict[str, Callable[[Project, Words], dict[str, Any]]] = {"page": _page, "set": _set, "plan": _plan}

@@ -60,7 +60,8 @@
       if (value !== null) box.append(svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: up(Math.min(value, top)), y2: up(Math.min(value, top)), class: kind }));
     }
     const best = one.best ? E.keyOf(one.best) : "";
-    plot.lines.forEach((line) => box.append(...drawn(line, weights.indexOf(line.weight), plot, across, up, best)));
+    const last = (line) => Number(Boolean(one.best) && line.weight === one.best.weight); // what is recommended is not hidden
+    [...plot.lines].sort((a, b) => last(a) - last(b)).forEach((line) => box.append(...drawn(line, weights.indexOf(line.weight), plot, across, up, best)));
     return make("figure", { class: "lse-figure" }, make("figcaption", {}, make("b", {}, plot.title), ` ${plot.words}`), box);
   }
 
