@@ -85,13 +85,14 @@ def build_app(wanted: str = "") -> App:
     app = App(name="lorasmith", help=_HELP, version=__version__, help_flags=["--help", "-h"], help_format="plaintext",
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
+    from lorasmith.commands.batch import batch
     from lorasmith.commands.queue import queue_app
     from lorasmith.commands.refine import draw, masks
     from lorasmith.commands.tags import tags_app
     from lorasmith.commands.trainer import export_app, import_, inspect
     from lorasmith.commands.webui import erase, publish, test_grid, touch_up
 
-    first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run)
+    first: tuple[Callable[..., Any], ...] = (demo, ui, new, import_, add, run, batch)
     last: tuple[Callable[..., Any], ...] = (
         touch_up, erase, masks, draw, publish, test_grid, keep, drop, undo, redo, history, credits, check, inspect, doctor,
     )  # fmt: skip

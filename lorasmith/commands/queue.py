@@ -101,7 +101,7 @@ def run() -> Any:
     with closing(_store()) as store:
         store.resume()
         mine = {job.id for job in store.open()}
-    queue = Queue(data_folder() / "jobs", _place())
+    queue = Queue(data_folder() / "jobs", place())
     try:
         with shown() as bar:
             mine |= _see_through(queue, bar)
@@ -200,7 +200,7 @@ def _store() -> "Store":
     return Store(data_folder() / "jobs" / "jobs.db")
 
 
-def _place() -> Any:
+def place() -> Any:
     """Gives where jobs run; a WebUI that the environment names gives back its GPU meanwhile."""
     from lorasmith.jobs.hand_over import WithRoom
     from lorasmith.jobs.place import ThisMachine

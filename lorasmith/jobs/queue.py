@@ -29,6 +29,10 @@ _UNKNOWN_CHILD = 3.0  # seconds until a job begins again whose last process may 
 _PATIENCE = 20.0  # seconds that a job asked to stop has for what must not be broken off
 
 
+class QueueTaken(LorasmithError):
+    """Another process of the person runs the jobs of this data folder."""
+
+
 class Queue:
     """Runs the jobs of one data folder; a second process on the same folder is refused."""
 
@@ -38,7 +42,7 @@ class Queue:
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
-            raise LorasmithError(
+            raise QueueTaken(
                 "The queue is already running in another lorasmith of yours on this machine (its page, or `lorasmith queue run`): "
                 "what is added is started there. Use that one, or stop it first."
             ) from error

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from lorasmith.judging.contest import Contest, Line
 from lorasmith.judging.page import document
@@ -10,7 +11,7 @@ from lorasmith.judging.page_numbers import measured, spread
 from lorasmith.judging.page_pictures import inlined
 from lorasmith.judging.record import QUESTIONS
 
-_PLOT, _GRID = 1400, 1400  # pixels
+_PLOT, _GRID, _LOOK = 1400, 1400, 192  # pixels
 
 
 def contest_page(folder: Path, title: str, contest: Contest, grids: Mapping[str, str]) -> str:
@@ -62,3 +63,32 @@ def _cell(name: str, value: object) -> str:
     if name in ("likeness", "kept", "leak", "copies") and (value is None or isinstance(value, float)):
         return f"<td>{measured(value, 'now' if name == 'likeness' else '')}</td>"
     return f"<td>{escape('–' if value in (None, '') else str(value))}</td>"
+
+
+def batch_page(title: str, rows: Sequence[Mapping[str, object]], reports: Sequence[str], looks: Sequence[Path]) -> str:
+    """Gives the page of many characters: a row each, with a picture of its LoRA and a link to its report where there are."""
+    columns = ("trigger", "state", "part", "pictures", "epoch", "weight", "likeness", "note")
+    heads = "".join(f"<th>{escape(name)}</th>" for name in ("", *columns))
+    lines = "".join(
+        f"<tr><td>{_look(look, str(row['trigger']))}</td>{_trigger(row, report)}"
+        f"{''.join(_cell(name, row[name]) for name in columns[1:])}</tr>"
+        for row, report, look in zip(rows, reports, looks, strict=True)
+    )
+    states = [str(row["state"]) for row in rows]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
+    body = (
+        f"<header><p class='eyebrow'>Characters</p><h1>{escape(title)}</h1></header>"
+        f"<section class='verdict'><p class='advice'>{len(rows)} characters: {escape(counts)}.</p></section>"
+        f"<section><table class='cells'><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></section>"
+    )
+    return document(f"{title}: characters", body)
+
+
+def _look(file: Path, trigger: str) -> str:
+    source = inlined(file, _LOOK) if file.is_file() else ""
+    return f"<img loading='lazy' width='{_LOOK // 2}' style='max-width: none' src='{source}' alt='{escape(trigger)} by its LoRA'>" if source else ""
+
+
+def _trigger(row: Mapping[str, object], report: str) -> str:
+    name = escape(str(row["trigger"]))
+    return f"<th><a href='{escape(quote(report))}'>{name}</a></th>" if report else f"<th>{name}</th>"

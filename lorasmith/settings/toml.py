@@ -35,7 +35,7 @@ def read_preset(name: str) -> dict[str, dict[str, Any]]:
     """Reads a preset's tables; raises `UsageError` for an unknown name."""
     if name not in preset_names():
         raise UsageError(unknown_name(name, preset_names(), f"There is no preset '{name}'"))
-    return _checked(tomllib.loads(_preset_text(name)), f"preset {name}")
+    return demand_tables(tomllib.loads(_preset_text(name)), f"preset {name}")
 
 
 def preset_note(name: str) -> str:
@@ -53,7 +53,7 @@ def read_tables(path: Path) -> dict[str, dict[str, Any]]:
         tables = tomllib.loads(_text(path))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML ({error}); correct that line and run the command again.") from error
-    return _checked(tables, path.name)
+    return demand_tables(tables, path.name)
 
 
 def _text(path: Path) -> str:
@@ -61,7 +61,8 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode("utf-8-sig")
 
 
-def _checked(tables: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
+def demand_tables(tables: dict[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    """Raises `UsageError` for unknown tables and unknown settings; gives the tables back."""
     for table, values in tables.items():
         if table not in _TABLE_NAMES:
             raise UsageError(unknown_name(table, _TABLE_NAMES, f"{where} has an unknown table [{table}]"))

@@ -1,0 +1,1 @@
+"""batch: many characters, one row each, all through the queue."""
