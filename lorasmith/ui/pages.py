@@ -66,7 +66,8 @@ def _opener(context: Context, pages: list[StagePage]) -> Any:
         wanted = asked.get("project", "")
         recent = projects_page.recent_html(context, wanted)
         if not wanted:
-            return ["", gr.skip(), recent, *_nothing(pages)]
+            tab = gr.Tabs(selected="queue") if asked.get("at") == "queue" else gr.skip()  # all projects' jobs: it needs none
+            return ["", tab, recent, *_nothing(pages)]
         values = [value for page in pages for value in _filled(context, wanted, page.form)]
         names = {"queue", "inspect", *(page.stage.name for page in pages)}
         page = asked.get("at", "")  # Gradio keeps the word "page" for itself
