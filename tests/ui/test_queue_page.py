@@ -33,7 +33,8 @@ class Queuer:
 
     def put(self, *names: str) -> list[int]:
         """Puts jobs into the line as `lorasmith queue add` in another window does, and waits until they are seen."""
-        numbers = [self.store.add(Path(folder), ("train", folder, "--once", name), "gpu", name).id for name in names for folder in self.one()]
+        folder = self.one()[0]
+        numbers = [self.store.add(Path(folder), ("train", folder, "--once", name), "gpu", name).id for name in names]
         self.until(lambda: self.order()[-len(numbers) :] == numbers)
         return numbers
 
@@ -64,7 +65,7 @@ def queuer(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterato
     with served(home) as (address, _), chromium() as browser:
         tab = window(browser)
         tab.set_viewport_size({"width": 1280, "height": 720})
-        tab.set_default_timeout(20_000)
+        tab.set_default_timeout(60_000)
         tab.goto(f"{address}?project={next(iter(projects))}&at=queue")
         tab.get_by_text("Nothing is at work and nothing waits").wait_for()
         tab.get_by_role("button", name="Pause the queue").click()

@@ -1,4 +1,4 @@
-// The Train page: how it stands, start, pause and cancel, which part is shown, the preset above the form, and the form kept in step.
+// The Train page: how it stands, start, pause and cancel, which part is shown, and the preset above the form.
 (function () {
   "use strict";
   const { make, post, project, state } = window.lorasmith;
@@ -10,7 +10,6 @@
   let busy = false;
   let anew = false; // something was changed while an answer was on its way
   let form = null; // the last answer about the settings
-  let filled = ""; // the settings that the form shows
   let back = null; // what was there before the last change that was made here
   let told = null; // the last answer about the run
 
@@ -134,10 +133,7 @@
     }
     told = run.error ? { ...(told || { runs: [] }), error: run.error } : run;
     if (!look.part) look.part = (told.run && told.run.state !== "ended") || told.job ? "run" : "plan";
-    if (!settings.error) {
-      form = settings;
-      inStep();
-    }
+    if (!settings.error) form = settings;
     preset(settings);
     bar();
     for (const tab of shell.querySelectorAll("[role=tab]")) {
@@ -210,22 +206,9 @@
     return told && told.error ? [make("p", { class: "lsr-fault", role: "alert" }, told.error)] : [];
   }
 
-  // ---- the form, kept in step with lorasmith.toml: changed in another window, by a preset, by the calculator
+  // ---- the form
 
-  let typing = false; // in a field: taking a choice out of a list is no typing, but the field keeps the focus
-  document.addEventListener("input", (event) => { if (column() && column().contains(event.target)) typing = true; }, true);
-  document.addEventListener("focusout", () => { typing = false; }, true);
   const column = () => { const line = document.querySelector('[data-ls="stage"][data-stage="train"]'); return line && line.closest(".ls-form"); };
-
-  function inStep() {
-    if (!filled) filled = form.digest; // the form was filled when the page was opened, a moment ago
-    const fill = document.getElementById("ls-train-refill");
-    if (filled === form.digest || typing || !fill) return;
-    filled = form.digest;
-    (fill.tagName === "BUTTON" ? fill : fill.querySelector("button") || fill).click();
-  }
-
-  setInterval(() => { if (form && shell && shell.offsetParent) inStep(); }, 1000);
 
   // Leads to a field of the form, out of the fold if it is there.
   function field(name) {

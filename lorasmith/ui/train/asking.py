@@ -1,6 +1,5 @@
 """What the Train page asks: what `check` says, rates tried, presets, and how a run goes."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,17 +34,12 @@ def show(context: Context, request: Request, body: Any) -> Response:
         return JSONResponse(_ANSWERS[what](context, project, words), headers={"cache-control": "no-store"})
 
 
-def digest_of(project: Project) -> str:
-    """Gives a word that changes with the settings of the training, so that a form knows that it shows old ones."""
-    return hashlib.sha256(project.settings(TrainSettings).model_dump_json().encode()).hexdigest()[:12]
-
-
 def _form(context: Context, project: Project, words: Words) -> dict[str, Any]:
-    """Which settings hold, as a word, and the presets there are."""
+    """Which preset holds, and which there are."""
+    project.settings(TrainSettings)  # where they cannot be, it is told
     chosen = str(project.tables.get("project", {}).get("preset", ""))
     return {
-        "digest": digest_of(project), "preset": chosen,
-        "presets": [{"name": name, "note": preset_note(name)} for name in preset_names()],
+        "preset": chosen, "presets": [{"name": name, "note": preset_note(name)} for name in preset_names()],
     }  # fmt: skip
 
 

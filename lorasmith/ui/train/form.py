@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from lorasmith.errors import LorasmithError
-from lorasmith.project.project import Project
 from lorasmith.stages.run import keep_settings
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form
@@ -17,11 +16,7 @@ PLACE = '<div data-ls-own="train-preset" class="lsr lsr-side" role="region" aria
 
 
 def build(context: Context, project: Any, form: Form) -> None:
-    """Binds the fields, and a hidden button by which the page's script has the form filled anew."""
-    refill = gr.Button("fill anew", visible="hidden", elem_id="ls-train-refill")
-    refill.click(
-        _refilled(context, form), [project], form.components, show_progress="hidden", trigger_mode="always_last", queue=False
-    )
+    """Binds the fields of the form."""
     gr.on(
         [_left(component) for component in form.fields.values()], _keeper(context, project, form),
         inputs={project, *form.components}, outputs=[form.shown], show_progress="hidden", trigger_mode="always_last",
@@ -31,19 +26,6 @@ def build(context: Context, project: Any, form: Form) -> None:
 def _left(component: Any) -> Any:
     """Gives the event by which a person has done with a field."""
     return component.blur if isinstance(component, gr.Textbox | gr.Number) else component.input
-
-
-def _refilled(context: Context, form: Form) -> Any:
-    def refilled(wanted: str) -> list[Any]:
-        if not wanted:
-            return [gr.skip() for _ in form.components]
-        try:
-            with Project.open(context.projects.folder_of(wanted), writing=False) as project:
-                return form.filled(project.settings(form.model))
-        except LorasmithError:  # the page's script tells it
-            return [gr.skip() for _ in form.components]
-
-    return refilled
 
 
 def _keeper(context: Context, project: Any, form: Form) -> Any:
