@@ -12,7 +12,7 @@ from lorasmith.folders import uploads_folder
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form
 from lorasmith.ui.train import form as train_form
-from lorasmith.ui.typed import faults_told, typed_path
+from lorasmith.ui.typed import faults_told, plain, typed_path
 
 if TYPE_CHECKING:
     from lorasmith.ui.host import Host
@@ -48,9 +48,9 @@ def _add(context: Context) -> Any:
     def add(project: str, folder: str, files: list[str] | None) -> tuple[str, None]:
         with faults_told(OSError):
             place = context.open_folder(project)
-            if not folder.strip() and not files:
+            if not plain(folder) and not files:
                 raise LorasmithError("Name a folder, or drop some files.")
-            source = typed_path(folder) if folder.strip() else _together(files or [])
+            source = typed_path(plain(folder)) if plain(folder) else _together(files or [])
             job = context.start(place, ["add", str(place), str(source)])
         gr.Info(f"Adding is in the line as job {job.id}.", duration=3)
         return "", None

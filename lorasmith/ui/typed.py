@@ -9,6 +9,11 @@ import gradio as gr
 from lorasmith.errors import LorasmithError
 
 
+def plain(typed: str | None) -> str:
+    """Gives what stands in a field, without spaces round it; a field in a part that was never unfolded has nothing at all."""
+    return (typed or "").strip()
+
+
 def typed_path(typed: str) -> Path:
     """Reads a path; Windows' "copy as path" puts quotes round it."""
     return Path(typed.strip().strip('"')).expanduser()

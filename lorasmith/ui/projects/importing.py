@@ -13,13 +13,13 @@ from lorasmith.stages.train.import_trainer import ImportedTraining, KeyHere, imp
 from lorasmith.ui import html
 from lorasmith.ui.context import Context
 from lorasmith.ui.projects.names import folder_name
-from lorasmith.ui.typed import faults_told, typed_path
+from lorasmith.ui.typed import faults_told, plain, typed_path
 
 
 def build(context: Context) -> None:
     """Draws it into the Blocks that are being built."""
     with gr.Accordion("Take over settings of another program", open=False, elem_id="ls-import"):
-        gr.HTML(html.note(f"Reads the settings of {KNOWN}, or of the usual e621 downloader. Says first what becomes of each."))
+        gr.HTML(html.note(f"Reads the settings of {KNOWN}, makes a project of them, and says what became of each."))
         file = gr.Textbox(label="settings file", info="its full path", elem_id="ls-import-file")
         trigger = gr.Textbox(label="trigger", info="the word that calls the character; a downloader's file may name it itself",
                              elem_id="ls-import-trigger")  # fmt: skip
@@ -30,12 +30,13 @@ def build(context: Context) -> None:
 
 
 def _take_over(context: Context) -> Any:
-    def take_over(file: str, trigger: str, folder: str) -> str:
+    def take_over(*typed: str | None) -> str:
+        file, word, folder = map(plain, typed)
         with faults_told(OSError):
-            if not file.strip():
+            if not file:
                 raise LorasmithError("Give the settings file's path first.")
-            source, word = typed_path(file), trigger.strip()
-            place = typed_path(folder) if folder.strip() else context.new_projects / folder_name(word or source.stem)
+            source = typed_path(file)
+            place = typed_path(folder) if folder else context.new_projects / folder_name(word or source.stem)
             downloaders = is_downloaders(source)
             done = import_settings(source, place, word) if downloaders else import_training(source, place, word)
             folders = [batch.project for batch in done.projects.values()] if isinstance(done, Imported) else [place]

@@ -13,7 +13,7 @@ from lorasmith.ui import html
 from lorasmith.ui.context import Context
 from lorasmith.ui.projects import importing
 from lorasmith.ui.projects.names import folder_name
-from lorasmith.ui.typed import faults_told, typed_path
+from lorasmith.ui.typed import faults_told, plain, typed_path
 
 _SHOWN = 20  # projects on the list
 _GO = "(id) => { if (id) window.lorasmith.open(id) }"
@@ -67,15 +67,16 @@ def _new_project(context: Context, gone: Any) -> None:
 
 
 def _create(context: Context) -> Any:
-    def create(trigger: str, query: str, checkpoint: str, preset: str, folder: str, site_url: str, tagger: str) -> str:  # noqa: PLR0913 - one per field
-        trigger, wishes = trigger.strip(), {"query": query.strip(), "site_url": site_url.strip()}
+    def create(*typed: str | None) -> str:
+        trigger, query, checkpoint, preset, folder, site_url, tagger = map(plain, typed)
+        wishes = {"query": query, "site_url": site_url}
         chosen: dict[str, dict[str, Any]] = {"site": {name: value for name, value in wishes.items() if value}}
         with faults_told():
-            if checkpoint.strip():
+            if checkpoint:
                 chosen["train"] = {"checkpoint": _usable_checkpoint(checkpoint)}
-            if tagger.strip():
-                chosen["tag"] = {"tagger": tagger.strip()}
-            place = typed_path(folder) if folder.strip() else context.new_projects / folder_name(trigger)
+            if tagger:
+                chosen["tag"] = {"tagger": tagger}
+            place = typed_path(folder) if folder else context.new_projects / folder_name(trigger)
             Project.create(place, trigger, preset=preset, chosen=chosen).close()
             return context.projects.remember(place).id
 
@@ -91,9 +92,9 @@ def _usable_checkpoint(typed: str) -> str:
 
 
 def _open(context: Context) -> Any:
-    def opened(folder: str) -> str:
+    def opened(folder: str | None) -> str:
         with faults_told():
-            return context.projects.remember(typed_path(folder)).id
+            return context.projects.remember(typed_path(plain(folder))).id
 
     return opened
 
