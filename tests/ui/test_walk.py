@@ -174,12 +174,16 @@ def test_two_windows_watch_the_same_job_and_closing_one_loses_nothing(walker: Wa
 
 
 def test_the_grid_is_shown_and_the_report_opens(walker: Walker) -> None:
-    picture = walker.tab.locator(".ls-grid-picture").first
+    walker.tab.locator(".lse-parts [data-part=pictures]").click()
+    picture = walker.tab.locator(".lse-cell img").first
     picture.wait_for()
     picture.evaluate("image => image.decode()")
-    assert picture.evaluate("image => image.naturalWidth") > 200
+    picture.click()
+    walker.tab.wait_for_function("document.querySelector('.lsz-image')?.naturalWidth >= 64")
+    walker.tab.keyboard.press("Escape")
+    walker.tab.locator(".lse-parts [data-part=result]").click()
     with walker.tab.context.expect_page() as opened:
-        walker.tab.get_by_text("open the full report").click()
+        walker.tab.get_by_text("Full report").click()
     opened.value.wait_for_load_state()
     assert "base alone" in opened.value.inner_text("body")
     opened.value.locator("img").first.evaluate("image => image.decode()")
@@ -194,7 +198,7 @@ def test_renders_come_back_and_wait_for_a_persons_keep(walker: Walker) -> None:
     walker.run("refine")
     walker.tab.wait_for_selector('[data-stage="refine"] figure')
     walker.tab.locator('[data-stage="refine"] [data-decide=keep]').first.click()
-    walker.tab.wait_for_selector('[data-stage="refine"] figure:not(.ls-dropped)')
+    walker.tab.locator(".lse-kinds", has_text="kept (1)").wait_for()
 
 
 def test_what_was_typed_is_in_the_settings_file_and_nothing_else(walker: Walker) -> None:
