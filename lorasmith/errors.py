@@ -21,6 +21,10 @@ class RefusedError(LorasmithError):
     """Something carries a tag that marks minors (see `safety.py`); it never passes."""
 
 
+class NotReady(LorasmithError):
+    """What a stage needs is not there, or does not fit together: found by looking, before any work."""
+
+
 class PictureError(LorasmithError):
     """A picture cannot be read: broken, too large, or not a picture."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lorasmith.errors import CheckpointError, LorasmithError, RefusedError, TaggerError, UsageError
+from lorasmith.errors import CheckpointError, LorasmithError, NotReady, RefusedError, TaggerError, UsageError
 from lorasmith.files import write_atomic
 from lorasmith.progress import Report, silent
 from lorasmith.project.project import RESULT, Project
@@ -19,7 +19,7 @@ from lorasmith.stages.train.check import checkpoint_faults
 
 _ONCE = ("renders",)  # flags that name things of one moment are not kept
 # What was typed cannot be: it is not kept either. After a kill, or a site that is down, it is: the next call goes on with it.
-_NOT_MEANT = (UsageError, RefusedError, CheckpointError, TaggerError)
+_NOT_MEANT = (UsageError, NotReady, RefusedError, CheckpointError, TaggerError)
 _ASKING = ("research", "download")  # stages that ask a site: done once for the same settings, unless asked for again
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lorasmith.errors import UsageError
+from lorasmith.errors import NotReady
 from lorasmith.files import sha256_of
 from lorasmith.model_imports import uncollected
 from lorasmith.progress import Report, silent
@@ -46,7 +46,7 @@ def train(project: Project, settings: TrainSettings, report: Report = silent) ->
 
     found = check(project, settings)
     if found.errors:
-        raise UsageError(" ".join(found.errors))
+        raise NotReady(" ".join(found.errors))
     pictures = training_set(project, settings).pictures
     triggers = tuple(project.settings(TagSettings).cast)
     request = TrainRequest(
