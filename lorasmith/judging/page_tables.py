@@ -86,7 +86,9 @@ def batch_page(title: str, rows: Sequence[Mapping[str, object]], reports: Sequen
 
 def _look(file: Path, trigger: str) -> str:
     source = inlined(file, _LOOK) if file.is_file() else ""
-    return f"<img loading='lazy' width='{_LOOK // 2}' style='max-width: none' src='{source}' alt='{escape(trigger)} by its LoRA'>" if source else ""
+    if not source:
+        return ""
+    return f"<img loading='lazy' width='{_LOOK // 2}' style='max-width: none' src='{source}' alt='{escape(trigger)} by its LoRA'>"
 
 
 def _trigger(row: Mapping[str, object], report: str) -> str:
