@@ -2,7 +2,8 @@
 
 Draws so many pictures of the first character, of the second and of both, trains with `train.balance` and without on the very same
 pictures, and counts on fresh seeds what the prompts of one show of the other. Each line of OUT/found.jsonl is one training; what
-stands there is not trained again. `--scenes` prompts a character: its trigger alone, and with a framing, pose, mouth and place.
+stands there is not trained again; the line `base` is what the base alone draws by chance. `--scenes` prompts a character: its
+trigger alone, and with a framing, pose, mouth and place.
 """
 
 import argparse
@@ -67,15 +68,14 @@ def prompts_of(trigger: str, count: int) -> list[PlannedPrompt]:
     return found
 
 
-def measured(project: Project, lora: Path, scenes: int, steps: int) -> dict[str, float]:
-    """Gives likeness and blend of a LoRA on seeds that nothing else used."""
+def measured(project: Project, lora: Path | None, scenes: int, steps: int) -> dict[str, float]:
+    """Gives likeness and blend of a LoRA, or of the base alone, on seeds that nothing else used."""
     tagger = open_project_tagger(project.settings(TagSettings))
     judge = Judge(tagger.index, tuple(tag for looks in several.OWN.values() for tag in looks), cast=dict(several.OWN))
     renderer = renderer_as_trained(BASE, {"clip_skip": 1}, "cpu", 8)
     planned = [prompt for trigger in several.OWN for prompt in prompts_of(trigger, scenes)]
-    asked = [
-        Prompt(one.text, "", 128, 128, steps, 5.0, FRESH + place, loras=(LoraUse(lora, 1.0),)) for place, one in enumerate(planned)
-    ]
+    used = () if lora is None else (LoraUse(lora, 1.0),)
+    asked = [Prompt(one.text, "", 128, 128, steps, 5.0, FRESH + place, loras=used) for place, one in enumerate(planned)]
     vectors = tagger.score(renderer.render(asked))
     judged = [Judged(one, FRESH, vector) for one, vector in zip(planned, vectors, strict=True)]
     found = {"blend": _mean([blend_in(one, judge) for one in judged])}
@@ -94,6 +94,14 @@ def _mean(values: list[float | None]) -> float:
     return round(float(np.mean([value for value in values if value is not None])), 4)
 
 
+def note(file: Path, rows: list[dict[str, Any]], row: dict[str, Any]) -> None:
+    """Keeps a line of what was found, and tells it."""
+    rows.append(row)
+    with file.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+    print(row, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
@@ -109,16 +117,15 @@ def main() -> None:
     kept = given.out / "found.jsonl"
     rows = [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()] if kept.is_file() else []
     with project_in(given.out / name, given.counts, given.repeats, given.epochs, given.strength) as project:
+        if not any(row["set"] == "base" for row in rows):
+            note(kept, rows, {"set": "base"} | measured(project, None, given.scenes, given.steps))
         for seed in given.seeds:
             for balance in (False, True):
                 key = {"set": name, "seed": seed, "balance": balance}
                 if any(key.items() <= row.items() for row in rows):
                     continue
                 trained = run_stage(project, "train", flags={"balance": balance, "seed": seed}, keep=False)
-                rows.append(key | measured(project, project.folder / trained.files[-1], given.scenes, given.steps))
-                with kept.open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps(rows[-1]) + "\n")
-                print(rows[-1], flush=True)
+                note(kept, rows, key | measured(project, project.folder / trained.files[-1], given.scenes, given.steps))
     for balance in (False, True):
         own = [row for row in rows if row["set"] == name and row["balance"] is balance]
         words = [f"{what} {statistics.mean(row[what] for row in own):.3f}" for what in own[0] if isinstance(own[0][what], float)]
