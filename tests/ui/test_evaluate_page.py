@@ -40,7 +40,8 @@ def tab(browser_tab: Any, folder: Path) -> Any:
     """Gives the page with no choice of its own."""
     if browser_tab.url != browser_tab.start:
         browser_tab.goto(browser_tab.start)
-    browser_tab.wait_for_function("window.lorasmith?.evaluate && lorasmith.state()?.version && document.querySelector('#ls-tabs button')")
+    there = "window.lorasmith?.evaluate && lorasmith.state()?.version && document.querySelector('#ls-tabs button')"
+    browser_tab.wait_for_function(there)
     browser_tab.evaluate("""() => {
         document.querySelectorAll(".lsz, .ls-toast").forEach((one) => one.remove());
         lorasmith.go("evaluate");
