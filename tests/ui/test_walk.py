@@ -1,5 +1,9 @@
-"""A person walks the demo's project through the page with real clicks: create, all eight stages, stop and go on, the grid."""
+"""A person walks the demo's project through the page with real clicks and keys, from a new project to an accepted render.
 
+LORASMITH_SCREENSHOTS=FOLDER writes a picture of each page into that folder, light and dark.
+"""
+
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +26,12 @@ class Walker:
 
     def __init__(self, tab: Any) -> None:
         self.tab = tab
+        self.dropped = ""  # the post that was dropped from the wall
+
+    def settings(self, table: str) -> dict[str, Any]:
+        """Gives a table of lorasmith.toml as it is now."""
+        with Project.open(Path(self.state()["folder"]), writing=False) as project:
+            return project.tables.get(table, {})
 
     def fill(self, field: str, words: str) -> None:
         self.tab.locator(f"{field} {FIELD.replace(', ', f', {field} ')}").first.fill(words)
@@ -48,6 +58,18 @@ class Walker:
         state = self.until(lambda state: not state["jobs"] and state["last"] and state["last"][0]["id"] > before)
         assert state["last"][0]["state"] == "done", state["last"][0]
 
+    def shot(self, name: str) -> None:
+        """Writes what the window shows, where a folder for it is named."""
+        folder = os.environ.get("LORASMITH_SCREENSHOTS")
+        if not folder:
+            return
+        self.tab.evaluate("scrollTo(0, 0)")
+        for theme in ("light", "dark"):
+            self.tab.evaluate(f"document.body.classList.toggle('dark', {'true' if theme == 'dark' else 'false'})")
+            self.tab.wait_for_timeout(500)
+            self.tab.screenshot(path=Path(folder) / f"{name}-{theme}.png")
+        self.tab.evaluate("document.body.classList.remove('dark')")
+
     def stage(self, name: str) -> Any:
         return next(one for one in self.state()["stages"] if one["name"] == name)
 
@@ -56,6 +78,7 @@ class Walker:
 def walker(tmp_path_factory: pytest.TempPathFactory, booru: DemoBooru) -> Iterator[Walker]:
     with served(tmp_path_factory.mktemp("home")) as (address, _), chromium() as browser:
         tab = window(browser)
+        tab.set_viewport_size({"width": 1280, "height": 800})
         tab.goto(address)
         tab.wait_for_selector("#ls-create")
         walker = Walker(tab)
@@ -84,22 +107,45 @@ def test_a_new_project_says_what_to_do_next(walker: Walker) -> None:
     assert "Next: research" in walker.tab.inner_text(".ls-next")
 
 
-def test_research_and_download_fill_the_project_and_show_funnel_and_pictures(walker: Walker) -> None:
+def test_research_shows_what_there_is_and_a_person_chooses_a_minimum_and_drops_a_post(walker: Walker) -> None:
     walker.go("research")
     walker.run("research")
-    walker.tab.wait_for_selector("svg .ls-bar")
+    slider = walker.tab.locator("#lsf-slider")
+    slider.wait_for()
+    walker.shot("research")
+    slider.focus()
+    walker.tab.keyboard.press("Home")
+    walker.tab.keyboard.press("Tab")  # let go
+    walker.until(lambda _: walker.settings("download").get("min_score", 0) < 0, 20)
+    walker.tab.click('[data-part="wall"]')
+    last = walker.tab.locator(".lsf-wall figure").last
+    last.locator(".lsf-open").focus()
+    walker.dropped = last.get_attribute("data-name")
+    walker.tab.keyboard.press("d")
+    walker.tab.locator(f'figure.ls-dropped[data-name="{walker.dropped}"]').wait_for()
+    walker.tab.click('[data-part="profile"]')
+    walker.tab.get_by_label("class of purple fur").wait_for()
+    walker.shot("profile")
+
+
+def test_a_download_is_planned_and_fetched_without_what_was_dropped(walker: Walker) -> None:
     walker.go("download")
+    walker.tab.get_by_role("button", name="What would be fetched?").click()
+    walker.tab.get_by_role("button", name="1 left out: rejected by you").wait_for()
+    walker.until(lambda state: not state["jobs"])
+    walker.shot("download")
     walker.run("download")
     walker.tab.wait_for_selector('[data-stage="download"] figure')
-    first = walker.tab.locator('[data-stage="download"] img').first
-    first.evaluate("image => image.decode()")
-    assert "api/thumb/" in first.get_attribute("src")
+    walker.tab.locator('[data-stage="download"] img').first.evaluate("image => image.decode()")
+    with Project.open(Path(walker.state()["folder"]), writing=False) as project:
+        assert len(project.pictures.originals()) > 10 and project.pictures.find(walker.dropped) is None
 
 
 def test_a_dropped_picture_is_out_and_undo_brings_it_back(walker: Walker) -> None:
     walker.go("prune")
     walker.run("prune")
     walker.tab.wait_for_selector('[data-stage="prune"] figure:not(.ls-dropped)')
+    walker.shot("prune")
     kept = walker.stage("prune")["words"]
     walker.tab.locator('[data-stage="prune"] figure:not(.ls-dropped) [data-decide=drop]').first.click()
     walker.until(lambda _: walker.stage("prune")["words"] != kept, 20)
@@ -111,10 +157,13 @@ def test_prepare_and_tag_show_before_and_after_and_the_table(walker: Walker) -> 
     walker.go("prepare")
     walker.run("prepare")
     walker.tab.wait_for_selector('[data-stage="prepare"] .ls-wall figure')
+    walker.shot("prepare")
     walker.go("tag")
     walker.run("tag")
-    walker.tab.wait_for_selector('[data-stage="tag"] .ls-table td')
-    assert "purple_fur" in walker.tab.inner_text('[data-ls="view"][data-stage="tag"]')
+    walker.tab.wait_for_selector('[data-stage="tag"] figure .lst-open')
+    walker.shot("tag")
+    with Project.open(Path(walker.state()["folder"]), writing=False) as project:
+        assert "purple_fur" in project.fact("core_tags")
 
 
 def test_a_mark_is_painted_over_and_erased(walker: Walker) -> None:
@@ -153,7 +202,8 @@ def test_a_training_is_stopped_and_goes_on_where_it_was_even_from_another_window
     walker.go("train")
     walker.tab.get_by_role("button", name="Go on with train").wait_for()
     walker.run("train")
-    walker.tab.wait_for_selector('[data-stage="train"] svg .ls-line')
+    walker.tab.wait_for_selector('[data-stage="train"] .lsr-plot')
+    walker.shot("train")
     with Project.open(Path(walker.state()["folder"]), writing=False) as project:
         result = project.fact("result:train")
     assert result["resumed_from"] >= 2 and len(result["files"]) == 2
@@ -173,32 +223,33 @@ def test_two_windows_watch_the_same_job_and_closing_one_loses_nothing(walker: Wa
     assert state["last"][0]["state"] == "done", state["last"][0]
 
 
-def test_the_grid_is_shown_and_the_report_opens(walker: Walker) -> None:
-    walker.tab.locator(".lse-parts [data-part=pictures]").click()
-    picture = walker.tab.locator(".lse-cell img").first
-    picture.wait_for()
-    picture.evaluate("image => image.decode()")
-    picture.click()
-    walker.tab.wait_for_function("document.querySelector('.lsz-image')?.naturalWidth >= 64")
-    walker.tab.keyboard.press("Escape")
-    walker.tab.locator(".lse-parts [data-part=result]").click()
-    with walker.tab.context.expect_page() as opened:
-        walker.tab.get_by_text("Full report").click()
-    opened.value.wait_for_load_state()
-    assert "base alone" in opened.value.inner_text("body")
-    opened.value.locator("img").first.evaluate("image => image.decode()")
-    opened.value.close()
+def test_the_grid_is_shown_and_a_render_is_seen_large(walker: Walker) -> None:
+    walker.tab.wait_for_selector(".lse-parts")
+    walker.shot("evaluate")
+    walker.tab.click(".lse-parts [data-part=pictures]")
+    cell = walker.tab.locator(".lse-cell img").first
+    cell.wait_for()
+    cell.evaluate("image => image.decode()")
+    walker.shot("grid")
 
 
-def test_renders_come_back_and_wait_for_a_persons_keep(walker: Walker) -> None:
+def test_a_render_comes_back_is_accepted_with_a_key_and_is_trained_on_next(walker: Walker) -> None:
     walker.go("refine")
     walker.fill(".ls-field-min_likeness:visible", "0")
     walker.fill(".ls-field-min_followed:visible", "0")
     walker.fill(".ls-field-top_n:visible", "2")
     walker.run("refine")
-    walker.tab.wait_for_selector('[data-stage="refine"] figure')
-    walker.tab.locator('[data-stage="refine"] [data-decide=keep]').first.click()
-    walker.tab.locator(".lse-kinds", has_text="kept (1)").wait_for()
+    tile = walker.tab.locator(".lsv-tile").first
+    tile.wait_for()
+    walker.shot("refine")
+    tile.locator('[data-decide="keep"]').click()
+    walker.tab.get_by_text("1 render kept").wait_for()
+    with Project.open(Path(walker.state()["folder"]), writing=False) as project:
+        renders = {one.name for one in project.pictures.originals() if one.origin == "render"}
+        assert len(renders) == 2 and len(renders & {one.name for one in project.pictures.kept()}) == 1
+    walker.go("projects")
+    walker.tab.locator(".ls-stages").get_by_text("renders back").wait_for()
+    walker.shot("projects")
 
 
 def test_what_was_typed_is_in_the_settings_file_and_nothing_else(walker: Walker) -> None:
