@@ -118,7 +118,7 @@ def test_rates_follow_what_is_tried_and_are_taken_over_and_put_back(trainer: Tra
 def test_what_cannot_be_is_a_sentence_and_is_not_kept(trainer: Trainer, tmp_path: Path) -> None:
     tab = trainer.open(make_trainable(tmp_path / "p", trainer.base), part="plan")
     before = trainer.settings()
-    wrong = {"epochs": ("2.5", "whole number"), "repeats": ("", "is empty"), "unet_lr": ("fast", "1e-4"), "strength": ("-1", "greater")}
+    wrong = {"epochs": ("2.5", "whole number"), "repeats": ("", "is empty"), "unet_lr": ("fast", "1e-4"), "strength": ("-1", "than")}
     for name, (given, words) in wrong.items():
         tab.fill(f"#lsr-{name}", given)
         trainer.until(lambda words=words: words in tab.inner_text(".lsr-rates .lsr-fault"))
