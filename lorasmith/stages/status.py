@@ -1,6 +1,7 @@
 """How far a project is: what each stage has left behind, whoever ran it, and what to do next."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -82,9 +83,12 @@ def _counted(look: Look, one: StageStatus) -> StageStatus:
     if one.state not in ("done", "begun") or one.name not in _COUNTS:
         return one
     number, words = _COUNTS[one.name](look)
+    if number == 1:
+        words = _PLURAL.sub(r"\1", words)
     return replace(one, count=(number, words)) if number else one
 
 
+_PLURAL = re.compile(r"\b(post|picture|caption|file|evaluation|render)s\b")
 _COUNTS: dict[str, Callable[[Look], tuple[int, str]]] = {
     "research": lambda look: (int((look.project.fact("research") or {}).get("count") or 0), "posts on the site"),
     "download": lambda look: (sum(one.origin != "render" for one in look.originals), "pictures"),
