@@ -270,6 +270,7 @@
     note.textContent = ((form.presets.find((one) => one.name === chosen) || {}).note || "").replace(/^The /, "The ");
     const same = chosen === form.preset;
     const undo = back ? [button("Put back", putBack, { title: "takes the last preset, or the rates that were taken over, back" })] : [];
+    place.querySelector(".lsr-all").hidden = !chosen;
     if (!chosen) return void (node.replaceChildren(), buttons.replaceChildren(...undo));
     const found = await ask("preset", { preset: chosen, all_else: all.checked ? "1" : "" });
     if (select.value !== chosen) return;

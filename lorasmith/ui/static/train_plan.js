@@ -106,19 +106,20 @@
     fault.textContent = found.error || "";
     node.querySelector(".lsr-come").classList.toggle("lsr-stale", Boolean(found.error));
     if (!found.error) last = found;
-    for (const name of Object.keys(tried)) if (last && same(tried[name], last.set[name])) delete tried[name];
+    const set = found.set || (t.form() || {}).set;
+    for (const name of Object.keys(tried)) if (set && same(tried[name], set[name])) delete tried[name];
     for (const [name] of FIELDS) {
       const input = node.querySelector(`#lsr-${name}`);
       const differs = name in tried;
-      if (!differs && last && document.activeElement !== input) input.value = typed(last.set[name]);
+      if (!differs && set && document.activeElement !== input) input.value = typed(set[name]);
       input.classList.toggle("lsr-differs", differs);
     }
     buttons(node, Boolean(found.error));
+    node.querySelector(".lsr-range").value = node.querySelector("#lsr-strength").value.replace(",", ".") || "1.1";
     if (found.error || !last) {
       if (!last) node.querySelector(".lsr-buckets").replaceChildren(make("p", { class: "lsr-soft" }, found.error || ""));
       return;
     }
-    node.querySelector(".lsr-range").value = node.querySelector("#lsr-strength").value.replace(",", ".");
     figures(node, found);
     buckets(node.querySelector(".lsr-buckets"), found);
   }

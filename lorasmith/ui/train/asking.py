@@ -35,11 +35,10 @@ def show(context: Context, request: Request, body: Any) -> Response:
 
 
 def _form(context: Context, project: Project, words: Words) -> dict[str, Any]:
-    """Which preset holds, and which there are."""
-    project.settings(TrainSettings)  # where they cannot be, it is told
+    """Which preset holds, which there are, and what is set."""
     chosen = str(project.tables.get("project", {}).get("preset", ""))
     return {
-        "preset": chosen, "presets": [{"name": name, "note": preset_note(name)} for name in preset_names()],
+        "preset": chosen, "set": _set(project), "presets": [{"name": name, "note": preset_note(name)} for name in preset_names()],
     }  # fmt: skip
 
 
@@ -55,8 +54,13 @@ def _rates(context: Context, project: Project, words: Words) -> dict[str, Any]:
     """What a training would come to with values that are only tried, and what is set."""
     settings = tried(project, words)
     found = context.train.once(project, f"outlook {settings.model_dump_json()}", lambda: outlook(project, settings))
+    return plain(found) | {"set": _set(project)}
+
+
+def _set(project: Project) -> dict[str, Any]:
+    """Gives what is set of that which the calculator tries."""
     now = project.settings(TrainSettings)
-    return plain(found) | {"set": {name: getattr(now, name) for name in TRIED}}
+    return {name: getattr(now, name) for name in TRIED}
 
 
 def _preset(context: Context, project: Project, words: Words) -> dict[str, Any]:
