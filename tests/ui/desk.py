@@ -25,7 +25,7 @@ class Desk:
     def open(self, folder: Path | None = None, at: str = "", **words: Any) -> Any:
         """Opens a window of a person of their own on a project's page."""
         tab = window(self.browser, **words)
-        tab.context.set_default_timeout(30_000)
+        tab.context.set_default_timeout(20_000)
         tab.set_viewport_size({"width": 1280, "height": 720})
         tab.goto(self.address_of(folder, at))
         return tab
