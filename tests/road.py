@@ -14,7 +14,7 @@ QUICK = {
     "download": {"fold_twins": False},  # so that prune has twins to judge
     "prepare": {"head_share": 0.3},
     "train": {"epochs": 2, "repeats": 1, "batch_size": 4, "sample_every": 2, "sample_steps": 2, "checkpoint_every": 3},
-    "evaluate": {"epochs": 1, "seeds": [1], "report_seeds": [2], "steps": 2, "weights": [1.0]},
+    "evaluate": {"epochs": 1, "seeds": [1], "report_seeds": [2], "steps": 2, "weights": [1.0], "width": 64, "height": 64},
     "refine": {"min_likeness": 0.0, "min_followed": 0.0, "top_n": 2},
 }
 

@@ -22,7 +22,7 @@ def test_candidates_are_drawn_judged_and_brought_back_with_their_descent(walked:
     done = refine(walked, wanted(walked))
     assert done.evaluation == "candidates/001" and done.considered == 4 and len(done.brought_back) == 2
     rows = json.loads((walked.folder / done.evaluation / "candidates.json").read_text(encoding="utf-8"))
-    assert len({row["seed"] for row in rows}) == len({row["prompt"]["text"] for row in rows}) == 4
+    assert len({row["seed"] for row in rows}) == 4 and len({row["prompt"]["text"] for row in rows}) > 1
     assert all(row["prompt"]["has_trigger"] and len(row["prompt"]["asked"]) >= 1 for row in rows)
     picture = walked.pictures.get(done.brought_back[0])
     assert picture.generated and picture.post["generation"] == 1

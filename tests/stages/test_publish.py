@@ -17,8 +17,8 @@ from lorasmith.progress import Progress
 from lorasmith.project.pictures import Caption
 from lorasmith.project.project import Project
 from lorasmith.settings.toml import keep_choice
+from lorasmith.stages.evaluate import test_grid as grids
 from lorasmith.stages.evaluate.publish import publish
-from lorasmith.stages.evaluate.stage import test_grid as grids
 from tests.extension_bridge.fake_models import write_model
 from tests.stages.brush import Painter
 

@@ -11,7 +11,8 @@ from PIL import Image
 
 from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
-from lorasmith.stages.add.stage import add_source, unpack
+from lorasmith.stages.add import unpack
+from lorasmith.stages.add.stage import add_source
 
 
 def picture(shade: int) -> bytes:
