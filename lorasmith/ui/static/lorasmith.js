@@ -350,12 +350,7 @@
 
   document.addEventListener("click", (event) => {
     const tab = event.target.closest("#ls-tabs button[role=tab]");
-    if (!tab) return;
-    const page = tab.textContent.trim().toLowerCase();
-    sessionStorage.setItem("ls-page", page);
-    if (page === "projects") asked.delete("at");
-    else asked.set("at", page); // a reload shows the page that one was on
-    window.history.replaceState(window.history.state, "", location.pathname + (String(asked) ? "?" + asked : ""));
+    if (tab) sessionStorage.setItem("ls-page", tab.textContent.trim().toLowerCase());
   });
 
   comeBack();
