@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from lorasmith.jobs.store import Store
     from lorasmith.progress import Report
-    from lorasmith.stages.batch.stage import Batch
+    from lorasmith.stages.batch.stage import Batch, Standing
 
 _LOOK_EVERY = 0.3  # seconds
 _HERE = "The queue is at work in another lorasmith of yours; the characters are in its line, and this waits for them."
@@ -24,25 +25,19 @@ def batch(
     list: Annotated[bool, Parameter(help="only say how far each is, and write the page", negative="")] = False,
 ) -> Any:
     """Bring many characters down the road, one [[character]] each; what is finished is not repeated, one that fails stops no other."""
+    from lorasmith.commands.queue import open_store
     from lorasmith.stages.batch.characters import read_characters
     from lorasmith.stages.batch.stage import Batch, make_projects
     from lorasmith.stages.batch.summary import summed
 
     file = file.expanduser().absolute()
     characters = read_characters(file)
-    with closing(_store()) as store:
+    with closing(open_store()) as store:
         known = Batch(file, characters, store)
         if not list:
             make_projects(characters)
             _run(known, store)
         return summed(known)
-
-
-def _store() -> "Store":
-    from lorasmith.folders import data_folder
-    from lorasmith.jobs.store import Store
-
-    return Store(data_folder() / "jobs" / "jobs.db")
 
 
 def _run(known: "Batch", store: "Store") -> None:
@@ -73,11 +68,10 @@ def _see_through(known: "Batch", store: "Store", report: "Report") -> None:
     said: dict[str, Any] = {}
     count = len(known.characters.rows)
 
-    def wait() -> None:
+    def wait(standing: Sequence["Standing"]) -> None:
         if store.paused and not said.get("paused"):
             _say(_PAUSED)
         said["paused"] = store.paused
-        standing = [*known.standing()]
         over = sum(one.state in ("done", "failed", "stopped") for one in standing)
         now = "; ".join(f"{one.character.trigger}: {one.note or one.part}" for one in standing if one.state == "running")
         if said.get("now") != (over, now):

@@ -75,13 +75,13 @@ def add(
     """Put trainings in the line; a [sweep] table in lorasmith.toml, or --sweep, makes a grid of them."""
     from lorasmith.stages.train.enqueue import enqueue
 
-    with closing(_store()) as store:
+    with closing(open_store()) as store:
         return {"added": enqueue(store, folders, do, sweep or ()), "next": _next(store)}
 
 
 def list_() -> Any:
     """Show what runs, what waits in which order, and what ended last."""
-    with closing(_store()) as store:
+    with closing(open_store()) as store:
         return listed(store)
 
 
@@ -98,7 +98,7 @@ def run() -> Any:
     from lorasmith.jobs.queue import Queue
     from lorasmith.terminal import shown
 
-    with closing(_store()) as store:
+    with closing(open_store()) as store:
         store.resume()
         mine = {job.id for job in store.open()}
     queue = Queue(data_folder() / "jobs", place())
@@ -149,7 +149,7 @@ def pause(
     """Let nothing start; what is at work stops at its last saved state and waits for its next turn. With numbers: only those."""
     from lorasmith.jobs.line import hold
 
-    with closing(_store()) as store:
+    with closing(open_store()) as store:
         if numbers:
             hold(store, numbers, True)
         else:
@@ -161,7 +161,7 @@ def resume(*numbers: Numbers) -> Any:
     """Let the queue go on, or the jobs of those numbers."""
     from lorasmith.jobs.line import hold
 
-    with closing(_store()) as store:
+    with closing(open_store()) as store:
         if not numbers:
             store.resume()
         hold(store, numbers, False)
@@ -174,7 +174,7 @@ def cancel(*numbers: Numbers) -> Any:
         raise UsageError("Name the jobs by their numbers: lorasmith queue cancel 3 4; `lorasmith queue list` shows them.")
     from lorasmith.jobs.line import demand_open
 
-    with closing(_store()) as store:
+    with closing(open_store()) as store:
         jobs = [demand_open(store, number) for number in numbers]
         for job in jobs:
             store.cancel(job.id)
@@ -188,12 +188,13 @@ def move(
     """Put a job that waits at another place of the line."""
     from lorasmith.jobs import line
 
-    with closing(_store()) as store:
+    with closing(open_store()) as store:
         line.move(store, number, to)
         return listed(store)
 
 
-def _store() -> "Store":
+def open_store() -> "Store":
+    """Opens the list of jobs of this person."""
     from lorasmith.folders import data_folder
     from lorasmith.jobs.store import Store
 

@@ -20,7 +20,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings, TrainSettings
 from lorasmith.settings.toml import SITE
 from lorasmith.stages.batch.characters import read_characters
-from lorasmith.stages.batch.stage import Batch, make_projects, parts_to
+from lorasmith.stages.batch.stage import Batch, is_over, make_projects, parts_to
 
 TWO = """
 preset = "quick"
@@ -137,7 +137,7 @@ def test_the_second_part_waits_for_the_first_and_one_that_fails_stops_no_other(g
     batch.go_on()
     assert states(batch) == ["waiting", "failed"] and [job.lane for job in store.open()] == ["gpu"]
     ended(store, "done")
-    assert states(batch) == ["done", "failed"] and batch.is_over
+    assert states(batch) == ["done", "failed"] and is_over(batch.standing())
     batch = again()
     batch.try_again()
     batch.go_on()

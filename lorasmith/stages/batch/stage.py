@@ -7,7 +7,7 @@ a file beside the characters: whoever calls again, after a crash too, goes on wh
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,10 +92,8 @@ class Batch:
 
     def go_on(self) -> None:
         """Puts in the line what can be done next for each character; a part that failed or was stopped only once a call."""
-        before = json.dumps(self._jobs, sort_keys=True)
-        for row in self.characters.rows:
-            self._go_on(row)
-        if json.dumps(self._jobs, sort_keys=True) != before:
+        added = [self._go_on(row) for row in self.characters.rows]
+        if any(added):
             self._keep()
 
     def try_again(self) -> None:
@@ -107,15 +105,9 @@ class Batch:
                 if job is None or job.state in ("failed", "stopped") or (job.ended and known["settings"] != _settings_of(row)):
                     del its[name]
 
-    def standing(self) -> Iterator[Standing]:
+    def standing(self) -> list[Standing]:
         """Gives how far each character is."""
-        for row in self.characters.rows:
-            yield self._standing(row)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more can be done in this call."""
-        return all(one.state in ("done", "failed", "stopped", "held") for one in self.standing())
+        return [self._standing(row) for row in self.characters.rows]
 
     def job_of(self, row: Character, part: Part) -> "Job | None":
         """Gives the job that does a part for a character."""
@@ -123,15 +115,19 @@ class Batch:
         job = None if known is None else self._store.get(int(known["job"]))
         return job if job is not None and job.folder == row.folder else None  # the file may come from another machine
 
-    def _go_on(self, row: Character) -> None:
+    def _go_on(self, row: Character) -> bool:
+        """Puts in the line what is next for one character; says whether a job was added."""
+        added = False
         for part in self.parts:
             job = self.job_of(row, part)
             if job is None:
                 words = ("run", str(row.folder), "--from", part.start, "--to", part.end)
                 job, _ = self._store.add_once(row.folder, words, part.lane, _name(part))
                 self._jobs.setdefault(str(row.folder), {})[_name(part)] = {"job": job.id, "settings": _settings_of(row)}
+                added = True
             if job.state != "done":
-                return
+                break
+        return added
 
     def _standing(self, row: Character) -> Standing:
         from lorasmith.jobs.line import state_of, told_of
@@ -148,12 +144,17 @@ class Batch:
         write_atomic(self._place, json.dumps({"format": 1, "jobs": self._jobs}, indent=1, sort_keys=True) + "\n")
 
 
-def see_through(batch: Batch, wait: Callable[[], None]) -> None:
-    """Goes on until each character is through or stuck; `wait` lets the queue work between two looks."""
+def is_over(standing: Iterable[Standing]) -> bool:
+    """Says whether each character is through or stuck."""
+    return all(one.state in ("done", "failed", "stopped", "held") for one in standing)
+
+
+def see_through(batch: Batch, wait: Callable[[Sequence[Standing]], None]) -> None:
+    """Goes on until each character is through or stuck; `wait` is told how far they are and lets the queue work."""
     batch.try_again()
     batch.go_on()
-    while not batch.is_over:
-        wait()
+    while not is_over(standing := batch.standing()):
+        wait(standing)
         batch.go_on()
 
 
