@@ -155,7 +155,7 @@ def _state(context: Context, request: Request, body: Any) -> Response:
         except LorasmithError as error:  # jobs are seen and stopped all the same
             content["fault"] = str(error)
     content["jobs"] = [context.describe(job) for job in open_jobs]
-    return JSONResponse(content, headers={"cache-control": "no-store"})
+    return fresh(content)
 
 
 def _project_state(context: Context, project: str) -> dict[str, Any]:

@@ -1,31 +1,17 @@
 """What the Download page asks: what would be fetched, what became of each post, and the pictures that are here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
-from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.stages.download.outcomes import Kind, counted, kind_of, read_outcomes
 from lorasmith.stages.download.plan import last_plan
 from lorasmith.stages.status import last_result
-from lorasmith.ui.context import Context
+from lorasmith.ui.answering import Words, over_project
 from lorasmith.ui.research.asking import number_of
 
 STATIC = ("download.js", "download.css")
 ROWS = 60
-Words = Mapping[str, str]
-
-
-def show(context: Context, request: Request, body: Any) -> Response:
-    """Answers one question of the page."""
-    what, words = request.path_params["what"], request.query_params
-    if what not in _ANSWERS:
-        raise UsageError(f"The Download page has no '{what}'.")
-    with Project.open(context.projects.folder_of(words.get("project", "")), writing=False) as project:
-        return JSONResponse(_ANSWERS[what](project, words), headers={"cache-control": "no-store"})
 
 
 def _all(project: Project, words: Words) -> dict[str, Any]:
@@ -49,3 +35,4 @@ def _posts(project: Project, words: Words) -> dict[str, Any]:
 
 
 _ANSWERS: dict[str, Callable[[Project, Words], dict[str, Any]]] = {"all": _all, "posts": _posts}
+show = over_project("Download", _ANSWERS)

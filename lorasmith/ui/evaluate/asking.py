@@ -6,9 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from lorasmith.errors import UsageError
 from lorasmith.files import sha256_of
 from lorasmith.project.project import Project
@@ -20,8 +17,8 @@ from lorasmith.stages.evaluate.strength import ADVICE
 from lorasmith.stages.evaluate.strength import PLACE as BASE
 from lorasmith.stages.evaluate.sweeps import PAGE, PLOT, TABLE
 from lorasmith.ui import html
+from lorasmith.ui.answering import Words, over_project
 from lorasmith.ui.ask import showable
-from lorasmith.ui.context import Context
 from lorasmith.ui.evaluate import reading
 from lorasmith.ui.evaluate.plotted import plots_of, table_of
 
@@ -29,16 +26,6 @@ STATIC = ("evaluate.js", "evaluate_scores.js", "evaluate_beside.js", "zoom.js", 
 MOST_NAMES = 300  # pictures that a link to another page chooses
 _SHOWN = 12  # pictures of one thing to fix
 _MOST_SIDE = 256
-Words = Mapping[str, str]
-
-
-def show(context: Context, request: Request, body: Any) -> Response:
-    """Answers one question of the page."""
-    what, words = request.path_params["what"], request.query_params
-    if what not in ANSWERS:
-        raise UsageError(f"The Evaluate page has no '{what}'.")
-    with Project.open(context.projects.folder_of(words.get("project", "")), writing=False) as project:
-        return JSONResponse(ANSWERS[what](project, words), headers={"cache-control": "no-store"})
 
 
 # which there are
@@ -291,3 +278,4 @@ ANSWERS: dict[str, Callable[[Project, Words], dict[str, Any]]] = {
     "all": _all, "one": _one, "grid": _grid, "render": _render, "card": _card,
     "comparison": _comparison, "base": _base, "sweep": _sweep,
 }  # fmt: skip
+show = over_project("Evaluate", ANSWERS)

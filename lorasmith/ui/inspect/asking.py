@@ -11,6 +11,7 @@ from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.results import in_short, plain
 from lorasmith.settings.tables import TrainSettings
+from lorasmith.ui.answering import fresh
 from lorasmith.ui.context import Context
 from lorasmith.ui.inspect.source import header_meant
 
@@ -38,11 +39,11 @@ def show(context: Context, request: Request, body: Any) -> Response:
     if request.path_params["what"] != "loras":
         raise UsageError(f"The Inspect page has no '{request.path_params['what']}'.")
     if not id:
-        return JSONResponse({"project": "", "loras": []}, headers={"cache-control": "no-store"})
+        return fresh({"project": "", "loras": []})
     with Project.open(context.projects.folder_of(id), writing=False) as project:
         files = sorted(project.loras.glob("*.safetensors"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
         content = {"project": project.trigger, "loras": [file.name for file in files]}
-    return JSONResponse(content, headers={"cache-control": "no-store"})
+    return fresh(content)
 
 
 def answer(context: Context, request: Request, body: Any) -> Response:

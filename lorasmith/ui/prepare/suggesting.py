@@ -12,6 +12,7 @@ from lorasmith.results import plain
 from lorasmith.settings.tables import PrepareSettings
 from lorasmith.stages.prepare.suggestions import Kind, accept, refuse, root_of, suggestions_for
 from lorasmith.ui import html
+from lorasmith.ui.answering import fresh
 from lorasmith.ui.context import Context
 
 _KINDS: dict[str, Kind] = {"crop": "crop", "head": "head"}
@@ -31,7 +32,7 @@ def show(context: Context, request: Request, body: Any) -> Response:
         "large": html.file_address(id, found.file),
         "small": html.thumbnail_address(id, found.file, 1024, found.sha256),
     }
-    return JSONResponse(content, headers={"cache-control": "no-store"})
+    return fresh(content)
 
 
 def decide(project: Project, body: Any) -> Response:

@@ -14,6 +14,7 @@ from lorasmith.stages.touch_up.operations import OPERATIONS, read_steps
 from lorasmith.stages.touch_up.recipes import keep_recipe, read_recipe, recipe_names
 from lorasmith.stages.touch_up.wishes import Wish, chosen_pictures, demand_sense
 from lorasmith.ui import html
+from lorasmith.ui.answering import fresh
 from lorasmith.ui.context import Context
 from lorasmith.ui.prepare.suggesting import demand_allowed
 
@@ -28,7 +29,7 @@ def show(context: Context, request: Request, body: Any) -> Response:
     id = asked.get("project", "")
     with Project.open(context.projects.folder_of(id), writing=False) as project:
         content = _one(project, id, asked["name"]) if "name" in asked else _many(project, id, asked.get("filter", ""))
-    return JSONResponse(content, headers={"cache-control": "no-store"})
+    return fresh(content)
 
 
 def _one(project: Project, id: str, name: str) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """What the Prune page asks: pages of pictures, one picture with all that speaks against it, twins, coverage, what would leave."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from lorasmith.errors import UsageError
 from lorasmith.project.pictures import PERSON, Decision, Picture
@@ -18,6 +18,7 @@ from lorasmith.stages.tag.index import unknown_words
 from lorasmith.tags.coverage import Share, band_of
 from lorasmith.tags.filter import read_filter
 from lorasmith.ui import html
+from lorasmith.ui.answering import Words, asked, fresh
 from lorasmith.ui.context import Context
 from lorasmith.ui.prune.kept import Look
 
@@ -26,16 +27,13 @@ PER_PAGE = 100
 _FAMILIES = 20  # on a page
 _MOST_SHOWN = 120  # pictures of a preview that are shown
 _MOST_SIZE = 10_000
-Words = Mapping[str, str]
 
 
 def show(context: Context, request: Request, body: Any) -> Response:
     """Answers one question of the page."""
-    what, words = request.path_params["what"], request.query_params
-    if what not in _ANSWERS:
-        raise UsageError(f"The Prune page has no '{what}'.")
+    answer, words = asked("Prune", _ANSWERS, request), request.query_params
     with context.prune.open(context.projects.folder_of(words.get("project", ""))) as look:
-        return JSONResponse(_ANSWERS[what](look, words), headers={"cache-control": "no-store"})
+        return fresh(answer(look, words))
 
 
 # which pictures

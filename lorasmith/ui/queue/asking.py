@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.jobs.line import ended_last, state_of, told_of
@@ -15,6 +15,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.stages.train.enqueue import COMMANDS, job_word, points_of
 from lorasmith.stages.train.watch import seconds_left
+from lorasmith.ui.answering import asked, fresh
 from lorasmith.ui.context import Context
 
 STATIC = ("queue.js", "queue_add.js", "queue.css")  # the page's own files in static/
@@ -26,10 +27,7 @@ Words = Any  # starlette's query parameters: `getlist` gives all values of a nam
 
 def show(context: Context, request: Request, body: Any) -> Response:
     """Answers one question of the page."""
-    what = request.path_params["what"]
-    if what not in _ANSWERS:
-        raise UsageError(f"The Queue page has no '{what}'.")
-    return JSONResponse(_ANSWERS[what](context, request.query_params), headers={"cache-control": "no-store"})
+    return fresh(asked("Queue", _ANSWERS, request)(context, request.query_params))
 
 
 def _list(context: Context, words: Words) -> dict[str, Any]:

@@ -5,9 +5,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.project.pictures import PERSON, REFUSED, Decision, Picture
 from lorasmith.project.project import Project
@@ -18,7 +15,7 @@ from lorasmith.stages.refine.candidates import FOLDER, ROWS, shown_in_training
 from lorasmith.stages.refine.lineage import generation_of, lineage, lineage_faults
 from lorasmith.stages.tag.threshold_trial import listed_taggers
 from lorasmith.ui import html
-from lorasmith.ui.context import Context
+from lorasmith.ui.answering import Words, over_project
 from lorasmith.ui.evaluate import reading
 
 STATIC = ("refine.js",)  # the page's own file in static/
@@ -26,16 +23,6 @@ PER_PAGE = 60
 MOST_DRAWN = 1000
 _LACKS = {"framing": "Framings", "view": "Views", "pose": "Poses"}
 _MOST_LACKS = 8
-Words = Mapping[str, str]
-
-
-def show(context: Context, request: Request, body: Any) -> Response:
-    """Answers one question of the page."""
-    what, words = request.path_params["what"], request.query_params
-    if what not in ANSWERS:
-        raise UsageError(f"The Refine page has no '{what}'.")
-    with Project.open(context.projects.folder_of(words.get("project", "")), writing=False) as project:
-        return JSONResponse(ANSWERS[what](project, words), headers={"cache-control": "no-store"})
 
 
 # candidates
@@ -185,3 +172,4 @@ def _number(text: str | None) -> int:
 
 
 ANSWERS: dict[str, Callable[[Project, Words], dict[str, Any]]] = {"page": _page, "set": _set, "plan": _plan}
+show = over_project("Refine", ANSWERS)

@@ -3,10 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
-from lorasmith.errors import UsageError
 from lorasmith.project.pictures import PERSON, Decision
 from lorasmith.project.project import Project
 from lorasmith.results import plain
@@ -22,23 +18,13 @@ from lorasmith.stages.status import last_result
 from lorasmith.stages.tag.tables import tables_of
 from lorasmith.tags.sheet import SHEET_CLASSES
 from lorasmith.ui import html
-from lorasmith.ui.context import Context
+from lorasmith.ui.answering import Words, over_project
 
 STATIC = ("research.js", "research_query.js", "research_wall.js", "research_profile.js", "research.css")
 SEARCH = ("query", "character", "solo", "with_tags", "one_of", "without")  # the settings that make the search
 LISTS = ("with_tags", "one_of", "without")
 PER_PAGE = 60
 ROWS = 100
-Words = Mapping[str, str]
-
-
-def show(context: Context, request: Request, body: Any) -> Response:
-    """Answers one question of the page."""
-    what, words = request.path_params["what"], request.query_params
-    if what not in _ANSWERS:
-        raise UsageError(f"The Research page has no '{what}'.")
-    with Project.open(context.projects.folder_of(words.get("project", "")), writing=False) as project:
-        return JSONResponse(_ANSWERS[what](project, words), headers={"cache-control": "no-store"})
 
 
 # the search
@@ -158,3 +144,4 @@ def number_of(text: str | None) -> int:
 _ANSWERS: dict[str, Callable[[Project, Words], dict[str, Any]]] = {
     "all": _all, "query": _query, "count": _count, "offer": _offer, "wall": _wall, "profile": _profile, "sheet": _sheet,
 }  # fmt: skip
+show = over_project("Research", _ANSWERS)

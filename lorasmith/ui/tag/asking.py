@@ -24,6 +24,7 @@ from lorasmith.tags.boards import vocabulary_of
 from lorasmith.tags.filter import places_of, read_filter
 from lorasmith.tags.tokens import count_tokens, meter
 from lorasmith.ui import html
+from lorasmith.ui.answering import Words, asked, fresh
 from lorasmith.ui.context import Context
 from lorasmith.ui.tag.kept import Kept
 
@@ -38,18 +39,14 @@ _ORDERS: dict[str, Callable[[Kept, int], Any]] = {
     "most tags": lambda kept, place: (-kept.index.lengths[place], place),
 }
 _PLACE = re.compile(r"cannot be read at letter (\d+)")
-Words = Mapping[str, str]
 
 
 def show(context: Context, request: Request, body: Any) -> Response:
     """Answers one question of the page; a filter that cannot be read is answered with the place of its fault."""
-    what = request.path_params["what"]
-    if what not in _ANSWERS:
-        raise UsageError(f"The Tag page has no '{what}'.")
-    words = request.query_params
+    answer, words = asked("Tag", _ANSWERS, request), request.query_params
     with context.tags.open(context.projects.folder_of(words.get("project", ""))) as kept:
         try:
-            return JSONResponse(_ANSWERS[what](kept, words), headers={"cache-control": "no-store"})
+            return fresh(answer(kept, words))
         except UsageError as error:
             return JSONResponse({"error": str(error)} | place_of_fault(str(error), words.get("where", "")), 400)
 

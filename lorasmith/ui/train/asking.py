@@ -1,10 +1,10 @@
 """What the Train page asks: what `check` says, rates tried, presets, and how a run goes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from lorasmith.errors import UsageError
 from lorasmith.jobs.line import state_of as job_state
@@ -18,20 +18,18 @@ from lorasmith.stages.train.preflight import preflight
 from lorasmith.stages.train.presets import preset_change
 from lorasmith.stages.train.watch import Watched, runs_of, shown_first, watch
 from lorasmith.ui import html
+from lorasmith.ui.answering import Words, asked, fresh
 from lorasmith.ui.context import Context
 
 STATIC = ("train.js", "train_plan.js", "train_run.js", "train_plot.js", "train.css")  # the page's own files in static/
 _TRAINS = ("train", "run")
-Words = Mapping[str, str]
 
 
 def show(context: Context, request: Request, body: Any) -> Response:
     """Answers one question of the page."""
-    what, words = request.path_params["what"], request.query_params
-    if what not in _ANSWERS:
-        raise UsageError(f"The Train page has no '{what}'.")
+    answer, words = asked("Train", _ANSWERS, request), request.query_params
     with Project.open(context.projects.folder_of(words.get("project", "")), writing=False) as project:
-        return JSONResponse(_ANSWERS[what](context, project, words), headers={"cache-control": "no-store"})
+        return fresh(answer(context, project, words))
 
 
 def _form(context: Context, project: Project, words: Words) -> dict[str, Any]:
