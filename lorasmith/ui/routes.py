@@ -21,6 +21,7 @@ from lorasmith.jobs.store import OPEN
 from lorasmith.project.project import Project
 from lorasmith.stages.prune.stage import decide_by_hand
 from lorasmith.stages.table import STAGES
+from lorasmith.ui.answering import fresh
 from lorasmith.ui.ask import Ask
 from lorasmith.ui.context import Context, settings_version
 from lorasmith.ui.download import asking as download_asking
