@@ -9,7 +9,9 @@ from lorasmith.errors import UsageError
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import RefineSettings
 from lorasmith.stages.refine.candidates import shown_in_training
+from lorasmith.stages.refine.lineage import rendered_in
 from lorasmith.stages.refine.stage import choose, refine
+from lorasmith.ui.refine.asking import render_of
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +27,7 @@ def test_candidates_are_drawn_judged_and_brought_back_with_their_descent(walked:
     assert len({row["seed"] for row in rows}) == 4 and len({row["prompt"]["text"] for row in rows}) > 1
     assert all(row["prompt"]["has_trigger"] and len(row["prompt"]["asked"]) >= 1 for row in rows)
     picture = walked.pictures.get(done.brought_back[0])
-    assert picture.generated and picture.post["generation"] == 1
+    assert picture.generated and picture.post["generation"] == 1 and picture.post["rendered_in"] == "candidates/001"
     assert picture.post["lora"].endswith(".safetensors") and len(str(picture.post["lora_sha256"])) == 64
     assert picture.name not in {kept.name for kept in walked.pictures.trained()}
     files = sorted((walked.folder / done.evaluation / "renders").glob("*.png"))
@@ -33,6 +35,17 @@ def test_candidates_are_drawn_judged_and_brought_back_with_their_descent(walked:
     again = refine(walked, wanted(walked))
     assert again.brought_back == () and again.already == 2
     assert [file.stat().st_mtime_ns for file in files] == moments
+
+
+def test_an_evaluation_and_candidates_of_the_same_number_are_told_apart(walked: Project) -> None:
+    drawn = refine(walked, wanted(walked)).brought_back
+    judged = refine(walked, wanted(walked, candidates=0, top_n=9)).brought_back
+    assert drawn and judged
+    for names, place in ((drawn, "candidates/001"), (judged, "evaluations/001")):
+        for picture in map(walked.pictures.get, names):
+            assert rendered_in(picture.post) == (place,)
+            assert (render := render_of(walked, picture)) and render["seed"] == picture.post["seed"]
+            assert (walked.folder / place / render["file"]).read_bytes() == walked.file_of(picture).read_bytes()
 
 
 def test_what_came_back_is_trained_on_only_when_kept_and_is_then_in_the_lineage(walked: Project) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 from lorasmith.project.pictures import Picture, facts_of
 from lorasmith.project.project import Project
 from lorasmith.settings.toml import keep_choice
-from lorasmith.stages.refine.lineage import generation_after, lineage, lineage_faults
+from lorasmith.stages.refine.lineage import generation_after, lineage, lineage_faults, rendered_in
 
 
 def put(project: Project, name: str, **post: object) -> Picture:
@@ -36,6 +36,15 @@ def test_what_a_lora_draws_is_one_generation_after_what_it_learnt_from(robin: Pr
     ran(robin, "robin.safetensors", "own", "render_a.2")
     assert generation_after(robin, "robin.safetensors") == 2
     assert generation_after(robin, "elsewhere.safetensors") == 1
+
+
+def test_where_a_picture_was_rendered_is_read_from_new_and_old_records() -> None:
+    assert rendered_in({"rendered_in": "evaluations/002"}) == ("evaluations/002",)
+    assert rendered_in({"rendered_in": "candidates/drawn-0a1b2c"}) == ("candidates/drawn-0a1b2c",)
+    assert rendered_in({"evaluation": "001"}) == ("candidates/001", "evaluations/001"), "a bare number is either's"
+    assert rendered_in({"evaluation": "drawn-0a1b2c"})[0] == "candidates/drawn-0a1b2c"
+    for strange in ({}, {"rendered_in": "../elsewhere/001"}, {"evaluation": "../001"}, {"rendered_in": "candidates/../.."}):
+        assert rendered_in(strange) == ()
 
 
 def test_drawn_pictures_are_listed_with_their_lora_and_their_crops_count_once(robin: Project) -> None:

@@ -23,8 +23,9 @@ def bring_back(project: Project, folder: Path, render: Mapping[str, Any], genera
     target = project.images / f"{name}.png"
     write_atomic(target, source.read_bytes())
     image = open_picture(target)
+    place = folder.relative_to(project.folder).as_posix()
     provenance = {
-        "generated": True, "generation": generation, "evaluation": folder.name, "lora": render["lora"],
+        "generated": True, "generation": generation, "rendered_in": place, "lora": render["lora"],
         "lora_sha256": _sha_of_lora(project, str(render["lora"])), "weight": render["weight"],
         "prompt": render["prompt"]["text"], "seed": render["seed"],
     }  # fmt: skip
@@ -34,7 +35,7 @@ def bring_back(project: Project, folder: Path, render: Mapping[str, Any], genera
         )
         asked = [*render["prompt"]["asked"], *map(with_underscores, render["prompt"].get("who", ()))]
         project.pictures.set_tags(name, "prompt", [Tag(tag, "general", "prompt") for tag in asked])
-        waits = Decision("drop", MAKER, "a render that came back: it waits for a person's keep", {"of": folder.name})
+        waits = Decision("drop", MAKER, "a render that came back: it waits for a person's keep", {"of": place})
         project.pictures.decide(name, waits, maker=MAKER)
     return name
 

@@ -5,15 +5,20 @@ was trained on: so that nobody trains on copies of copies unknowingly.
 """
 
 import json
+import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import RefineSettings
+
+_PLACE = re.compile(r"(evaluations|candidates)/[\w-]+")
+_NUMBER = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,17 @@ class Descent:
 def generation_of(picture: Picture) -> int:
     """Gives how many models stand between a picture and a hand: 0 where none drew it."""
     return max(1, int(picture.post.get("generation", 1))) if picture.generated else 0
+
+
+def rendered_in(post: Mapping[str, Any]) -> tuple[str, ...]:
+    """Gives the folders of the project in which the render of a picture's provenance may lie.
+
+    `rendered_in` names the one; older projects have a bare number as `evaluation`, which may be that of either kind.
+    """
+    place, number = str(post.get("rendered_in", "")), str(post.get("evaluation", ""))
+    if place:
+        return (place,) if _PLACE.fullmatch(place) else ()
+    return (f"candidates/{number}", f"evaluations/{number}") if _NUMBER.fullmatch(number) else ()
 
 
 def generation_after(project: Project, lora: str) -> int:

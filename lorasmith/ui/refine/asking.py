@@ -12,7 +12,7 @@ from lorasmith.settings.tables import RefineSettings, TagSettings
 from lorasmith.stages.evaluate.bench import SCORES, finished_runs, last_finished_run
 from lorasmith.stages.evaluate.training_looks import habits
 from lorasmith.stages.refine.candidates import FOLDER, ROWS, shown_in_training
-from lorasmith.stages.refine.lineage import generation_of, lineage, lineage_faults
+from lorasmith.stages.refine.lineage import generation_of, lineage, lineage_faults, rendered_in
 from lorasmith.stages.tag.threshold_trial import listed_taggers
 from lorasmith.ui import html
 from lorasmith.ui.answering import Words, over_project
@@ -72,7 +72,7 @@ def _tile(project: Project, one: Picture, decisions: Mapping[str, Decision], id:
         "name": one.name, "state": state_of(decisions.get(one.name)), "src": html.thumbnail_address(id, one.file, version=one.sha256),
         "large": html.file_address(id, one.file), "width": one.width, "height": one.height,
         "prompt": post.get("prompt", ""), "seed": post.get("seed"), "lora": post.get("lora", ""), "weight": post.get("weight"),
-        "generation": generation_of(one), "from": post.get("evaluation", ""),
+        "generation": generation_of(one), "from": " or ".join(rendered_in(post)),
         "asked": (render.get("prompt") or {}).get("asked", []),
         "scores": {key: render.get(key) for key in ("likeness", "followed", "similarity")},
         "copies": render.get("copies", ""), "own": sorted((render.get("own_scores") or {}).items(), key=lambda row: -row[1]),
@@ -82,10 +82,8 @@ def _tile(project: Project, one: Picture, decisions: Mapping[str, Decision], id:
 
 def render_of(project: Project, one: Picture) -> Mapping[str, Any]:
     """Finds the judged render that a candidate was made from; empty where its evaluation has gone."""
-    name = str(one.post.get("evaluation", ""))
-    if not name.isdecimal():
-        return {}
-    for file in (project.folder / FOLDER / name / ROWS, project.evaluations / name / SCORES):
+    for place in rendered_in(one.post):
+        file = project.folder / place / (ROWS if place.startswith(f"{FOLDER}/") else SCORES)
         try:
             facts = file.stat()
             found = _by_drawing(str(file), facts.st_mtime_ns, facts.st_size).get(_drawing(one.post, one.post.get("prompt")))
