@@ -300,14 +300,15 @@ def drop(folder: Folder, *names: str) -> Any:
 
 def _decide(folder: Path, verdict: Literal["keep", "drop"], names: Sequence[str]) -> Any:
     from lorasmith.project.project import Project
-    from lorasmith.stages.prune.stage import decide_by_hand
+    from lorasmith.stages.prune.stage import decide_by_hand, told_of_dropped
 
     if not names:
         raise UsageError(
             f"Name the pictures to {verdict}: lorasmith {verdict} DIR NAME ...; `prune DIR --list` shows the names."
         )
     with Project.open(folder) as project:
-        return {verdict: decide_by_hand(project, verdict, names)}
+        done: dict[str, Any] = {verdict: decide_by_hand(project, verdict, names)}
+        return done | ({"note": note} if verdict == "drop" and (note := told_of_dropped(project, names)) else {})
 
 
 def undo(folder: Folder) -> Any:

@@ -156,7 +156,7 @@ def _tag(look: Look) -> StageStatus:
         return StageStatus("tag", "ready", "no captions written yet")
     without = sum(picture.name not in look.captions for picture in look.trained)
     if without:
-        return StageStatus("tag", "begun", f"{without} training pictures have no caption yet")
+        return StageStatus("tag", "begun", f"{without} training picture{'s have' if without > 1 else ' has'} no caption yet")
     return StageStatus("tag", "done", f"{len(look.captions)} captions; the trigger stands for {_listed(look.project)}")
 
 

@@ -247,6 +247,20 @@ def decide_by_hand(project: Project, verdict: str, names: Sequence[str], reason:
     return len(names)
 
 
+def told_of_dropped(project: Project, names: Sequence[str]) -> str:
+    """Says which pictures are trained on whole because what stood in for them was dropped; empty where none is."""
+    trained = {picture.name for picture in project.pictures.trained()}
+    dropped = [picture for name in names if (picture := project.pictures.find(name)) is not None and picture.parent]
+    back = sorted({str(one.parent) for one in dropped if one.replaces_parent} & trained)
+    if not back:
+        return ""
+    captions = project.pictures.captions(project.settings(TagSettings).caption_set)
+    which = ", ".join(back)
+    whole = " ".join(sorted({name.split(".")[0] for name in back}))
+    tag = "" if captions.keys() >= set(back) else " What has no caption yet gets one from `lorasmith tag`."
+    return f"Trained on now instead of what was made from it: {which}. To leave it out altogether: `lorasmith drop DIR {whole}`.{tag}"
+
+
 @dataclass(frozen=True)
 class Listed:
     """One line of `prune --list`."""
