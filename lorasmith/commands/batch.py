@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from lorasmith.commands.farm import Where, opened
+
 if TYPE_CHECKING:
     from lorasmith.jobs.store import Store
     from lorasmith.progress import Report
@@ -23,6 +25,7 @@ def batch(
     file: Annotated[Path, Parameter(help="the file of characters, such as characters.toml")],
     *,
     list: Annotated[bool, Parameter(help="only say how far each is, and write the page", negative="")] = False,
+    where: Where | None = None,
 ) -> Any:
     """Bring many characters down the road, one [[character]] each; what is finished is not repeated, one that fails stops no other."""
     from lorasmith.commands.queue import open_store
@@ -36,29 +39,24 @@ def batch(
         known = Batch(file, characters, store)
         if not list:
             make_projects(characters)
-            _run(known, store)
+            _run(known, store, where)
         return summed(known)
 
 
-def _run(known: "Batch", store: "Store") -> None:
+def _run(known: "Batch", store: "Store", where: Where | None) -> None:
     """Works through the line, or watches the lorasmith that does."""
-    from lorasmith.commands.queue import place
     from lorasmith.folders import data_folder
-    from lorasmith.jobs.queue import Queue, QueueTaken
+    from lorasmith.jobs.queue import QueueTaken, at_work
     from lorasmith.terminal import shown
 
     with shown() as bar:
         try:
-            queue = Queue(data_folder() / "jobs", place())
+            with opened(where) as place, at_work(data_folder() / "jobs", place):
+                store.resume()
+                _see_through(known, store, bar)
         except QueueTaken:
             _say(_HERE)
             _see_through(known, store, bar)
-            return
-        try:
-            store.resume()
-            _see_through(known, store, bar)
-        finally:
-            queue.close(back=True)
 
 
 def _see_through(known: "Batch", store: "Store", report: "Report") -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from lorasmith.commands.farm import Where, opened
 from lorasmith.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,22 +93,18 @@ def listed(store: "Store") -> Listed:
     return Listed(store.paused, tuple(map(_row, store.open())), tuple(map(_row, ended_last(store, _ENDED_SHOWN))))
 
 
-def run() -> Any:
+def run(*, where: Where | None = None) -> Any:
     """Work through the line, one child process per job; a job that fails stops no other. Ctrl-C puts the job at work back."""
     from lorasmith.folders import data_folder
-    from lorasmith.jobs.queue import Queue
+    from lorasmith.jobs.queue import at_work
     from lorasmith.terminal import shown
 
     with closing(open_store()) as store:
         store.resume()
         mine = {job.id for job in store.open()}
-    queue = Queue(data_folder() / "jobs", place())
-    try:
-        with shown() as bar:
-            mine |= _see_through(queue, bar)
+    with opened(where) as somewhere, at_work(data_folder() / "jobs", somewhere) as queue, shown() as bar:
+        mine |= _see_through(queue, bar)
         return _told(queue.store, mine)
-    finally:
-        queue.close(back=True)
 
 
 def _see_through(queue: "Queue", report: Any) -> set[int]:

@@ -16,7 +16,7 @@ _LOOK_EVERY = 0.2  # seconds
 _RESTORING = 8.0  # seconds that a job waits at its end for the other one to have the GPU again
 
 
-class WithRoom:
+class WithRoom(Place):
     """Starts jobs of the lane "gpu" only after `release`, and calls `restore` however they end; all others pass through."""
 
     def __init__(self, place: Place, release: Callable[[], None], restore: Callable[[], None]) -> None:

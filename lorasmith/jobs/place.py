@@ -1,4 +1,4 @@
-"""Where a job runs: one small protocol, and the one place there is so far, a child process on this machine."""
+"""Where a job runs: one small protocol, and the usual place, a child process on this machine. (The other is in `farm`.)"""
 
 import json
 import subprocess
@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from lorasmith.jobs import processes
-from lorasmith.jobs.store import Job
+from lorasmith.jobs.store import Job, Lane
 from lorasmith.progress import Progress
 
 INTERRUPTED = 130  # the exit code of a command that was asked to stop
+LOST = 256  # instead of an exit code: the machine it ran on has gone, which says nothing against the job
+ROOM: Mapping[Lane, int] = {"gpu": 1, "light": 2}  # jobs of each kind at once on one machine
 
 
 class Work(Protocol):
@@ -23,7 +25,7 @@ class Work(Protocol):
         ...
 
     def state(self) -> int | None:
-        """Gives the exit code, or None while it works."""
+        """Gives the exit code, or None while it works; `LOST` when its machine has gone."""
         ...
 
     def progress(self) -> Progress | None:
@@ -50,8 +52,16 @@ class Place(Protocol):
         """Starts a job; what it says goes to the file `log`."""
         ...
 
+    def adopt(self, job: Job, log: Path) -> Work | None:
+        """Gives a job at work that a queue started which is no more, when it goes on without one."""
+        return None
 
-class ThisMachine:
+    def room(self) -> Mapping[Lane, int]:
+        """Says how many jobs of each kind there may be at once."""
+        return ROOM
+
+
+class ThisMachine(Place):
     """Runs each job as a child process: the very command a person would type, with its events on standard output."""
 
     def __init__(self, surroundings: Callable[[], Mapping[str, str]] = dict) -> None:

@@ -8,7 +8,8 @@ stays stopped until that person says go on. A job whose process was killed gets 
 import threading
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,45 @@ from filelock import FileLock, Timeout
 
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.jobs import processes
-from lorasmith.jobs.place import INTERRUPTED, Place, Work
+from lorasmith.jobs.place import INTERRUPTED, LOST, Place, Work
 from lorasmith.jobs.store import Job, Lane, State, Store, now
 from lorasmith.progress import Progress
 
-ROOM: dict[Lane, int] = {"gpu": 1, "light": 2}  # jobs of each kind at once
 _LOOK_EVERY = 0.25  # seconds
 _AFTER_TROUBLE = 2.0  # seconds
 _TELL_EVERY = 1.0  # seconds between two notes of how far a job is
 _TURNS = 2  # of a job whose process is killed
+_LOSSES = 10  # machines that a job may lose: one that takes them down itself must come to an end
 _UNKNOWN_CHILD = 3.0  # seconds until a job begins again whose last process may live and left no number
 _PATIENCE = 20.0  # seconds that a job asked to stop has for what must not be broken off
 
 
 class QueueTaken(LorasmithError):
     """Another process of the person runs the jobs of this data folder."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The queue is already running in another lorasmith of yours on this machine (its page, or `lorasmith queue run`): "
+            "what is added is started there. Use that one, or stop it first."
+        )
+
+
+@contextmanager
+def at_work(folder: Path, place: Place) -> "Iterator[Queue]":
+    """Runs the jobs of a folder during a block; what is at work when it ends goes back into the line."""
+    queue = Queue(folder, place)
+    try:
+        yield queue
+    finally:
+        queue.close(back=True)
+
+
+def demand_free(folder: Path) -> None:
+    """Raises `QueueTaken` where a queue runs the jobs of this folder, before anything is made ready for another."""
+    try:
+        FileLock(folder / "queue.lock").acquire(timeout=0).lock.release()
+    except Timeout as error:
+        raise QueueTaken from error
 
 
 class Queue:
@@ -42,10 +67,7 @@ class Queue:
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
-            raise QueueTaken(
-                "The queue is already running in another lorasmith of yours on this machine (its page, or `lorasmith queue run`): "
-                "what is added is started there. Use that one, or stop it first."
-            ) from error
+            raise QueueTaken from error
         self.folder = folder
         self.store = Store(folder / "jobs.db")
         self._place = place
@@ -53,6 +75,7 @@ class Queue:
         self._asked: dict[int, float] = {}  # job -> when it was asked to stop
         self._told: dict[int, float] = {}  # job -> when its progress was last noted
         self._not_before: dict[int, float] = {}
+        self._losses: dict[int, int] = {}  # job -> machines that went under it
         self._changed = threading.Lock()
         self._closing = threading.Event()
         self._bring_back()
@@ -108,12 +131,15 @@ class Queue:
     # the thread
 
     def _bring_back(self) -> None:
-        """Puts back in the line what was running when the last queue was killed.
+        """Takes up what goes on without a queue, and puts back in the line what else was running when the last one was killed.
 
         Its process may still live: its input has ended with that queue, so it is about to go, and its turn comes after.
         """
         for job in self.store.open():
             if job.state != "running":
+                continue
+            if (work := self._place.adopt(job, self.log_of(job.id))) is not None:
+                self._working[job.id] = work
                 continue
             if job.wish == "stop":
                 self.store.change(job.id, state="stopped", ended=now())
@@ -162,11 +188,12 @@ class Queue:
         if self.store.paused:
             return
         running = [job for job in jobs if job.id in self._working]
+        room = self._place.room()
         for job in jobs:
             if job.state != "waiting" or job.held or not self._has_gone(job):
                 continue
             busy = any(other.folder == job.folder for other in running)
-            if busy or sum(other.lane == job.lane for other in running) >= ROOM[job.lane]:
+            if busy or sum(other.lane == job.lane for other in running) >= room[job.lane]:
                 continue
             if (claimed := self.store.claim(job.id)) is not None:
                 running.append(self._start(claimed))
@@ -199,17 +226,20 @@ class Queue:
             state = "waiting"
         result: dict[str, Any] = answer if state == "done" else {}
         ended = None if state == "waiting" else now()
-        self.store.change(
-            number, state=state, ended=ended, result=result, error=error, pid=None, born=None, wish="", progress=None
-        )
+        self.store.change(number, state=state, ended=ended, result=result, error=error, pid=None, born=None, wish="", progress=None)
         for known in (self._working, self._asked, self._told):
             known.pop(number, None)  # type: ignore[attr-defined]
 
     def _may_try_again(self, number: int, code: int | None) -> bool:
-        """Says whether a process died of something outside it (killed, out of memory) and not too often."""
+        """Says whether a process died of something outside it (killed, out of memory, its machine has gone) and not too often."""
         job = self.store.get(number)
+        losses = self._losses.get(number, 0)
+        if code == LOST:
+            self._losses[number] = losses + 1
+            self._not_before[number] = time.monotonic() + _UNKNOWN_CHILD
+            return losses < _LOSSES
         from_outside = code is not None and (code < 0 or code > 128) and code != INTERRUPTED
-        return from_outside and job is not None and job.tries < _TURNS
+        return from_outside and job is not None and job.tries < _TURNS + losses
 
 
 def _word(state: State) -> str:

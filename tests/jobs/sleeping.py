@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lorasmith.jobs.place import ChildWork
+from lorasmith.jobs.place import ChildWork, Place
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.store import Job
 
@@ -27,7 +27,7 @@ os._exit(0)
 """
 
 
-class Sleepers:
+class Sleepers(Place):
     """A place whose jobs sleep for as many seconds as their second word says."""
 
     def __init__(self, diary: Path) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.jobs import processes
 from lorasmith.jobs.hand_over import WithRoom
-from lorasmith.jobs.place import ThisMachine
+from lorasmith.jobs.place import Place, ThisMachine
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.store import Job, Store
 from lorasmith.progress import Progress
@@ -44,7 +44,7 @@ class Stub:
         self.code = -9
 
 
-class StubPlace:
+class StubPlace(Place):
     """A place whose work is in the test's hand."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from lorasmith.jobs.place import Work
+from lorasmith.jobs.place import Place, Work
 from lorasmith.jobs.queue import Queue
 from lorasmith.jobs.store import Job
 from lorasmith.project.pictures import REFUSED, Decision
@@ -25,7 +25,7 @@ from lorasmith.ui.routes import routes
 from lorasmith.ui.thumbs import Thumbs
 
 
-class NoPlace:
+class NoPlace(Place):
     """Takes jobs and never begins."""
 
     def start(self, job: Job, log: Path) -> Work:

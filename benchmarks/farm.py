@@ -1,0 +1,109 @@
+"""Six characters one after the other and on a Ray cluster of two processors: `python -m benchmarks.farm OUT [--kills N] [--seed S]`.
+
+Both go from research to evaluate over a booru on loopback with the demo's tagger and a thin random base. Told are the wall times,
+whether every LoRA has the same bytes, and the most requests that the booru saw within a second. With `--kills`, workers and the
+driver are killed at random moments, and the driver is started again.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from lorasmith.demo.demo import model_files
+from lorasmith.demo.server import DemoBooru
+from tests.checkpoints.tiny import write_tiny
+from tests.road import small_booru
+
+COUNT = 6
+
+
+def written(folder: Path, url: str, base: Path, end: str) -> Path:
+    """Writes a file of six characters into a folder of its own."""
+    folder.mkdir(parents=True)
+    rows = [f"[[character]]\ntrigger = 'zorvex{number}'\nquery = 'zorvex solo'\ndownload.top_n = {5 + number}\n" for number in range(COUNT)]
+    text = f"""
+        preset = "demo"
+        to = "{end}"
+        site.site_url = "{url}"
+        tag.tagger = '{model_files()[1].as_posix()}'
+        train = {{ checkpoint = '{base.as_posix()}', epochs = 4, repeats = 2, batch_size = 4, sample_every = 4, sample_steps = 2, checkpoint_every = 2 }}
+        evaluate = {{ epochs = 1, seeds = [1], report_seeds = [2], steps = 2, weights = [1.0], width = 64, height = 64 }}
+    """
+    file = folder / "characters.toml"
+    file.write_text(text + "\n".join(rows), encoding="utf-8")
+    return file
+
+
+def started(file: Path, *words: str) -> "subprocess.Popen[bytes]":
+    surroundings = {**os.environ, "XDG_DATA_HOME": str(file.parent / "data"), "LOCALAPPDATA": str(file.parent / "data")}
+    with (file.parent / "driver.txt").open("ab") as log:
+        return subprocess.Popen([sys.executable, "-m", "lorasmith", "batch", str(file), *words], env=surroundings, stdout=log, stderr=log)
+
+
+def loras_of(file: Path) -> dict[str, str]:
+    """Gives the sha256 of each LoRA, by its project and name."""
+    found = sorted(file.parent.glob("zorvex*/loras/*.safetensors"))
+    return {f"{path.parent.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in found}
+
+
+def killed(file: Path, kills: int, chance: random.Random) -> int:
+    """Runs the batch on Ray; kills the driver or a worker at random moments, and starts the driver again; gives the exit code."""
+    words = ("--on", "ray", "--workers", "2")
+    driver = started(file, *words)
+    for _ in range(kills):
+        until = time.monotonic() + chance.uniform(4, 25)
+        while time.monotonic() < until and driver.poll() is None:
+            time.sleep(0.1)
+        workers = [each for each in psutil.process_iter(["cmdline"]) if (each.info["cmdline"] or [""])[0].startswith("ray::Worker")]
+        if workers and chance.random() < 0.6:
+            print(f"a worker of {len(workers)} is killed", flush=True)
+            chance.choice(workers).kill()
+        elif driver.poll() is None:
+            print("the driver is killed", flush=True)
+            driver.kill()
+            driver.wait()
+            driver = started(file, *words)
+    return driver.wait()
+
+
+def most_in_a_second(times: Iterable[float]) -> int:
+    ordered = sorted(times)
+    return max((sum(t <= other < t + 1 for other in ordered) for t in ordered), default=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--to", default="evaluate")
+    options = parser.parse_args()
+    out = options.out.absolute()
+    base = out / "base.safetensors"
+    out.mkdir(parents=True, exist_ok=True)
+    write_tiny(base)
+    told: dict[str, object] = {}
+    with small_booru(out / "booru") as booru:
+        for name in ("serial", "farm"):
+            file = written(out / name, booru.url, base, options.to)
+            before, began = len(booru.log), time.monotonic()
+            code = started(file).wait() if name == "serial" else killed(file, options.kills, random.Random(options.seed))
+            asked = [each.time for each in booru.log[before:] if not each.path.startswith("/data")]
+            told[name] = {"exit": code, "seconds": round(time.monotonic() - began, 1), "asked": len(asked), "most a second": most_in_a_second(asked)}
+            print(json.dumps({name: told[name]}), flush=True)
+    serial, farm = loras_of(out / "serial" / "characters.toml"), loras_of(out / "farm" / "characters.toml")
+    told["LoRAs"], told["the same bytes"] = len(serial), serial == farm and len(serial) > 0
+    print(json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    main()
