@@ -7,12 +7,13 @@ from typing import Literal
 
 from lorasmith.errors import UsageError
 from lorasmith.judging.asked import FLEXIBILITY, Flexible, asked_members
+from lorasmith.judging.strangers import strangers
 from lorasmith.safety import demand_safe_text
 from lorasmith.tags.spelling import escaped, for_prompt, from_prompt
 
 Kind = Literal[
     "likeness", "blend", "group", "framing", "view", "pose", "expression", "background", "clothing", "toggle", "described",
-    "plain", "extra",
+    "others", "plain", "extra",
 ]  # fmt: skip
 _WHOLE_FIGURE = ("full-length_portrait", "full_body")
 _SEEN_WHOLE = ("pose", "clothing", "toggle")  # kinds that are asked with the whole figure in view, or nobody could see it
@@ -65,8 +66,8 @@ class Wishes:
 def evaluation_prompts(trigger: str, wishes: Wishes) -> list[PlannedPrompt]:
     """Plans the prompts of an evaluation, each text once.
 
-    `described` prompts name the looks without the trigger, `plain` ones neither: there the character should not come. What
-    a render shows unasked is read off the prompts that do not ask for it.
+    `described` prompts name the looks without the trigger, `others` those of somebody else, `plain` ones neither: there the
+    character should not come. What a render shows unasked is read off the prompts that do not ask for it.
     """
     known = wishes.known
     cast = wishes.cast or (Sought(trigger, tuple(wishes.core), tuple(wishes.toggles)),)
@@ -85,6 +86,7 @@ def evaluation_prompts(trigger: str, wishes: Wishes) -> list[PlannedPrompt]:
     ]  # fmt: skip
     looks = [tuple(tag for tag in one.core if tag in known) for one in cast]
     prompts += [PlannedPrompt("described", _text("", *seen), seen, has_trigger=False) for seen in looks if seen]
+    prompts += _others(wishes, chosen)
     prompts += [PlannedPrompt("plain", _text("", *plain), plain, has_trigger=False) for plain in _plain(chosen, known)]
     prompts += [_named(extra_prompt(text, escaped(cast[0].trigger), known), wishes) for text in wishes.extra]
     for prompt in prompts:
@@ -139,6 +141,17 @@ def extra_prompt(text: str, trigger: str, known: Collection[str]) -> PlannedProm
     pieces = [from_prompt(piece.strip()) for piece in filled.split(",")]
     asked = tuple(dict.fromkeys(piece for piece in pieces if piece in known))
     return PlannedPrompt("extra", filled, asked, trigger.casefold() in filled.casefold())
+
+
+def _others(wishes: Wishes, chosen: Mapping[Flexible, Sequence[str]]) -> list[PlannedPrompt]:
+    """Plans other characters in so many words, framed as the character is; they are judged by their looks alone."""
+    core = tuple(dict.fromkeys([*wishes.core, *(tag for one in wishes.cast for tag in one.core)]))
+    framings = chosen["framing"] or [""]
+    count = [tag for tag in ("solo",) if tag in wishes.known]
+    return [
+        PlannedPrompt("others", _text("", *count, *looks, *filter(None, [framings[place % len(framings)]])), looks, has_trigger=False)
+        for place, looks in enumerate(strangers(core, wishes.known, wishes.most))
+    ]
 
 
 def _plain(chosen: Mapping[Flexible, Sequence[str]], known: Collection[str]) -> list[tuple[str, ...]]:

@@ -9,7 +9,7 @@ from lorasmith.judging.scores import CellScores, kept_share
 Bake = Literal["underbaked", "good", "overbaked", "unjudged"]
 
 RULE = (
-    "Among the epochs and weights that still follow at least {kept:.0%} of what the base follows, the likest one; "
+    "Among the good epochs and weights, else those that still follow at least {kept:.0%} of what the base follows, the likest one; "
     "within {tie:.2f} of it the lower weight, then the earlier epoch."
 )
 
@@ -21,6 +21,8 @@ class Bars:
     `copies` is the share of renders, over the base's own, that may nearly repeat a training picture; `diversity` the share of
     the base's difference between seeds to keep; `broken` the obedience under which a LoRA that is not like the character is
     no longer too weak but too strong; `fallen` the likeness that a later epoch or higher weight must have lost for that.
+    `others` is the share to keep of the looks that the base gives to others who are described in words: one that is trained too
+    much no longer lets them be drawn.
     `leak` is the likeness, over the base's own, from which a character that comes without its trigger is told; it is no fault
     of baking, since it comes with the first epoch that is like the character.
     """
@@ -33,6 +35,7 @@ class Bars:
     broken: float = 0.6
     fallen: float = 0.1
     leak: float = 0.3
+    others: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def rank(cells: Sequence[CellScores], base: CellScores, bars: Bars = Bars()) -> 
 
 def choose(standings: Sequence[Standing], bars: Bars) -> Standing:
     """Applies the rule to standings that have a likeness; without a flexible one the best product of both wins."""
-    flexible = [one for one in standings if one.kept is None or one.kept >= bars.kept]
+    good = [one for one in standings if one.bake == "good"]
+    flexible = good or [one for one in standings if one.kept is None or one.kept >= bars.kept]
     value = _likeness if flexible else _product
     pool = flexible or list(standings)
     top = max(value(one) for one in pool)
@@ -96,12 +100,15 @@ def judge_cell(cell: CellScores, base: CellScores, bars: Bars, likest: float | N
 
 
 def signs_of(cell: CellScores, base: CellScores, bars: Bars) -> list[str]:
-    """Names the other signs of too much training: renders that repeat the set, or each other."""
+    """Names the other signs of too much training: renders that repeat the set, or each other, and others who are lost."""
     signs = []
     if cell.copies is not None and base.copies is not None and cell.copies.mean >= base.copies.mean + bars.copies:
         signs.append(f"{cell.copies.mean:.0%} of the renders nearly repeat a training picture")
     if cell.diversity is not None and base.diversity and cell.diversity < bars.diversity * base.diversity:
         signs.append(f"seeds differ by {cell.diversity / base.diversity:.0%} of what they differ by in the base")
+    others = kept_share(cell, base, ("others",))
+    if others is not None and others < bars.others:
+        signs.append(f"others, described without the trigger, keep {others:.0%} of the looks that the base gives them")
     return signs
 
 

@@ -93,7 +93,7 @@ def rows(evaluation: Evaluation) -> list[Row]:
 def compared(one: CellScores, other: CellScores) -> list[Row]:
     """Gives the rows of two cells side by side: likeness, blend, what is followed, outfits, leak, copies, marks and faults."""
     kept = kept_by_group(one, other)
-    kinds = [kind for kind in (*FLEXIBILITY, "blend", "group", "toggle", "extra", "described") if kind in one.followed]
+    kinds = [kind for kind in (*FLEXIBILITY, "blend", "group", "toggle", "extra", "described", "others") if kind in one.followed]
     table = [Row("likeness", one.likeness, other.likeness)]
     table += _rows_of_several(one, other)
     table += [Row(NAMES[kind], one.followed[kind], other.followed.get(kind), kept.get(kind)) for kind in kinds]
@@ -131,6 +131,7 @@ QUESTIONS = {
     "clothing": "Does it wear what the set rarely shows?",
     "toggle": "Does it put its outfits on?",
     "described": "Does it come when it is described, without the trigger?",
+    "others": "Does it let others be drawn?",
     "plain": "Does it stay away where nobody asks for it?",
     "extra": "Your own prompts",
 }
@@ -146,6 +147,7 @@ NAMES = {
     "toggle": "outfit followed",
     "extra": "own prompts followed",
     "described": "looks followed by name",
+    "others": "looks of others followed",
 }
 
 

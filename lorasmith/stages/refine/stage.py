@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lorasmith.rendering.prompt import Renderer
 
 SCORES = "scores.json"
-_WITHOUT_CHARACTER = ("described", "plain")  # kinds of prompt that do not ask for the character
+_WITHOUT_CHARACTER = ("described", "others", "plain")  # kinds of prompt that do not ask for the character
 
 
 @dataclass(frozen=True)
