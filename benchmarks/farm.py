@@ -19,24 +19,31 @@ from pathlib import Path
 import psutil
 
 from lorasmith.demo.demo import model_files
-from lorasmith.demo.server import DemoBooru
 from tests.checkpoints.tiny import write_tiny
 from tests.road import small_booru
 
 COUNT = 6
+TRAIN = "epochs = 4\nrepeats = 2\nbatch_size = 4\nsample_every = 4\nsample_steps = 2\ncheckpoint_every = 2"
+EVALUATE = "epochs = 1\nseeds = [1]\nreport_seeds = [2]\nsteps = 2\nweights = [1.0]\nwidth = 64\nheight = 64"
 
 
 def written(folder: Path, url: str, base: Path, end: str) -> Path:
     """Writes a file of six characters into a folder of its own."""
     folder.mkdir(parents=True)
-    rows = [f"[[character]]\ntrigger = 'zorvex{number}'\nquery = 'zorvex solo'\ndownload.top_n = {5 + number}\n" for number in range(COUNT)]
+    row = "[[character]]\ntrigger = 'zorvex{0}'\nquery = 'zorvex solo'\ndownload.top_n = {1}\n"
+    rows = [row.format(number, 5 + number) for number in range(COUNT)]
     text = f"""
         preset = "demo"
         to = "{end}"
-        site.site_url = "{url}"
-        tag.tagger = '{model_files()[1].as_posix()}'
-        train = {{ checkpoint = '{base.as_posix()}', epochs = 4, repeats = 2, batch_size = 4, sample_every = 4, sample_steps = 2, checkpoint_every = 2 }}
-        evaluate = {{ epochs = 1, seeds = [1], report_seeds = [2], steps = 2, weights = [1.0], width = 64, height = 64 }}
+        [site]
+        site_url = "{url}"
+        [tag]
+        tagger = '{model_files()[1].as_posix()}'
+        [train]
+        checkpoint = '{base.as_posix()}'
+        {TRAIN}
+        [evaluate]
+        {EVALUATE}
     """
     file = folder / "characters.toml"
     file.write_text(text + "\n".join(rows), encoding="utf-8")
@@ -44,9 +51,10 @@ def written(folder: Path, url: str, base: Path, end: str) -> Path:
 
 
 def started(file: Path, *words: str) -> "subprocess.Popen[bytes]":
-    surroundings = {**os.environ, "XDG_DATA_HOME": str(file.parent / "data"), "LOCALAPPDATA": str(file.parent / "data")}
+    surroundings = {**os.environ, **dict.fromkeys(("XDG_DATA_HOME", "LOCALAPPDATA"), str(file.parent / "data"))}
+    command = [sys.executable, "-m", "lorasmith", "batch", str(file), *words]
     with (file.parent / "driver.txt").open("ab") as log:
-        return subprocess.Popen([sys.executable, "-m", "lorasmith", "batch", str(file), *words], env=surroundings, stdout=log, stderr=log)
+        return subprocess.Popen(command, env=surroundings, stdout=log, stderr=log)
 
 
 def loras_of(file: Path) -> dict[str, str]:
@@ -97,8 +105,9 @@ def main() -> None:
             file = written(out / name, booru.url, base, options.to)
             before, began = len(booru.log), time.monotonic()
             code = started(file).wait() if name == "serial" else killed(file, options.kills, random.Random(options.seed))
-            asked = [each.time for each in booru.log[before:] if not each.path.startswith("/data")]
-            told[name] = {"exit": code, "seconds": round(time.monotonic() - began, 1), "asked": len(asked), "most a second": most_in_a_second(asked)}
+            asked = [each.time for each in booru.log[before:] if each.path.endswith(".json")]
+            seconds = round(time.monotonic() - began, 1)
+            told[name] = {"exit": code, "seconds": seconds, "asked": len(asked), "most a second": most_in_a_second(asked)}
             print(json.dumps({name: told[name]}), flush=True)
     serial, farm = loras_of(out / "serial" / "characters.toml"), loras_of(out / "farm" / "characters.toml")
     told["LoRAs"], told["the same bytes"] = len(serial), serial == farm and len(serial) > 0

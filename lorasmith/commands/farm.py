@@ -35,21 +35,22 @@ class Where:
 @contextmanager
 def opened(where: "Where | None") -> Iterator["Place"]:
     """Gives the place, and lets a cluster go when the block ends: what was at work has been put back into the line by then."""
-    from lorasmith.commands.queue import place
-
     where = where or Where()
     if where.on == "here":
         if where.address:
             raise UsageError("--address is the address of a Ray cluster: add --on ray.")
+        from lorasmith.commands.queue import place
+
         yield place()
         return
     from lorasmith.folders import data_folder
-    from lorasmith.jobs.farm.cluster import connect, demand_ray, leave
+    from lorasmith.jobs.farm.cluster import connect, leave
     from lorasmith.jobs.queue import demand_free
 
     _demand_sense(where)
-    demand_ray()
     from lorasmith.jobs.farm.place import OnRay, Wants
+    from lorasmith.jobs.farm.shards import surroundings
+    from lorasmith.jobs.place import ThisMachine
 
     folder = data_folder() / "jobs"
     (folder / "logs").mkdir(parents=True, exist_ok=True)
@@ -57,7 +58,8 @@ def opened(where: "Where | None") -> Iterator["Place"]:
     cluster = connect(folder, where.address, where.workers)
     mark = hashlib.sha256(f"{platform.node()} {folder}".encode()).hexdigest()[:12]
     try:
-        yield OnRay(cluster, place(), Wants(where.job_gpus, where.job_cpus, where.job_memory), mark)
+        home = ThisMachine(lambda: surroundings(cluster.address, {"num_cpus": where.job_cpus}))
+        yield OnRay(cluster, home, Wants(where.job_gpus, where.job_cpus, where.job_memory), mark)
     finally:
         leave(cluster, folder, end=True)
 

@@ -69,8 +69,8 @@ def connect(folder: Path, address: str = "", workers: int = 0) -> Cluster:
     `workers` is how many processors a cluster of this machine's own offers (0: all). Raises `UsageError` without Ray, and
     `LorasmithError` when nobody answers at the address or what answers wants another token.
     """
+    _surround(folder, own=not address)
     demand_ray()
-    _with_token(folder)
     own = not address
     address = address or _standing(folder) or _start(folder, workers)
     import ray
@@ -102,10 +102,14 @@ def leave(cluster: Cluster, folder: Path, *, end: bool) -> None:
         (folder / _STANDING).unlink(missing_ok=True)
 
 
-def _with_token(folder: Path) -> None:
-    """Turns tokens on for this process; makes one where there is none, readable by its owner alone."""
-    os.environ["RAY_AUTH_MODE"] = "token"
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+def _surround(folder: Path, *, own: bool) -> None:
+    """Writes into the environment what Ray reads when it is imported: tokens on, one made where there is none.
+
+    `own` keeps a cluster of this machine to the loopback address, whatever the variable's name says.
+    """
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
+    if own:
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     if os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH"):
         return
     place = folder / TOKEN
@@ -130,7 +134,6 @@ def _standing(folder: Path) -> str:
         return ""
     host, _, port = address.partition(":")
     with suppress(OSError), socket.create_connection((host, int(port)), timeout=2):
-        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         return address
     leave(Cluster(address, own=True), folder, end=True)  # what is left of it
     return ""
@@ -138,7 +141,6 @@ def _standing(folder: Path) -> str:
 
 def _start(folder: Path, workers: int) -> str:
     """Starts a cluster of this machine's own and gives its address."""
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     address = f"127.0.0.1:{_free_port()}"
     _temp(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
     words = ["start", "--head", f"--port={address.split(':')[1]}", f"--temp-dir={_temp(folder)}", "--include-dashboard=false",
@@ -146,17 +148,13 @@ def _start(folder: Path, workers: int) -> str:
     with (folder / "logs" / "ray.txt").open("ab") as log:
         ended = subprocess.run(
             [sys.executable, "-m", "ray.scripts.scripts", *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            timeout=_STARTING, env=os.environ | {"RAY_AUTH_TOKEN_PATH": _token_file(folder)}, check=False,
+            timeout=_STARTING, check=False,
             start_new_session=os.name == "posix",  # a Ctrl-C is for the queue: what runs is asked to stop first
         )  # fmt: skip
     if ended.returncode:
         raise LorasmithError(f"Ray could not be started on this machine; what it said is in {folder / 'logs' / 'ray.txt'}.")
     write_atomic(folder / _STANDING, json.dumps({"address": address, "version": __version__, "started": time.time()}) + "\n")
     return address
-
-
-def _token_file(folder: Path) -> str:
-    return os.environ.get("RAY_AUTH_TOKEN_PATH") or str(folder / TOKEN)
 
 
 def _temp(folder: Path) -> Path:

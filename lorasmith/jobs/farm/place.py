@@ -57,7 +57,7 @@ class OnRay(Place):
         actor = (
             ray.remote(Worker)  # type: ignore[call-overload]
             .options(name=self._name(job), namespace=NAMESPACE, lifetime="detached", max_restarts=0, **asked)
-            .remote(str(job.folder), list(job.words), __version__, _length(log))
+            .remote(str(job.folder), list(job.words), __version__, _length(log), json.dumps(asked))
         )
         return RayWork(actor, log)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from lorasmith import __version__
 from lorasmith.errors import LorasmithError
+from lorasmith.jobs.farm.shards import surroundings
 from lorasmith.jobs.place import ChildWork, ThisMachine
 from lorasmith.jobs.store import Job
 from lorasmith.project.project import Project
@@ -28,8 +29,10 @@ _FORGOTTEN = 24 * 3600.0  # seconds without a question until one whose work has 
 class Worker:
     """Runs one job on the machine where it stands, and answers questions about it until it is dismissed."""
 
-    def __init__(self, folder: str, words: list[str], version: str, before: int) -> None:
-        """Takes the job, the queue's version of lorasmith, and how long the queue's file of what the job said is already."""
+    def __init__(self, folder: str, words: list[str], version: str, before: int, asked: str) -> None:
+        """Takes the job, the queue's version of lorasmith, how long the queue's file of what the job said is already, and
+        what the job asked the cluster for, as JSON."""
+        self._asked_for = json.loads(asked)
         self._before = before
         self._log = Path(tempfile.mkdtemp(prefix="lorasmith-job-")) / "log.txt"
         self._work: ChildWork | None = None
@@ -51,9 +54,15 @@ class Worker:
             try:
                 Project.open(job.folder, patience=_LAST_LOOK).close()
                 if not self._stop.is_set():
-                    self._work = ThisMachine().start(job, self._log)
+                    self._work = ThisMachine(self._surroundings).start(job, self._log)
             except (LorasmithError, OSError) as error:
                 self._fault = str(error)
+
+    def _surroundings(self) -> dict[str, str]:
+        """Tells the command where the cluster is, so that big looks at many pictures are shared out."""
+        import ray
+
+        return surroundings(ray.get_runtime_context().gcs_address, self._asked_for)
 
     def poll(self, have: int) -> bytes:
         """Tells how it stands, with what its log says beyond the `have` bytes that the queue's file has."""

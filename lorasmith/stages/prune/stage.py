@@ -17,6 +17,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings, TagSettings
 from lorasmith.stages.prune.balance import balance_of, picked_set
 from lorasmith.stages.prune.reasons import MAKER, Candidate, judge, judge_twins, judge_variants, sureness
+from lorasmith.stages.prune.shards import measure_shared
 from lorasmith.stages.prune.spoilt import spoilt
 from lorasmith.stages.research.wall import read_wall
 
@@ -161,6 +162,11 @@ def _keeping(project: Project) -> "Iterator[Callable[[str, Measures], None]]":
 def _measure_many(project: Project, pictures: Sequence[Picture]) -> "Iterator[tuple[Picture, Measures | PictureError]]":
     """Measures on all cores (decoding lets other threads run), a few pictures ahead of whoever takes the results."""
     from lorasmith.imaging.measure import measure
+    from lorasmith.jobs.farm.shards import is_shared
+
+    if is_shared():
+        yield from zip(pictures, measure_shared(project.folder, [project.file_of(each) for each in pictures]), strict=True)
+        return
 
     def look(picture: Picture) -> "Measures | PictureError":
         try:

@@ -1,9 +1,10 @@
 """Tagger scores of a project's pictures: made once, stored whole, read back; and what they refuse."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lorasmith.errors import TaggerError
@@ -12,6 +13,7 @@ from lorasmith.project.pictures import REFUSED, Decision, Picture
 from lorasmith.project.project import Project
 from lorasmith.safety import is_seen, refused_places
 from lorasmith.settings.tables import TagSettings
+from lorasmith.stages.tag.shards import score_shared
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,10 +94,9 @@ def _scored(
     project: Project, taggers: "Sequence[Tagger]", pictures: Sequence[Picture], batch_size: int
 ) -> "Iterator[tuple[Picture, Scored]]":
     """Yields each picture with its scores, which are kept; those in hand are kept too when the work is broken off."""
-    from lorasmith.imaging.read import open_picture
-    from lorasmith.taggers.stream import score_stream
+    from lorasmith.jobs.farm.shards import is_shared
 
-    sources = [partial(open_picture, project.file_of(picture)) for picture in pictures]
+    files = [project.file_of(picture) for picture in pictures]
     in_hand: list[tuple[Picture, Scored]] = []
 
     def keep() -> None:
@@ -105,7 +106,8 @@ def _scored(
                     project.caches.keep_scores(picture.sha256, tagger.id, vector.astype("<f2").tobytes())
         in_hand.clear()
 
-    with closing(score_stream(taggers, sources, batch_size)) as stream:
+    shared = score_shared(project.folder, taggers, files, batch_size) if is_shared() else _alone(taggers, files, batch_size)
+    with closing(shared) as stream:
         try:
             for picture, scored in zip(pictures, stream, strict=True):
                 in_hand.append((picture, scored))
@@ -114,6 +116,13 @@ def _scored(
                 yield picture, scored
         finally:
             keep()
+
+
+def _alone(taggers: "Sequence[Tagger]", files: Sequence[Path], batch_size: int) -> "Generator[Scored, None, None]":
+    from lorasmith.imaging.read import open_picture
+    from lorasmith.taggers.stream import score_stream
+
+    return score_stream(taggers, [partial(open_picture, file) for file in files], batch_size)
 
 
 def has_scores(project: Project, taggers: "Sequence[Tagger]", picture: Picture) -> bool:
