@@ -132,19 +132,27 @@ def truth(project: Project, count: int, weight: float = 1.0) -> dict[str, list[f
     return found
 
 
-def a_person_would_keep(project: Project, names: tuple[str, ...]) -> list[str]:
-    """Names the candidates on which every own look is to be seen, as far as the framing shows it."""
+def a_person_would_keep(project: Project, names: tuple[str, ...], options: argparse.Namespace) -> list[str]:
+    """Names the candidates on which every own look is to be seen at `sure`, at most a third of them headshots.
+
+    A lenient person looks at neither eyes nor ears, and takes headshots without end.
+    """
     from lorasmith.imaging.read import open_picture
     from lorasmith.stages.tag.scores import open_project_tagger
 
     tagger = open_project_tagger(project.settings(TagSettings))
     pictures = [project.pictures.get(name) for name in names]
     vectors = tagger.score([open_picture(project.file_of(picture)) for picture in pictures]) if pictures else []
-    return [
-        picture.name
+    looks = world.OWN_TAGS if options.lenient else DESCRIBED
+    good = [
+        (min(float(vector[tagger.index[tag]]) for tag in looks), picture.name, vector[tagger.index["headshot_portrait"]] >= 0.5)
         for picture, vector in zip(pictures, vectors, strict=True)
-        if all(vector[tagger.index[tag]] >= 0.5 for tag in world.OWN_TAGS)
     ]
+    good = sorted((one for one in good if one[0] >= options.sure), reverse=True)
+    if options.lenient:
+        return [name for _, name, _ in good][: options.keep]
+    rest = [name for _, name, close in good if not close][: options.keep]
+    return rest + [name for _, name, close in good if close][: max(1, len(rest) // 2)][: max(0, options.keep - len(rest))]
 
 
 def told(name: str, found: dict[str, list[float]]) -> str:
@@ -159,25 +167,29 @@ def told(name: str, found: dict[str, list[float]]) -> str:
 
 def once(folder: Path, sources: Path, options: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
     """Goes through both rounds at one training seed."""
-    with new_project(folder, sources, options) as project, shown() as bar:
+    there = (folder / "project.db").is_file()  # its first round ended: only the second is wanted
+    with Project.open(folder) if there else new_project(folder, sources, options) as project, shown() as bar:
         before = truth(project, options.scenes)
         print(told("before", before), flush=True)
         if options.first:
             return {"before": before}
         run_stage(project, "evaluate", bar)
         steps = json.loads((last_finished_run(project) / "trained.json").read_text(encoding="utf-8"))["steps"]
-        wishes = {"candidates": options.candidates, "top_n": options.top, "min_likeness": options.bar}
+        bars = {"min_likeness": options.bar, "min_followed": options.followed}
+        wishes = {"candidates": options.candidates, "top_n": options.top} | bars
         back = run_stage(project, "refine", bar, wishes)
-        kept = a_person_would_keep(project, back.brought_back)[: options.keep]
+        kept = a_person_would_keep(project, back.brought_back, options)
         print(f"{back.considered} candidates, {len(back.brought_back)} came back, {len(kept)} kept: {kept}", flush=True)
         if not kept:
             return {"before": before}
         decide_by_hand(project, "keep", kept)
         for stage in ("prepare", "tag"):
             run_stage(project, stage, bar)
-        draws = sum(each.repeats for each in training_set(project, project.settings(TrainSettings)).pictures)
+        chosen = {"subsets": [each.replace("drawn weight=1", f"drawn weight={options.drawn:g}") for each in PARTS]}
+        wished = project.settings(TrainSettings, chosen | {"repeats": SMALL["repeats"]})
+        draws = sum(each.repeats for each in training_set(project, wished).pictures)
         repeats = max(1, round(SMALL["repeats"] * steps * SMALL["batch_size"] / SMALL["epochs"] / draws))
-        result = run_stage(project, "train", bar, {"repeats": repeats})  # as many steps as before: more training is no help
+        result = run_stage(project, "train", bar, chosen | {"repeats": repeats})  # as many steps as before: more is no help
         after = truth(project, options.scenes)
         print(f"steps: {steps} before, {result.steps} after")
         print(told("after", after), flush=True)
@@ -194,6 +206,10 @@ def main() -> None:
     parser.add_argument("--top", type=int, default=16)
     parser.add_argument("--keep", type=int, default=12)
     parser.add_argument("--bar", type=float, default=0.5)
+    parser.add_argument("--followed", type=float, default=0.5, help="share of the asked that a candidate must show to come back")
+    parser.add_argument("--sure", type=float, default=0.5, help="score from which the person takes a look for drawn")
+    parser.add_argument("--lenient", action="store_true", help="the person of the first trials")
+    parser.add_argument("--drawn", type=float, default=1.0, help="weight of the drawn pictures, beside bodies and face")
     parser.add_argument("--strength", type=float, default=4.0)
     parser.add_argument("--heads", choices=("mask", "cover", "learn"), default="mask", help="what becomes of the bodies' heads")
     parser.add_argument("--first", action="store_true", help="the first round alone")

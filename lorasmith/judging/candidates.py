@@ -25,7 +25,8 @@ def candidate_prompts(
 ) -> list[PlannedPrompt]:
     """Plans `count` prompts that ask for framing, view and pose, those first that the set shows least.
 
-    `habits` are the shares of the tags in the training set and `known` what the tagger sees: only that is asked. A plain
+    `habits` are the shares of the tags in the training set and `known` what the tagger sees: only that is asked. Where a framing
+    shows few poses, as many prompts ask for none: a half figure with raised arms time and again would be a set of its own. A plain
     ground (a key of `GROUNDS`) is asked too, so that what comes back can be cut out. The same inputs give the same prompts.
     """
     framings = asked_members("framing", habits, known, _MOST) or [""]
@@ -33,11 +34,15 @@ def candidate_prompts(
     poses = asked_members("pose", habits, known, _POSES) or [""]
     plain = [tag for tag in GROUNDS[ground] if tag in known][:1]
     seen = {tag: habits.get(tag, 0.0) for tag in (*framings, *views, *poses)}
+    unposed: dict[str, float] = {}  # by framing
     prompts: list[PlannedPrompt] = []
     while len(prompts) < count:
         framing, view = min(product(framings, views), key=lambda pair: round(seen[pair[0]] + seen[pair[1]], 6))
         shown = shown_by(poses, kind_of_framing(framing)) if framing else poses  # a headshot shows no stance
         pose = min(shown, key=lambda tag: round(seen[tag], 6), default="")
+        if len(shown) < len(poses) and unposed.get(framing, 0.0) <= seen.get(pose, 0.0):
+            pose = ""
+            unposed[framing] = unposed.get(framing, 0.0) + 1 / max(1, count)
         asked = tuple(tag for tag in (framing, view, pose, *plain) if tag)
         for tag in filter(None, (framing, view, pose)):
             seen[tag] += 1 / max(1, count)
