@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -20,10 +21,19 @@ def surroundings(home: Path) -> dict[str, str]:
     return os.environ | {name: str(home / name.lower()) for name in places}
 
 
+def free_port() -> int:
+    """Gives a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def page(home: Path, *words: str, **more: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """Runs the page of a person whose files are below `home`; gives its address and the process."""
-    command = [sys.executable, "-m", "lorasmith", "ui", "--no-browser", *words]
+    # Not the usual port: a page whose server a test has killed would meet the server of another test there.
+    port = [] if "--port" in words else ["--port", str(free_port())]
+    command = [sys.executable, "-m", "lorasmith", "ui", "--no-browser", *port, *words]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=surroundings(home) | more
     )
