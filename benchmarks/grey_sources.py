@@ -32,6 +32,9 @@ from lorasmith.stages.run import run_stage
 from lorasmith.terminal import shown
 
 GREY = 6.0  # mean distance from grey in CIE Lab under which a render counts as grey
+PARTS = (
+    "colour weight={colour:g} where NOT caption:monochrome AND NOT caption:greyscale AND NOT caption:comic", "grey weight=1",
+)  # fmt: skip
 UNTOLD = {"drop_tags": ["monochrome", "greyscale"]}
 
 
@@ -78,16 +81,19 @@ def main() -> None:
     parser.add_argument("--grey", type=float, default=0.67)
     parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--strength", type=float, default=4.0)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--colour", type=float, default=2.0, help="weight of the pictures in colour, beside 1 for the grey ones")
     parser.add_argument("--only", default="")
     options = parser.parse_args()
     draw_sources(options.out / "sources", options.pictures, options.grey)
     base, tagger = model_files()
-    for name, tag, train in (("told", {}, {}), ("untold", UNTOLD, {"subsets": []})):
+    parts = [words.format(colour=options.colour) for words in PARTS]
+    for name, tag, train in (("told", {}, {"subsets": parts}), ("untold", UNTOLD, {"subsets": []})):
         if options.only not in ("", name):
             continue
         chosen: dict[str, dict[str, Any]] = {
             "tag": {"tagger": str(tagger), "core_tags": list(DESCRIBED)} | tag,
-            "train": SMALL | {"checkpoint": str(base), "strength": options.strength, "repeats": 5} | train,
+            "train": SMALL | {"checkpoint": str(base), "strength": options.strength, "repeats": options.repeats} | train,
             "evaluate": {"width": 128, "height": 128, "guidance": 5.0, "batch_size": 8, "steps": 12},
         }
         with Project.create(options.out / name, world.NEW_CHARACTER, preset="comic_sources", chosen=chosen) as project, shown() as bar:

@@ -40,7 +40,8 @@ def test_a_headshot_is_asked_no_stance_and_half_a_figure_only_what_it_shows() ->
 
 def test_half_figures_are_asked_with_raised_arms_no_oftener_than_without() -> None:
     known = "headshot_portrait half-length_portrait full-length_portrait standing sitting lying raised_arms".split()
-    prompts = candidate_prompts("mia", {"headshot_portrait": 0.5, "full-length_portrait": 0.3, "half-length_portrait": 0.2}, known, 96, "any")
+    habits = {"headshot_portrait": 0.5, "full-length_portrait": 0.3, "half-length_portrait": 0.2}
+    prompts = candidate_prompts("mia", habits, known, 96, "any")
     half = [prompt.asked for prompt in prompts if "half-length_portrait" in prompt.asked]
     raised = sum("raised_arms" in asked for asked in half)
     assert len(half) >= 40 and 0 < raised <= len(half) / 2
