@@ -1,8 +1,9 @@
 """Whether evaluate is right, in a world whose truth is known: `python benchmarks/verdicts.py DEMO OUT [step ...]`.
 
 DEMO is a finished project of `lorasmith demo DEMO`; OUT takes the projects that are made here. Steps, all by default, each
-going on where it was: `low` and `high` train the demo's set at S = 0.1 and S = 6 and evaluate, `uniform` draws a set with one
-background and one scarf in every picture, `truth` measures every saved epoch of DEMO on fresh seeds.
+going on where it was: `low` and `high` train the demo's set at S = 0.1 and S = 6 (`higher`: 12) and evaluate, `uniform` draws a set
+with one background and one scarf in every picture, `truth` measures every saved epoch of DEMO on fresh seeds, `others` what the
+last epochs of all of them leave of other creatures.
 
 The truth of an epoch: fresh scenes are dealt by the world's own lots, rendered from their prompts, and the tagger, which was
 trained on this world's drawings, looks for what the world says such a picture shows: half the score is the character's own
@@ -35,6 +36,7 @@ from lorasmith.stages.run import run_stage
 from lorasmith.terminal import shown
 
 COPIED = ("images", "edits", "dataset", "info.md", "lorasmith.toml")
+STRENGTHS = {"low": 0.1, "high": 6.0, "higher": 12.0}
 FRESH = 40_000  # seeds of the truth begin here
 
 
@@ -152,21 +154,62 @@ def truth(demo: Path, count: int) -> None:
                 print(f"  epoch {epoch} weight {weight:g}: {told}", flush=True)
 
 
+def finished(place: Path) -> bool:
+    return any(place.glob("runs/*/trained.json"))
+
+
+def looks_of(scene: world.Scene) -> list[str]:
+    """Names the looks of a scene's creature that the new character does not have."""
+    creature = scene.creatures[0]
+    seen = (creature.fur, creature.ears, creature.eyes, creature.marking)
+    return [tag for tag in seen if tag in scene.tags() and tag not in (*world.OWN_TAGS, "pointy_ears", "green_eyes")]
+
+
+def others(projects: list[Path], count: int) -> None:
+    """Measures how many looks of other creatures, described in full without the trigger, still come at fresh seeds."""
+    from lorasmith.rendering.diffusers import renderer_as_trained
+    from lorasmith.rendering.prompt import LoraUse, Prompt
+    from lorasmith.taggers.onnx import Tagger
+    from lorasmith.tags.spelling import for_prompt
+
+    base, folder = model_files()
+    tagger, renderer = Tagger(folder, threads=1), renderer_as_trained(base, {"checkpoint": str(base)}, "cpu", 8)
+    rng = random.Random("others")
+    scenes = [world.random_scene(rng, (world.random_creature(rng),)) for _ in range(count)]
+    files: dict[str, Path | None] = {"base": None}
+    for place in projects:
+        with Project.open(place) as project:
+            files[place.name] = chosen_epochs(project, last_finished_run(project), 1)[-1][1]
+    for name, file in files.items():
+        uses = () if file is None else (LoraUse(file),)
+        prompts = [
+            Prompt(", ".join(map(for_prompt, [*looks_of(scene), *asked_of(scene), "solo"])), "", 128, 128, 20, 5.0, FRESH + 500 + at,
+                   loras=uses)
+            for at, scene in enumerate(scenes)
+        ]  # fmt: skip
+        vectors = tagger.score(renderer.render(prompts))
+        kept = [np.mean([vector[tagger.index[tag]] >= 0.5 for tag in looks_of(scene)])
+                for scene, vector in zip(scenes, vectors, strict=True) if looks_of(scene)]  # fmt: skip
+        print(f"  {name}: {np.mean(kept):.3f} ± {np.std(kept, ddof=1) / len(kept) ** 0.5:.3f} of the looks of others", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("demo", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("steps", nargs="*", default=["low", "high", "short", "uniform", "truth"])
+    parser.add_argument("steps", nargs="*", default=["low", "high", "higher", "short", "uniform", "truth", "others"])
     parser.add_argument("--scenes", type=int, default=32)
     given = parser.parse_args()
     for step in given.steps:
-        if step in ("low", "high"):
-            with_strength(given.demo, given.out / step, {"low": 0.1, "high": 6.0}[step])
+        if step in STRENGTHS:
+            with_strength(given.demo, given.out / step, STRENGTHS[step])
         elif step == "short":
             for strength in (6.0, 0.1):
                 short(given.demo, given.out / f"short{strength:g}", strength)
         elif step == "uniform":
             uniform(given.out / "uniform")
+        elif step == "others":
+            others([each for each in (given.demo, *map(given.out.joinpath, STRENGTHS)) if finished(each)], given.scenes)
         else:
             truth(given.demo, given.scenes)
 
