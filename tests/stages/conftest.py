@@ -1,11 +1,13 @@
 """Projects over the small booru: new, and through all eight stages."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from lorasmith.boorus.limiter import Pace, SharedTurns
 from lorasmith.demo.server import DemoBooru
@@ -25,12 +27,20 @@ def project(tmp_path: Path, booru: DemoBooru, tiny_base: Path) -> Iterator[Proje
 
 @pytest.fixture(scope="session")
 def _walked(tmp_path_factory: pytest.TempPathFactory, booru: DemoBooru, tiny_base: Path) -> Path:
+    """A project through all stages, walked once for all processes of a test run."""
     from lorasmith.stages.run import run_all
 
-    folder = tmp_path_factory.mktemp("walked") / "project"
-    with make_project(folder, booru.url, tiny_base) as made:
-        run_all(made)
-    return folder
+    here = tmp_path_factory.getbasetemp()
+    folder = (here.parent if os.environ.get("PYTEST_XDIST_WORKER") else here) / "walked"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "walked.lock"):
+        if not (folder / "whole").exists():
+            shutil.rmtree(folder / "project", ignore_errors=True)
+            base = shutil.copy(tiny_base, folder / "tiny.safetensors")  # the other processes' bases go with them
+            with make_project(folder / "project", booru.url, Path(base)) as made:
+                run_all(made)
+            (folder / "whole").touch()
+    return folder / "project"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from lorasmith.project.project import Project
 from tests.road import make_project
 from tests.stages.record import record_of
 
-KILLS = int(os.environ.get("LORASMITH_KILLS", "2"))
+KILLS = int(os.environ.get("LORASMITH_KILLS", "1"))
 _ENVIRONMENT = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 
 

@@ -13,6 +13,8 @@ from lorasmith.checkpoints.inspection import inspect
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
 from lorasmith.settings.toml import preset_names, read_preset
+from lorasmith.stages.prune.stage import decide_by_hand
+from lorasmith.stages.run import run_stage
 from lorasmith.stages.train.stage import train
 from tests.checkpoints.tiny_xl import write_tiny_xl
 
@@ -31,10 +33,13 @@ def base_xl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, _walked: Path) -> Iterator[Project]:
-    """One copy for all presets: latents are made once for each base."""
+    """One copy for all presets, of four pictures: latents are made once for each base."""
     folder = tmp_path_factory.mktemp("presets") / "project"
     shutil.copytree(_walked, folder, ignore=shutil.ignore_patterns("project.lock"))
     with Project.open(folder) as opened:
+        decide_by_hand(opened, "drop", [picture.name for picture in opened.pictures.originals()[4:]])
+        run_stage(opened, "prepare")
+        run_stage(opened, "tag")
         yield opened
 
 
