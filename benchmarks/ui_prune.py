@@ -132,7 +132,7 @@ def pages(tab: Any) -> None:
 
 def pictures(tab: Any) -> None:
     """Measures the one-picture view."""
-    tab.locator(".lsp-open").first.click()
+    tab.locator(".ls-opener").first.click()
     tab.wait_for_selector(".lsp-one[data-shown]")
     tab.wait_for_timeout(2500)
 

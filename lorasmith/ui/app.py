@@ -12,9 +12,9 @@ from lorasmith.ui.routes import routes
 
 # Relative to the page's address, which ends with a slash also behind a WebUI's own address.
 _HEAD = """<link rel="stylesheet" href="api/static/lorasmith.css"><link rel="stylesheet" href="api/static/tag.css">
-<script src="api/static/lorasmith.js" defer></script><script src="api/static/erase.js" defer></script>
-<script src="api/static/crop.js" defer></script><script src="api/static/touch.js" defer></script>
-<script src="api/static/batch.js" defer></script>
+<script src="api/static/lorasmith.js" defer></script><script src="api/static/tiles.js" defer></script>
+<script src="api/static/erase.js" defer></script><script src="api/static/crop.js" defer></script>
+<script src="api/static/touch.js" defer></script><script src="api/static/batch.js" defer></script>
 <script src="api/static/tag.js" defer></script><script src="api/static/tag_picture.js" defer></script>
 <script src="api/static/tag_tables.js" defer></script>
 <link rel="stylesheet" href="api/static/prune.css"><script src="api/static/prune.js" defer></script>

@@ -135,7 +135,7 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 
 def _static(context: Context, request: Request, body: Any) -> Response:
     name = request.path_params["name"]
-    own = ("lorasmith.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
+    own = ("lorasmith.js", "tiles.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
     mine = (*research_asking.STATIC, *download_asking.STATIC, *inspect_asking.STATIC, *refine_asking.STATIC)
     pages = (*tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC, *train_asking.STATIC, *queue_asking.STATIC)
     if name not in (*own, *mine, *pages):

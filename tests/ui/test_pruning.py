@@ -123,7 +123,7 @@ def test_pages_of_a_hundred_and_filters_by_verdict_reason_tag_and_order(person: 
 def test_keys_in_the_grid_keep_drop_and_take_back(person: Pruner) -> None:
     person.fresh()
     before = person.steps()
-    person.tile("own_010").locator(".lsp-open").focus()
+    person.tile("own_010").locator(".ls-opener").focus()
     person.tab.keyboard.press("d")
     assert person.tab.evaluate("document.activeElement.closest('figure').dataset.name") == "own_011"
     person.tab.keyboard.press("ArrowRight")
@@ -141,7 +141,7 @@ def test_keys_in_the_grid_keep_drop_and_take_back(person: Pruner) -> None:
 
 def test_one_picture_says_why_and_goes_on_with_keys(person: Pruner) -> None:
     person.fresh()
-    person.tile("own_003").locator(".lsp-open").click()
+    person.tile("own_003").locator(".ls-opener").click()
     person.tab.wait_for_selector('.lsp-one[data-shown="own_003"]')
     words = person.tab.inner_text(".lsp-panel")
     assert "perhaps a sketch" in words and "60 % sure" in words and "https://example.org/a/3" in words and f"4 of {COUNT}" in words
@@ -255,5 +255,5 @@ def test_everything_that_can_be_pressed_has_a_name_and_pictures_have_words(perso
       !(one.textContent.trim() || one.getAttribute('aria-label') || one.labels?.length || one.querySelector('img[alt]'))).length"""
     assert person.tab.evaluate(nameless) == 0
     assert person.tab.evaluate("[...document.querySelectorAll('.lsp img')].every((one) => one.alt.length > 5)")
-    assert person.tab.evaluate("document.querySelectorAll('.lsp-grid .lsp-open[tabindex=\"0\"]').length") == 1
+    assert person.tab.evaluate("document.querySelectorAll('.lsp-grid .ls-opener[tabindex=\"0\"]').length") == 1
     assert measure(person.folder / "images" / "own_003.png").width == 303

@@ -99,7 +99,7 @@ def test_candidates_stand_with_their_scores_prompt_seed_and_lineage_the_likest_f
 
 def test_keys_keep_refuse_and_take_back_and_the_set_and_its_lineage_follow(tab: Any, folder: Path) -> None:
     kept, refused, third = names(tab)[:3]
-    tab.locator(".lsv-open").first.focus()
+    tab.locator(".lsv-grid .ls-opener").first.focus()
     tab.keyboard.press("k")
     tab.keyboard.press("d")
     counts(tab, "kept (1)")
@@ -111,7 +111,7 @@ def test_keys_keep_refuse_and_take_back_and_the_set_and_its_lineage_follow(tab: 
     assert f"1 by {lora_name(3)}" in side.inner_text()
     show(tab, "refused")
     tab.locator(f'.lsv-tile.ls-dropped[data-name="{refused}"]').wait_for()
-    tab.locator(".lsv-open").first.focus()
+    tab.locator(".lsv-grid .ls-opener").first.focus()
     tab.keyboard.press("u")
     counts(tab, "refused (0)")
     tab.keyboard.press("Control+z")
@@ -121,7 +121,7 @@ def test_keys_keep_refuse_and_take_back_and_the_set_and_its_lineage_follow(tab: 
 
 def test_the_large_view_has_all_of_a_candidate_and_the_same_keys(tab: Any, folder: Path) -> None:
     first, second = names(tab)[:2]
-    tab.locator(".lsv-open").first.press("Enter")
+    tab.locator(".lsv-grid .ls-opener").first.press("Enter")
     panel = tab.locator(".lsz-panel")
     panel.get_by_text("Waits for your word.").wait_for()
     words = panel.inner_text()
@@ -253,4 +253,4 @@ def test_ten_thousand_pictures_and_many_candidates_are_shown_page_by_page(tab: A
     tab.get_by_role("button", name="next ›").last.click()
     tab.wait_for_function("document.querySelectorAll('.lsv-tile').length === 5")
     tab.locator('.lsv-tile [data-decide="keep"]').first.click()
-    tab.get_by_text("1 of 10001 pictures in the set was drawn by a model").wait_for()
+    tab.get_by_text("1 of 10,001 pictures in the set was drawn by a model").wait_for()

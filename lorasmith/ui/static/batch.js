@@ -23,7 +23,7 @@
       make("section", {}, make("h4", {}, "Recipe"), recipes),
       make("section", {}, make("h4", {}, "Steps"), steps, usage),
       make("section", {}, make("h4", {}, "Which pictures"), filter, meant),
-      make("section", { class: "ls-pair" }, button("Preview", () => go(true)), button("Do it", () => go(false), "ls-primary")),
+      make("section", { class: "ls-pair" }, button("Preview", () => go(true)), button("Do it", () => go(false), { class: "ls-primary" })),
       make("section", {}, make("h4", {}, "Keep as a recipe"), make("div", { class: "ls-pair" }, name, button("Keep", keep))));
     const box = dialog("touch up many pictures", "ls-cropper ls-toucher", sheet, side);
 

@@ -1,7 +1,7 @@
 // The frame: a person moves the suggested crop (or the head's) over the picture, sees what training makes of it, and decides.
 (function () {
   "use strict";
-  const { make, post, tell, project } = window.lorasmith;
+  const { make, button, get, post, tell } = window.lorasmith;
   const LEAST = 16; // pixels of a crop's side
   const EDGES = { n: "upper edge", ne: "upper right corner", e: "right edge", se: "lower right corner", s: "lower edge", sw: "lower left corner", w: "left edge", nw: "upper left corner" };
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -37,10 +37,8 @@
 
   window.lorasmith.fate = fate;
   window.lorasmith.crop = async function (tile) {
-    const words = new URLSearchParams({ project: project(), name: tile.dataset.name });
-    const answer = await fetch("api/suggestion?" + words);
-    const found = await answer.json().catch(() => ({ error: "The server did not answer." }));
-    if (!answer.ok) return tell(found.error || "It could not be done.", "warn");
+    const found = await get("api/suggestion", { name: tile.dataset.name });
+    if (found.error) return tell(found.error, "warn");
     const picture = new Image();
     picture.alt = found.name;
     picture.draggable = false;
@@ -70,16 +68,10 @@
     for (const [edge, words] of Object.entries(EDGES)) box.append(make("i", { class: `ls-grip ls-grip-${edge}`, "data-edge": edge, tabindex: "0", role: "button", "aria-label": words }));
     const canvas = make("div", { class: "ls-canvas" }, picture, rest, box);
     const told = make("span", { class: "ls-fate", role: "status" });
-    const kinds = ["crop", "head"].map((one) => button(one === "crop" ? "Crop" : "Head", () => choose(one), "ls-kind"));
+    const kinds = ["crop", "head"].map((one) => button(one === "crop" ? "Crop" : "Head", () => choose(one), { class: "ls-kind" }));
     const wholeButton = button("Whole picture", () => decide("whole"));
-    const tools = make("div", { class: "ls-tools" }, ...kinds, told, button("Accept", () => decide("accept"), "ls-primary"), button("Refuse", () => decide("refuse")), wholeButton, button("cancel", close));
+    const tools = make("div", { class: "ls-tools" }, ...kinds, told, button("Accept", () => decide("accept"), { class: "ls-primary" }), button("Refuse", () => decide("refuse")), wholeButton, button("cancel", close));
     const dialog = make("div", { class: "ls-eraser ls-cropper", role: "dialog", "aria-modal": "true", "aria-label": `crop of ${found.name}` }, tools, make("div", { class: "ls-easel" }, canvas));
-
-    function button(words, act, kind) {
-      const one = make("button", { class: kind || "" }, words);
-      one.addEventListener("click", act);
-      return one;
-    }
 
     function choose(one) {
       kind = one;

@@ -1,7 +1,7 @@
 // The Download page: what would be fetched before it starts, how it goes, and what became of each post. `download/asking.py` answers it.
 (function () {
   "use strict";
-  const { make, post, project, stateOf } = window.lorasmith;
+  const { make, button, note, many, plural, post } = window.lorasmith;
   const WORDS = { "to fetch": "to be fetched", fetched: "fetched", already: "here already", changed: "brought up to date", replaced: "replaced on the site, fetched anew", "left out": "left out", failed: "failed", "taken down": "taken down by the site" };
   let root = null;
   let parts = null;
@@ -10,27 +10,10 @@
   let turn = 0;
   let opened = null; // the list that is open: {of, outcome, reason, page}
 
-  const many = (count) => Number(count).toLocaleString("en");
-  const plural = (count, word) => `${many(count)} ${word}${count === 1 ? "" : "s"}`;
-  const note = (text, kind) => make("p", { class: `ls-note ${kind || ""}`, ...(kind === "warn" ? { role: "alert" } : {}) }, text);
   const bytes = (count) => (count >= 1e9 ? `${(count / 1e9).toFixed(1)} GB` : count >= 1e6 ? `${Math.round(count / 1e6)} MB` : `${Math.max(1, Math.round(count / 1e3))} KB`);
   const time = (seconds) => (seconds < 60 ? `${Math.max(1, seconds)} s` : seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
 
-  function button(label, act, attributes) {
-    const one = make("button", { type: "button", ...attributes }, label);
-    one.addEventListener("click", act);
-    return one;
-  }
-
-  async function get(what, more) {
-    try {
-      const answer = await fetch(`api/download/${what}?` + new URLSearchParams({ project: project(), ...more }));
-      const content = await answer.json();
-      return answer.ok ? content : { error: content.error || answer.statusText };
-    } catch (error) {
-      return { error: "The server did not answer; the page tries again.", lost: true };
-    }
-  }
+  const get = (what, words) => window.lorasmith.get(`api/download/${what}`, words);
 
   function build(node) {
     root = node;

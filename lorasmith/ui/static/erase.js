@@ -1,7 +1,7 @@
 // The brush: a person paints over what shall go, and the mask travels as a PNG of the picture's own size.
 (function () {
   "use strict";
-  const { make, post, tell, project, state } = window.lorasmith;
+  const { make, button, post, tell, project, state } = window.lorasmith;
 
   window.lorasmith.erase = function (tile) {
     const address = tile.querySelector("a[data-large]").href;
@@ -18,15 +18,10 @@
     const prompt = make("input", { type: "text", placeholder: "what should be there instead (may be empty)", class: "ls-prompt" });
     const strokes = [];
     const close = () => box.remove();
-    const button = (words, act, kind) => {
-      const one = make("button", { class: kind || "" }, words);
-      one.addEventListener("click", act);
-      return one;
-    };
     const webui = (state() || {}).has_webui;
     const tools = make("div", { class: "ls-tools" }, "brush", size, button("undo", () => { strokes.pop(); redraw(); }));
-    if (webui) tools.append(prompt, button("Erase with the WebUI's model", () => go("webui"), "ls-primary"));
-    tools.append(button("Erase from the surroundings", () => go("surroundings"), webui ? "" : "ls-primary"), button("cancel", close));
+    if (webui) tools.append(prompt, button("Erase with the WebUI's model", () => go("webui"), { class: "ls-primary" }));
+    tools.append(button("Erase from the surroundings", () => go("surroundings"), { class: webui ? "" : "ls-primary" }), button("cancel", close));
     const box = make("div", { class: "ls-eraser", role: "dialog" }, tools, make("div", { class: "ls-easel" }, canvas));
 
     function line(context, stroke) {

@@ -1,7 +1,7 @@
 // The Evaluate page: what is recommended and why, grids by question, what to fix. `evaluate/asking.py` answers it.
 (function () {
   "use strict";
-  const { make, post, tell, project, state } = window.lorasmith;
+  const { make, button, note, plural, percent, shown, post, tell, project, state } = window.lorasmith;
   const PARTS = { result: "Result", pictures: "Pictures", scores: "Scores", fix: "What to fix", beside: "Side by side" };
   const FRESH = { name: "", part: "result", kind: "", column: "", told: false, side: 132 };
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -14,27 +14,9 @@
 
   // ---- asking
 
-  async function get(what, more) {
-    try {
-      const answer = await fetch(`api/evaluate/${what}?` + new URLSearchParams({ project: project(), ...more }));
-      const content = await answer.json();
-      return answer.ok ? content : { error: content.error || answer.statusText };
-    } catch (error) {
-      return { error: "The server did not answer; the page tries again.", lost: true };
-    }
-  }
+  const get = (what, words) => window.lorasmith.get(`api/evaluate/${what}`, words);
 
-  function button(words, act, more) {
-    const one = make("button", { type: "button", ...more }, words);
-    if (act) one.addEventListener("click", act);
-    return one;
-  }
-
-  const shown = (tag) => String(tag).replaceAll("_", " ");
-  const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
-  const percent = (share) => `${Math.round(100 * share)} %`;
   const two = (value) => (value === null || value === undefined ? "–" : Number(value).toFixed(2));
-  const note = (words, kind) => make("p", { class: `ls-note ${kind || ""}` }, words);
   const verdict = (word) => make("span", { class: `lse-verdict lse-${word || "none"}` }, word || "–");
   const keyOf = (one) => (one.epoch === null || one.epoch === undefined ? "base" : `e${one.epoch}-w${Number(one.weight)}`);
 
@@ -374,5 +356,5 @@
   }
 
   document.addEventListener("ls-state", () => refresh(false));
-  window.lorasmith.evaluate = { get, go, button, note, shown, plural, percent, two, verdict, keyOf, copy, drawers, look: () => ({ ...look }), again: () => { drawn = ""; return refresh(true); } };
+  window.lorasmith.evaluate = { get, go, two, verdict, keyOf, copy, drawers, look: () => ({ ...look }), again: () => { drawn = ""; return refresh(true); } };
 })();

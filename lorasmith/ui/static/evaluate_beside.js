@@ -1,9 +1,9 @@
 // Side by side: this project's LoRA beside others, all runs of a sweep, and what the base model draws alone. Each is a command in the line.
 (function () {
   "use strict";
-  const { make, post, tell } = window.lorasmith;
+  const { make, button, note, shown, post, tell } = window.lorasmith;
   const E = window.lorasmith.evaluate;
-  const { button, note, two } = E;
+  const { two } = E;
   let shownOf = ""; // the comparison that was chosen
 
   E.drawers.beside = async function (node, one, all) {
@@ -89,7 +89,7 @@
       if (found.error) return [note(found.error, "warn")];
       const same = found.strength === found.present;
       const take = button(`Train with strength ${found.strength}`, async () => { if (await post("api/evaluate/strength", { strength: found.strength })) { tell("It stands in lorasmith.toml; the next training takes it."); E.again(); } }, { class: "lse-primary" });
-      const bars = found.by_tag.map(([tag, score]) => make("li", {}, make("span", {}, E.shown(tag)), make("i", { style: `--share:${score}` }), make("b", {}, two(score))));
+      const bars = found.by_tag.map(([tag, score]) => make("li", {}, make("span", {}, shown(tag)), make("i", { style: `--share:${score}` }), make("b", {}, two(score))));
       return [make("p", {}, make("b", {}, same ? `The strength ${found.present} that is set fits.` : `Strength ${found.strength} is proposed; ${found.present} is set.`)), ...found.reasons.map((words) => make("p", {}, words)), ...(same ? [] : [make("div", { class: "lse-tools" }, take)]), make("h4", {}, "What the base draws of each own look when it is told"), make("ul", { class: "lse-bars" }, ...bars)];
     });
   }

@@ -1,7 +1,7 @@
 // The scores of an evaluation over its epochs: a plot for each measure, a line for each weight with its band; a point leads to its cells.
 (function () {
   "use strict";
-  const { make } = window.lorasmith;
+  const { make, note } = window.lorasmith;
   const E = window.lorasmith.evaluate;
   const SPACE = "http://www.w3.org/2000/svg";
   const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [380, 156, 34, 12, 10, 24];
@@ -16,7 +16,7 @@
   }
 
   E.drawers.scores = function (node, one) {
-    if (!one.plots.length) return node.replaceChildren(E.note("Nothing could be measured: the tagger knows none of the character's own tags."));
+    if (!one.plots.length) return node.replaceChildren(note("Nothing could be measured: the tagger knows none of the character's own tags."));
     const weights = [...new Set(one.plots.flatMap((plot) => plot.lines.map((line) => line.weight)))].sort((a, b) => a - b);
     const legend = weights.map((weight, at) => make("span", { class: `lse-line${at % 4}` }, key(at), ` weight ${weight}`));
     const marks = [make("span", {}, lineOf("lse-alone"), " without LoRA"), make("span", {}, lineOf("lse-bar"), " where the verdict turns"), make("span", {}, "band: ± one deviation")];

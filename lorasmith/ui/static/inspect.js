@@ -1,7 +1,7 @@
 // The Inspect page: what a .safetensors file is and holds. Of a file that is chosen here only the header leaves the browser.
 (function () {
   "use strict";
-  const { make, tell, project, state, go } = window.lorasmith;
+  const { make, button, note, get, send, tell, project, state, go } = window.lorasmith;
   const LARGEST = 30e6; // bytes of a header that is sent; the server says the rest
   const KEPT = 1.5e6; // letters of a wish that is kept over a reload
   const AT_ONCE = 48; // numbers read out of a file at the same time
@@ -15,22 +15,10 @@
   // ---- asking
 
   async function ask(what, body) {
-    try {
-      const answer = await fetch(`api/inspect/${what}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ project: project(), ...body }) });
-      const content = await answer.json();
-      return answer.ok ? content : { error: content.error || answer.statusText };
-    } catch (error) {
-      return { error: "The server did not answer; try again in a moment." };
-    }
+    const found = await send(`api/inspect/${what}`, body);
+    return found.lost ? { error: "The server did not answer; try again in a moment." } : found;
   }
 
-  function button(words, act, more) {
-    const one = make("button", { type: "button", ...more }, words);
-    if (act) one.addEventListener("click", act);
-    return one;
-  }
-
-  const note = (words, kind) => make("p", { class: `ls-note ${kind || ""}`, ...(kind ? { role: "alert" } : {}) }, words);
   const nameOf = (wish) => (wish ? wish.lora || wish.name || String(wish.path).split(/[\\/]/).pop() : "");
 
   function base64(bytes) {
@@ -131,8 +119,8 @@
   }
 
   async function own() {
-    const answer = await fetch(`api/inspect/loras?project=${encodeURIComponent(project())}`).catch(() => null);
-    const found = answer && answer.ok ? await answer.json() : { loras: [] };
+    const answer = await get("api/inspect/loras");
+    const found = answer.error ? { loras: [] } : answer;
     const key = JSON.stringify(found);
     if (key === loras || !root) return;
     loras = key;
@@ -230,5 +218,5 @@
     want({ lora: target.dataset.inspect }, "file");
   });
 
-  window.lorasmith.inspect = { ask, button, note, table, section, drawers, want, open, again: draw, wishes: () => wishes, nameOf };
+  window.lorasmith.inspect = { ask, table, section, drawers, want, open, again: draw, wishes: () => wishes, nameOf };
 })();

@@ -31,22 +31,47 @@
     location.search = asked.toString();
   }
 
-  async function post(path, body) {
-    let answer;
+  function button(words, act, attributes) {
+    const one = make("button", { type: "button", ...attributes }, words);
+    if (act) one.addEventListener("click", act);
+    return one;
+  }
+
+  const note = (words, kind) => make("p", { class: `ls-note ${kind || ""}`, ...(kind === "warn" ? { role: "alert" } : {}) }, words);
+  const many = (count) => Number(count).toLocaleString("en");
+  const plural = (count, word) => `${many(count)} ${word}${count === 1 ? "" : "s"}`;
+  const percent = (share) => `${Math.round(100 * share)} %`;
+  const shown = (tag) => String(tag).replaceAll("_", " ");
+
+  // Asks about the project on the page; gives the answer, or `error` as a sentence, with `lost` where nobody answered.
+  function get(path, words) {
+    const asks = new URLSearchParams(words); // an object, or a list of pairs where a name comes twice
+    asks.set("project", project());
+    return answered(`${path}?${asks}`);
+  }
+
+  // Sends something about the project on the page; gives what `get` gives, and tells nothing.
+  function send(path, body) {
+    return answered(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ project: project(), ...body }) });
+  }
+
+  async function answered(path, options) {
     try {
-      answer = await fetch(path, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ project: project(), ...body }),
-      });
+      const answer = await fetch(path, options);
+      const content = await answer.json();
+      return answer.ok ? content : { ...content, error: content.error || answer.statusText || "It could not be done.", status: answer.status };
     } catch (error) {
-      tell("The server did not answer, so nothing was done. Is lorasmith still running?", "warn");
-      return null;
+      return { error: "The server did not answer; the page tries again.", lost: true };
     }
-    const content = await answer.json().catch(() => ({ error: "The server did not answer." }));
-    if (!answer.ok) tell(content.error || "It could not be done.", "warn");
-    look();
-    return answer.ok ? content : null;
+  }
+
+  // Sends what a person wants done, and tells them where it could not be.
+  async function post(path, body) {
+    const content = await send(path, body);
+    if (content.lost) tell("The server did not answer, so nothing was done. Is lorasmith still running?", "warn");
+    else if (content.error) tell(content.error, "warn");
+    if (!content.lost) look();
+    return content.error ? null : content;
   }
 
   function tell(words, kind) {
@@ -81,6 +106,7 @@
       if (lost > 2) drawLost(String(error.message || error));
       return;
     } finally {
+      hush();
       looking = false;
       if (again) {
         again = false;
@@ -116,6 +142,13 @@
     const node = document.createElement("span");
     node.textContent = words === null || words === undefined ? "" : String(words);
     return node.innerHTML;
+  }
+
+  // Gradio lays its own word of a lost connection over the buttons of the head and leaves it there; ours is told below.
+  function hush() {
+    for (const words of all('[data-testid="toast-text"]').filter((one) => /^Connection to the server was lost/.test(one.textContent))) {
+      words.closest(".toast-body").style.display = "none"; // Gradio takes it away itself, or never
+    }
   }
 
   // A line over everything, until the server answers: what is on the page may be old, and nothing can be done now.
@@ -263,7 +296,7 @@
     else if ("touch" in data) window.lorasmith.touch(target.closest("[data-name]"));
     else if ("batch" in data) window.lorasmith.batch();
     else if ("crop" in data) window.lorasmith.crop(target.closest("[data-name]"));
-    else if ("send" in data) send(data.send);
+    else if ("send" in data) sendPrompt(data.send);
     else if ("large" in data) large(target.href, (target.querySelector("img") || {}).alt || "");
   });
 
@@ -324,7 +357,7 @@
     shut.focus();
   }
 
-  async function send(lora) {
+  async function sendPrompt(lora) {
     if (window.parent === window) return;
     const made = await post("api/send", { lora });
     if (made) window.parent.postMessage({ lorasmith: "txt2img", prompt: made.prompt, negative: "" }, location.origin);
@@ -354,7 +387,9 @@
   });
 
   comeBack();
-  window.lorasmith = { open, post, tell, make, project, history, go, large, stateOf, turn, state: () => state };
+  window.lorasmith = {
+    open, get, send, post, tell, make, button, note, many, plural, percent, shown, project, history, go, large, stateOf, turn, state: () => state,
+  };
   setInterval(() => { if (!document.hidden) look(); }, LOOK_EVERY);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   look();

@@ -1,12 +1,11 @@
 // The Prune page: pages of pictures with filters, keys and coverage that follows each keep and drop. `prune_asking.py` answers it.
 (function () {
   "use strict";
-  const { make, post, tell, project } = window.lorasmith;
+  const { make, button, percent, shown, post, tell, project, opener, verdicts, tiles } = window.lorasmith;
   const PARTS = { toggle: "on and off", view: "views", framing: "framings", pose: "poses", expression: "expressions", background: "backgrounds", artist: "artists", style: "styles" };
   const ORDERS = { name: "name", score: "score", size: "size", sharpness: "sharpness", quality: "quality", "how sure": "how sure" };
   const BARS = 8; // of a part before "more"
   const FRESH = { show: "all", where: "", part: "", value: "", without: "", order: "name", down: "", page: 1 };
-  const ARROWS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -2, ArrowDown: 2, Home: -3, End: 3 };
   let ask = { ...FRESH };
   let side = "pictures"; // or twins, best
   let root = null;
@@ -19,24 +18,8 @@
   let unfolded = {};
 
   const key = () => `ls-prune-${project()}`;
-  const words = (text) => String(text).replaceAll("_", " ");
-  const percent = (share) => `${Math.round(100 * share)} %`;
 
-  function button(label, act, attributes) {
-    const one = make("button", { type: "button", ...attributes }, label);
-    one.addEventListener("click", act);
-    return one;
-  }
-
-  async function get(what, more) {
-    const asked = new URLSearchParams({ project: project(), ...more });
-    try {
-      const answer = await fetch(`api/prune/${what}?${asked}`);
-      return await answer.json();
-    } catch (error) {
-      return { error: "The server did not answer; the page tries again." };
-    }
-  }
+  const get = (what, words) => window.lorasmith.get(`api/prune/${what}`, words);
 
   // ---- what a person says
 
@@ -98,6 +81,7 @@
     if (mine !== turn || !root) return;
     parts.fault.hidden = !found.error;
     parts.fault.textContent = found.error || "";
+    if (found.lost) version = null; // asked again as soon as the server answers
     if (found.error) return;
     page = found;
     ask.page = found.page;
@@ -169,8 +153,7 @@
     parts.pictures = make("div", { class: "lsp-main" },
       make("div", {}, parts.shows, parts.filters, parts.chip, parts.fault, parts.hints, parts.above, parts.grid, parts.below), parts.cover);
     root.replaceChildren(tabs, parts.work, parts.pictures, parts.other);
-    parts.grid.addEventListener("click", clicked);
-    parts.grid.addEventListener("keydown", pressed);
+    parts.wall = tiles(parts.grid, { tile, decide: (name, verdict) => say("decide", { names: [name], verdict }), open: (name) => window.lorasmith.prune.picture(name) });
     drawSide();
   }
 
@@ -194,7 +177,7 @@
     parts.drawDown();
     if (document.activeElement !== parts.where) parts.where.value = ask.where;
     const without = ask.without ? "without " : "";
-    parts.chip.replaceChildren(...(ask.part ? [button(`${ask.part}: ${without}${words(ask.value)} ×`, () => change({ part: "", value: "", without: "" }), { "aria-label": `no longer only ${ask.part} ${words(ask.value)}` })] : []));
+    parts.chip.replaceChildren(...(ask.part ? [button(`${ask.part}: ${without}${shown(ask.value)} ×`, () => change({ part: "", value: "", without: "" }), { "aria-label": `no longer only ${ask.part} ${shown(ask.value)}` })] : []));
     parts.hints.textContent = (found.hints || []).join(" ");
   }
 
@@ -210,36 +193,15 @@
   }
 
   function drawTiles() {
-    if (!page) return;
-    const grid = parts.grid;
-    const focused = grid.contains(document.activeElement) ? document.activeElement.closest("figure") : null;
-    const at = focused ? [...grid.children].indexOf(focused) : -1;
-    const old = new Map([...grid.children].map((one) => [one.dataset.name, one]));
-    const nodes = page.pictures.map((one) => {
-      const drawn = JSON.stringify(one);
-      const known = old.get(one.name);
-      return known && known.lspDrawn === drawn ? known : Object.assign(tile(one), { lspDrawn: drawn });
-    });
-    if (!nodes.length) nodes.push(make("p", { class: "ls-note" }, page.of ? "No picture is meant by these choices." : "No pictures yet: download some, or add your own."));
-    const same = nodes.length === grid.children.length && nodes.every((one, place) => one.dataset.name === grid.children[place].dataset.name);
-    if (same) nodes.forEach((one, place) => { if (one !== grid.children[place]) grid.children[place].replaceWith(one); });
-    else grid.replaceChildren(...nodes);
-    const tiles = [...grid.querySelectorAll("figure")];
-    const next = focused && (tiles.find((one) => one.dataset.name === focused.dataset.name) || tiles[Math.min(at, tiles.length - 1)]);
-    if (next) focus(next);
-    else if (tiles.length && !tiles.some((one) => one.firstElementChild.tabIndex === 0)) tiles[0].firstElementChild.tabIndex = 0;
+    if (page) parts.wall.draw(page.pictures, page.of ? "No picture is meant by these choices." : "No pictures yet: download some, or add your own.");
   }
 
   // A picture with its decision; `more` are lines below it.
   function tile(one, ...more) {
-    const image = make("img", { src: one.src, loading: "lazy", decoding: "async", alt: `${one.name}, ${told(one)}` });
-    image.addEventListener("error", () => image.replaceWith(make("span", { class: "lsp-gone" }, "cannot be shown: is its file still there?")));
-    const picture = make("button", { type: "button", class: "lsp-open", tabindex: "-1", "aria-keyshortcuts": "K D Enter" }, image);
     const facts = [`${one.width} x ${one.height}`, one.score === null ? "" : `score ${one.score}`, one.sharpness === null ? "" : `sharp ${one.sharpness}`];
     const caption = make("figcaption", {}, make("b", {}, one.name), ...chip(one), make("span", {}, facts.filter(Boolean).join(" · ")), ...more);
-    const verdicts = ["keep", "drop"].map((verdict) => make("button", { type: "button", tabindex: "-1", "data-decide": verdict, "aria-pressed": String(one.verdict === verdict), "aria-label": `${verdict} ${one.name}` }, verdict));
     const kind = `ls-tile lsp-tile${one.verdict === "drop" ? " ls-dropped" : ""}`;
-    return make("figure", { class: kind, "data-name": one.name, title: one.why }, picture, caption, make("div", { class: "ls-decide" }, ...verdicts));
+    return make("figure", { class: kind, "data-name": one.name, title: one.why }, opener(one, `${one.name}, ${told(one)}`), caption, verdicts(one.name, one.verdict, { keep: "keep", drop: "drop" }));
   }
 
   function told(one) {
@@ -266,7 +228,7 @@
     });
     const advice = cover.advice.map((row) => {
       const few = row.query.show === "dropped" ? (row.pictures ? `${row.pictures} dropped to look at` : "none among the dropped") : `${row.pictures} kept, the weakest first`;
-      return make("li", {}, button(make("span", {}, make("b", {}, `${row.part} ${words(row.value)}: `), row.words, make("i", {}, few)), () => change({ ...FRESH, ...row.query }), { class: "lsp-advice" }));
+      return make("li", {}, button(make("span", {}, make("b", {}, `${row.part} ${shown(row.value)}: `), row.words, make("i", {}, few)), () => change({ ...FRESH, ...row.query }), { class: "lsp-advice" }));
     });
     const fold = make("details", { class: "lsp-advices" }, make("summary", {}, `What to add or drop (${advice.length})`), make("ul", {}, ...advice));
     const before = parts.cover.querySelector("details");
@@ -288,46 +250,12 @@
     band.style.left = `${100 * row.least}%`;
     band.style.width = `${100 * (row.most - row.least)}%`;
     fill.style.width = `${100 * row.share}%`;
-    const label = `${row.part} ${words(row.value)}: ${row.pictures} pictures, ${percent(row.share)}, ${wanted}${state[1] ? `, ${state[1]}` : ""}`;
-    return button(make("span", { class: "lsp-row" }, make("span", { class: "lsp-value" }, words(row.value)), track, make("span", { class: "lsp-count" }, `${row.pictures}${state[1] ? (row.share < row.least ? " ▾" : " ▴") : ""}`)),
+    const label = `${row.part} ${shown(row.value)}: ${row.pictures} pictures, ${percent(row.share)}, ${wanted}${state[1] ? `, ${state[1]}` : ""}`;
+    return button(make("span", { class: "lsp-row" }, make("span", { class: "lsp-value" }, shown(row.value)), track, make("span", { class: "lsp-count" }, `${row.pictures}${state[1] ? (row.share < row.least ? " ▾" : " ▴") : ""}`)),
       () => change({ ...FRESH, show: "kept", part: row.part, value: row.value }), { class: `lsp-bar ${state[0]}`, title: label, "aria-label": label, "data-bar": `${row.part}:${row.value}` });
   }
 
-  // ---- clicks and keys
-
-  function clicked(event) {
-    const figure = event.target.closest("figure");
-    const verdict = event.target.closest("[data-decide]");
-    if (!figure) return;
-    event.stopPropagation();
-    focus(figure);
-    if (verdict) say("decide", { names: [figure.dataset.name], verdict: verdict.dataset.decide });
-    else if (event.target.closest(".lsp-open")) window.lorasmith.prune.picture(figure.dataset.name);
-  }
-
-  function focus(figure) {
-    for (const one of parts.grid.querySelectorAll(".lsp-open")) one.tabIndex = -1;
-    figure.firstElementChild.tabIndex = 0;
-    figure.firstElementChild.focus({ preventScroll: false });
-  }
-
-  function pressed(event) {
-    const figure = event.target.closest("figure");
-    if (!figure || event.ctrlKey || event.metaKey || event.altKey) return;
-    const tiles = [...parts.grid.querySelectorAll("figure")];
-    const verdict = { k: "keep", d: "drop", x: "drop" }[event.key.toLowerCase()];
-    if (verdict) {
-      const name = figure.dataset.name;
-      focus(tiles[Math.min(tiles.indexOf(figure) + 1, tiles.length - 1)]);
-      say("decide", { names: [name], verdict });
-    } else if (event.key in ARROWS) {
-      const columns = getComputedStyle(parts.grid).gridTemplateColumns.split(" ").length;
-      const step = { "-3": -tiles.length, "-2": -columns, "-1": -1, 1: 1, 2: columns, 3: tiles.length }[ARROWS[event.key]];
-      focus(tiles[Math.min(Math.max(0, tiles.indexOf(figure) + step), tiles.length - 1)]);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
+  // ---- keys
 
   // Says whether a key pressed now means undo or redo.
   function wayOf(event) {
@@ -368,7 +296,7 @@
   });
 
   window.lorasmith.prune = {
-    get, say, history, open, tile, chip, told, button, words, percent, wayOf, change,
+    get, say, history, open, tile, chip, told, wayOf, change,
     ask: () => ({ ...ask }), root: () => root, fresh: FRESH,
   };
 })();

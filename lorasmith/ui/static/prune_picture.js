@@ -1,7 +1,7 @@
 // One picture of the Prune page, large: why it should go or may stay, with keys; the next ones are fetched ahead.
 (function () {
   "use strict";
-  const { make, project } = window.lorasmith;
+  const { make, button, percent, shown } = window.lorasmith;
   const P = window.lorasmith.prune;
   const AHEAD = [1, 2, -1]; // pictures fetched before they are asked for
   const KEPT = 12; // pictures kept in the page's memory
@@ -15,12 +15,12 @@
 
     const stage = make("div", { class: "lsp-stage" });
     const title = make("h3", {}), place = make("span", { class: "lsp-place" }), verdict = make("p", { class: "lsp-verdict", role: "status" });
-    const back = P.button("‹ Back", () => go(-1), { "aria-keyshortcuts": "ArrowLeft", title: "arrow left" });
-    const next = P.button("Next ›", () => go(1), { "aria-keyshortcuts": "ArrowRight", title: "arrow right" });
-    const keep = P.button("Keep (K)", () => decide("keep"), { class: "lsp-keep", "aria-keyshortcuts": "K" });
-    const drop = P.button("Drop (D)", () => decide("drop"), { class: "lsp-drop", "aria-keyshortcuts": "D X" });
-    const undo = P.button("Undo (U)", () => takeBack("undo"), { "aria-keyshortcuts": "U Control+Z" });
-    const shut = P.button("Close (Esc)", close, { "aria-keyshortcuts": "Escape" });
+    const back = button("‹ Back", () => go(-1), { "aria-keyshortcuts": "ArrowLeft", title: "arrow left" });
+    const next = button("Next ›", () => go(1), { "aria-keyshortcuts": "ArrowRight", title: "arrow right" });
+    const keep = button("Keep (K)", () => decide("keep"), { class: "lsp-keep", "aria-keyshortcuts": "K" });
+    const drop = button("Drop (D)", () => decide("drop"), { class: "lsp-drop", "aria-keyshortcuts": "D X" });
+    const undo = button("Undo (U)", () => takeBack("undo"), { "aria-keyshortcuts": "U Control+Z" });
+    const shut = button("Close (Esc)", close, { "aria-keyshortcuts": "Escape" });
     const facts = make("div", { class: "lsp-facts" });
     const panel = make("aside", { class: "lsp-panel" }, make("div", { class: "lsp-tools" }, keep, drop, undo), make("div", { class: "lsp-tools" }, back, next, place, shut), title, verdict, facts);
     const dialog = make("div", { class: "lsp-one lsp", role: "dialog", "aria-modal": "true", "aria-label": "one picture", tabindex: "-1" }, stage, panel);
@@ -102,7 +102,7 @@
 
     function chips(found) {
       const rows = found.chips.map((one) => {
-        const sure = one.sure === null ? [] : [make("span", { class: "lsp-sure" }, `${P.percent(one.sure)} sure`)];
+        const sure = one.sure === null ? [] : [make("span", { class: "lsp-sure" }, `${percent(one.sure)} sure`)];
         return make("li", {}, make("span", { class: `lsp-chip ${one.drops ? "lsp-against" : "lsp-perhaps"}` }, `${one.drops ? "" : "perhaps "}${one.reason}`), ...sure, make("p", {}, one.why));
       });
       return make("section", {}, make("h4", {}, "What speaks against it"), rows.length ? make("ul", { class: "lsp-chips" }, ...rows) : make("p", {}, "Nothing."));
@@ -112,11 +112,11 @@
       return found.families.map((family) => {
         const others = family.members.map((one) => {
           const mark = `${one.name === family.best ? "★ " : ""}${one.verdict === "drop" ? "dropped" : "kept"}`;
-          const small = P.button(make("img", { src: one.src, alt: `${one.name}, ${P.told(one)}` }), () => jump(one.name), { class: "lsp-small", title: one.beside, "aria-current": String(one.name === found.name) });
+          const small = button(make("img", { src: one.src, alt: `${one.name}, ${P.told(one)}` }), () => jump(one.name), { class: "lsp-small", title: one.beside, "aria-current": String(one.name === found.name) });
           return make("figure", {}, small, make("figcaption", {}, mark));
         });
         const kept = family.members.filter((one) => one.verdict !== "drop" && one.name !== found.name).map((one) => one.name);
-        const swap = found.verdict === "drop" && kept.length ? [P.button("Keep this one instead", () => P.say("swap", { kept: found.name, dropped: kept }))] : [];
+        const swap = found.verdict === "drop" && kept.length ? [button("Keep this one instead", () => P.say("swap", { kept: found.name, dropped: kept }))] : [];
         return make("section", {}, make("h4", {}, family.kind === "twins" ? "Twins" : "Versions of one work"), make("div", { class: "lsp-smalls" }, ...others), ...swap);
       });
     }
@@ -132,7 +132,7 @@
     }
 
     function tags(found) {
-      const rows = found.tags.map(([category, its]) => make("p", {}, make("b", {}, `${category}: `), its.map(P.words).join(", ")));
+      const rows = found.tags.map(([category, its]) => make("p", {}, make("b", {}, `${category}: `), its.map(shown).join(", ")));
       return rows.length ? [make("section", { class: "lsp-tags" }, make("h4", {}, "Tags"), ...rows)] : [];
     }
 

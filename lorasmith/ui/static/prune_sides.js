@@ -1,7 +1,7 @@
 // Beside the pictures of the Prune page: twins with the one that is kept, and what choosing the best so many would do.
 (function () {
   "use strict";
-  const { make, post, tell } = window.lorasmith;
+  const { make, button, shown, post, tell } = window.lorasmith;
   const P = window.lorasmith.prune;
   let page = 1;
   let wish = ""; // how many pictures a person typed
@@ -42,14 +42,14 @@
       const tile = P.tile(one, ...lines);
       const others = kept.filter((name) => name !== one.name);
       if (one.verdict === "drop" && others.length) {
-        const swap = P.button("Keep this one instead", () => P.say("swap", { kept: one.name, dropped: others }), { class: "lsp-swap", "data-of": one.name });
+        const swap = button("Keep this one instead", () => P.say("swap", { kept: one.name, dropped: others }), { class: "lsp-swap", "data-of": one.name });
         tile.append(swap);
       }
-      tile.querySelector(".lsp-open").tabIndex = 0;
+      tile.querySelector(".ls-opener").tabIndex = 0;
       tile.addEventListener("click", (event) => {
         const verdict = event.target.closest("[data-decide]");
         if (verdict) P.say("decide", { names: [one.name], verdict: verdict.dataset.decide });
-        else if (event.target.closest(".lsp-open")) P.picture(one.name, family.members.map((each) => each.name));
+        else if (event.target.closest(".ls-opener")) P.picture(one.name, family.members.map((each) => each.name));
         event.stopPropagation();
       });
       tile.querySelectorAll("[data-decide]").forEach((each) => { each.tabIndex = 0; });
@@ -63,7 +63,7 @@
 
   function pager(found, node) {
     if (found.pages < 2) return [];
-    const go = (to, label, aria) => P.button(label, () => { page = to; P.drawTwins(node).then(() => node.scrollIntoView({ block: "start" })); }, { "aria-label": aria, ...(to < 1 || to > found.pages ? { disabled: "" } : {}) });
+    const go = (to, label, aria) => button(label, () => { page = to; P.drawTwins(node).then(() => node.scrollIntoView({ block: "start" })); }, { "aria-label": aria, ...(to < 1 || to > found.pages ? { disabled: "" } : {}) });
     return [make("nav", { class: "lsp-pager" }, go(found.page - 1, "‹", "page before"), make("span", {}, `${found.page} of ${found.pages}`), go(found.page + 1, "›", "next page"))];
   }
 
@@ -77,8 +77,8 @@
     size.addEventListener("keydown", (event) => { if (event.key === "Enter") look(size.value); });
     held = make("div", { class: "lsp-preview", role: "status" });
     const form = make("div", { class: "lsp-best" }, make("label", { for: "lsp-size" }, "How many pictures should stay?"), size,
-      P.button("Preview", () => look(size.value), { class: "lsp-primary" }),
-      P.button("All that are fit", () => look("0"), { title: "no number: prune keeps all that nothing speaks against" }));
+      button("Preview", () => look(size.value), { class: "lsp-primary" }),
+      button("All that are fit", () => look("0"), { title: "no number: prune keeps all that nothing speaks against" }));
     const help = make("p", { class: "lsp-hint" }, "The best in quality, spread over what the character wears, how it is seen and who drew it. Your own keeps always stay. Nothing changes before you say so.");
     node.replaceChildren(help, form, held);
     size.focus();
@@ -95,9 +95,9 @@
     const parts = [make("p", { class: "lsp-sum" }, sum)];
     if (found.to && found.kept_then > found.to && !found.unmeasured) parts.push(make("p", { class: "lsp-hint" }, `More than ${found.to}, for you kept some by hand.`));
     if (found.unmeasured) parts.push(make("p", { class: "lsp-hint" }, `${found.unmeasured} pictures were not looked at yet: start prune first, to see what becomes of them.`));
-    const apply = P.button(found.to ? `Keep the best ${found.to}` : "Keep all that are fit", () => start(found.to, apply), { class: "lsp-primary", ...(changes || found.unmeasured ? {} : { disabled: "" }) });
-    parts.push(make("div", { class: "lsp-best" }, apply, P.button("Cancel", () => place.replaceChildren())));
-    if (found.advice.length) parts.push(make("p", { class: "lsp-hint" }, `Then still out of balance: ${found.advice.slice(0, 8).map((row) => `${row.part} ${P.words(row.value)} (${row.advice})`).join("; ")}${found.advice.length > 8 ? "; …" : ""}`));
+    const apply = button(found.to ? `Keep the best ${found.to}` : "Keep all that are fit", () => start(found.to, apply), { class: "lsp-primary", ...(changes || found.unmeasured ? {} : { disabled: "" }) });
+    parts.push(make("div", { class: "lsp-best" }, apply, button("Cancel", () => place.replaceChildren())));
+    if (found.advice.length) parts.push(make("p", { class: "lsp-hint" }, `Then still out of balance: ${found.advice.slice(0, 8).map((row) => `${row.part} ${shown(row.value)} (${row.advice})`).join("; ")}${found.advice.length > 8 ? "; …" : ""}`));
     parts.push(...wall("Would leave", found.leaving, found.leaves), ...wall("Would come back", found.coming, found.comes));
     place.replaceChildren(...parts);
   }
@@ -108,7 +108,7 @@
       const tile = P.tile(one, make("span", { class: "lsp-beside" }, one.beside));
       tile.querySelector(".ls-decide").remove();
       tile.classList.remove("ls-dropped");
-      const open = tile.querySelector(".lsp-open");
+      const open = tile.querySelector(".ls-opener");
       open.tabIndex = 0;
       open.addEventListener("click", () => P.picture(one.name, tiles.map((each) => each.name)));
       return tile;

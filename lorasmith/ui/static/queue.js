@@ -1,7 +1,7 @@
 // The Queue page: all jobs of all projects; what waits is dragged or moved by keys, held, let go, cancelled; what ended is seen with its log.
 (function () {
   "use strict";
-  const { make, post, tell, state } = window.lorasmith;
+  const { make, button, post, tell, state } = window.lorasmith;
   const WORDS = { running: "at work", waiting: "waits", held: "held", pausing: "stopping, then held", stopping: "stopping", done: "done", failed: "failed", stopped: "stopped" };
   let shell = null;
   let drawn = "";
@@ -9,27 +9,13 @@
   let dragged = null; // number of the job under the hand
   let sending = false; // a move is on its way
 
-  async function ask(what, words) {
-    try {
-      const answer = await fetch(`api/queue/${what}?${new URLSearchParams(words || {})}`);
-      const content = await answer.json();
-      return answer.ok ? content : { error: content.error || answer.statusText };
-    } catch (error) {
-      return { error: "The server did not answer; it is asked again. What is shown may be old.", lost: true };
-    }
-  }
+  const ask = (what, words) => window.lorasmith.get(`api/queue/${what}`, words);
 
   async function send(what, body) {
     const done = await post(`api/queue/${what}`, body);
     drawn = "";
     await refresh();
     return done;
-  }
-
-  function button(words, act, attributes) {
-    const one = make("button", { type: "button", ...(attributes || {}) }, words);
-    one.addEventListener("click", act);
-    return one;
   }
 
   function lasting(seconds) {
@@ -255,5 +241,5 @@
     put(id, String(at + 1));
   }
 
-  window.lorasmith.queue = { ask, send, button, refresh };
+  window.lorasmith.queue = { ask, send, refresh };
 })();

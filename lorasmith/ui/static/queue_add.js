@@ -1,8 +1,8 @@
 // The Queue page: jobs of several projects put into the line at once, and sweeps, told before they are added.
 (function () {
   "use strict";
-  const { make, tell, project } = window.lorasmith;
-  const { ask, send, button } = window.lorasmith.queue;
+  const { make, button, tell, project } = window.lorasmith;
+  const { ask, send } = window.lorasmith.queue;
   const PAUSE = 250; // milliseconds without a key until the preview is asked
   let offer = null;
   let timer = 0;

@@ -1,12 +1,10 @@
 // The Refine page: renders that came back, to keep or refuse with a key; what the set lacks, and what is drawn for it.
 (function () {
   "use strict";
-  const { make, post, tell, project, state } = window.lorasmith;
-  const { button, note, shown, plural, percent, two, copy } = window.lorasmith.evaluate;
+  const { make, button, note, plural, percent, shown, post, tell, project, state, opener, verdicts, tiles } = window.lorasmith;
+  const { two, copy } = window.lorasmith.evaluate;
   const FRESH = { show: "waiting", page: 1 };
   const SHOWS = { waiting: "waiting", kept: "kept", refused: "refused", all: "all" };
-  const VERDICTS = { k: "keep", d: "drop", x: "drop" };
-  const ARROWS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -2, ArrowDown: 2, Home: -3, End: 3 };
   let root = null;
   let parts = {};
   let ask = { ...FRESH };
@@ -16,15 +14,7 @@
   let chain = Promise.resolve(); // a person's words go one after the other
   let waiting = 0;
 
-  async function get(what, more) {
-    try {
-      const answer = await fetch(`api/refine/${what}?` + new URLSearchParams({ project: project(), ...more }));
-      const content = await answer.json();
-      return answer.ok ? content : { error: content.error || answer.statusText };
-    } catch (error) {
-      return { error: "The server did not answer; the page tries again.", lost: true };
-    }
-  }
+  const get = (what, words) => window.lorasmith.get(`api/refine/${what}`, words);
 
   // ---- the place
 
@@ -43,8 +33,7 @@
       pager: make("nav", { class: "ls-pager", "aria-label": "pages" }), set: make("section", {}), next: make("p", { class: "lse-soft" }),
     };
     root.replaceChildren(parts.work, make("div", { class: "lsv-main" }, make("div", {}, parts.shows, parts.next, parts.fault, parts.grid, parts.pager), make("aside", { class: "lsv-side" }, parts.set, drawing(), own())));
-    parts.grid.addEventListener("click", clicked);
-    parts.grid.addEventListener("keydown", pressed);
+    parts.wall = tiles(parts.grid, { tile, decide: say, open: large });
   }
 
   async function refresh(now) {
@@ -65,7 +54,7 @@
     page = found;
     ask.page = found.page;
     shows();
-    tiles();
+    draw();
     about(set);
     plan();
   }
@@ -94,41 +83,24 @@
     parts.pager.replaceChildren(go(page.page - 1, "‹ before"), make("span", {}, `page ${page.page} of ${page.pages}`), go(page.page + 1, "next ›"));
   }
 
-  function tiles() {
-    const grid = parts.grid;
-    const held = grid.contains(document.activeElement) ? document.activeElement.closest("figure") : null;
-    const at = held ? [...grid.children].indexOf(held) : -1;
-    const old = new Map([...grid.children].map((one) => [one.dataset.name, one]));
-    const nodes = page.candidates.map((one) => {
-      const key = JSON.stringify(one);
-      const known = old.get(one.name);
-      return known && known.lsvDrawn === key ? known : Object.assign(tile(one), { lsvDrawn: key });
-    });
-    if (!nodes.length) nodes.push(note(page.counts.all ? `No candidate is ${ask.show}.` : "No renders came back yet: draw candidates, or bring the evaluation's best back."));
-    if (nodes.length !== grid.children.length || nodes.some((one, place) => one !== grid.children[place])) grid.replaceChildren(...nodes);
-    const figures = [...grid.querySelectorAll("figure")];
-    const next = held && (figures.find((one) => one.dataset.name === held.dataset.name) || figures[Math.min(at, figures.length - 1)]);
-    if (next && !document.querySelector(".lsz")) focus(next);
-    else if (figures.length && !figures.some((one) => one.firstElementChild.tabIndex === 0)) figures[0].firstElementChild.tabIndex = 0;
+  function draw() {
+    parts.wall.draw(page.candidates, page.counts.all ? `No candidate is ${ask.show}.` : "No renders came back yet: draw candidates, or bring the evaluation's best back.");
   }
 
   const scoresOf = (one) => [one.scores.likeness === null || one.scores.likeness === undefined ? "" : `likeness ${two(one.scores.likeness)}`, one.scores.followed === null || one.scores.followed === undefined ? "" : `followed ${percent(one.scores.followed)}`].filter(Boolean);
   const descent = (one) => `${one.lora ? `${one.lora.replace(".safetensors", "")}${one.weight ? ` at ${one.weight}` : ""}` : "the base model alone"}, generation ${one.generation}`;
 
   function tile(one) {
-    const image = make("img", { src: one.src, loading: "lazy", decoding: "async", alt: `${one.name}, ${one.state}: ${one.prompt}` });
-    image.addEventListener("error", () => image.replaceWith(make("span", { class: "lse-gone" }, "cannot be shown: is its file still there?")));
-    const open = make("button", { type: "button", class: "lsv-open", tabindex: "-1", "aria-keyshortcuts": "K D Enter" }, image);
-    const verdicts = [["keep", "kept"], ["drop", "refused"]].map(([word, is]) => make("button", { type: "button", tabindex: "-1", "data-decide": word, "aria-pressed": String(one.state === is), "aria-label": `${word === "keep" ? "keep" : "refuse"} ${one.name}` }, word === "keep" ? "keep" : "refuse"));
+    const pressed = { kept: "keep", refused: "drop" }[one.state];
     const words = make("figcaption", {}, make("b", {}, scoresOf(one).join(" · ") || "not judged"), make("span", { class: "lsv-prompt" }, one.prompt), make("span", {}, `seed ${one.seed} · ${descent(one)}`), ...(one.copies ? [make("span", { class: "lse-over" }, `nearly repeats ${one.copies}`)] : []));
-    return make("figure", { class: `ls-tile lsv-tile${one.state === "refused" ? " ls-dropped" : ""}`, "data-name": one.name, title: one.prompt }, open, words, make("div", { class: "ls-decide" }, ...verdicts));
+    return make("figure", { class: `ls-tile lsv-tile${one.state === "refused" ? " ls-dropped" : ""}`, "data-name": one.name, title: one.prompt }, opener(one, `${one.name}, ${one.state}: ${one.prompt}`), words, verdicts(one.name, pressed, { keep: "keep", drop: "refuse" }));
   }
 
   // ---- what a person says
 
   function say(name, verdict) {
     if (page) page.candidates = page.candidates.map((one) => (one.name === name ? { ...one, state: verdict === "keep" ? "kept" : "refused" } : one));
-    tiles();
+    draw();
     waiting += 1;
     const mine = chain.then(async () => {
       const done = await post("api/decide", { names: [name], verdict }).catch(() => null);
@@ -147,40 +119,6 @@
       await refresh(true);
     }).catch(() => null);
     return chain;
-  }
-
-  function focus(figure) {
-    for (const one of parts.grid.querySelectorAll(".lsv-open")) one.tabIndex = -1;
-    figure.firstElementChild.tabIndex = 0;
-    figure.firstElementChild.focus();
-  }
-
-  function clicked(event) {
-    const figure = event.target.closest("figure");
-    const verdict = event.target.closest("[data-decide]");
-    if (!figure) return;
-    event.stopPropagation();
-    focus(figure);
-    if (verdict) say(figure.dataset.name, verdict.dataset.decide);
-    else if (event.target.closest(".lsv-open")) large(figure.dataset.name);
-  }
-
-  function pressed(event) {
-    const figure = event.target.closest("figure");
-    if (!figure || event.ctrlKey || event.metaKey || event.altKey) return;
-    const figures = [...parts.grid.querySelectorAll("figure")];
-    const at = figures.indexOf(figure);
-    const verdict = VERDICTS[event.key.toLowerCase()];
-    if (verdict) {
-      focus(figures[Math.min(at + 1, figures.length - 1)]);
-      say(figure.dataset.name, verdict);
-    } else if (event.key in ARROWS) {
-      const columns = getComputedStyle(parts.grid).gridTemplateColumns.split(" ").length;
-      const step = { "-3": -figures.length, "-2": -columns, "-1": -1, 1: 1, 2: columns, 3: figures.length }[ARROWS[event.key]];
-      focus(figures[Math.min(Math.max(0, at + step), figures.length - 1)]);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
   }
 
   document.addEventListener("keydown", (event) => {
@@ -217,8 +155,7 @@
       look: async () => facts(here(), `${at + 1} of ${among.length}`, decide),
       keys: { k: () => decide("keep"), d: () => decide("drop"), x: () => decide("drop"), u: () => history("undo").then(() => viewer.again()) },
       closed: () => {
-        const figure = [...parts.grid.querySelectorAll("figure")].find((one) => one.dataset.name === among[at]);
-        if (figure) focus(figure);
+        const figure = parts.wall.focus(among[at]);
         return figure && figure.firstElementChild;
       },
     });

@@ -1,7 +1,7 @@
 // The Research page: the search, the funnel and the scores with a minimum to drag, previews, tags and info.md. `research/asking.py` answers it.
 (function () {
   "use strict";
-  const { make, post, tell, project } = window.lorasmith;
+  const { make, button, note, many, plural, post, tell, project } = window.lorasmith;
   const PARTS = { funnel: "Funnel and scores", wall: "Previews", profile: "Tags and info.md" };
   const drawers = {}; // part -> function(node); the other files add theirs
   let root = null;
@@ -13,27 +13,8 @@
   let adopt = () => null; // shows a minimum score that was written elsewhere, or taken back
 
   const key = () => `ls-research-${project()}`;
-  const words = (tag) => String(tag).replaceAll("_", " ");
-  const percent = (share) => `${Math.round(100 * share)} %`;
-  const many = (count) => Number(count).toLocaleString("en");
-  const plural = (count, word) => `${many(count)} ${word}${count === 1 ? "" : "s"}`;
-  const note = (text, kind) => make("p", { class: `ls-note ${kind || ""}`, ...(kind === "warn" ? { role: "alert" } : {}) }, text);
 
-  function button(label, act, attributes) {
-    const one = make("button", { type: "button", ...attributes }, label);
-    one.addEventListener("click", act);
-    return one;
-  }
-
-  async function get(what, more) {
-    try {
-      const answer = await fetch(`api/research/${what}?` + new URLSearchParams({ project: project(), ...more }));
-      const content = await answer.json();
-      return answer.ok ? content : { error: content.error || answer.statusText };
-    } catch (error) {
-      return { error: "The server did not answer; the page tries again.", lost: true };
-    }
-  }
+  const get = (what, words) => window.lorasmith.get(`api/research/${what}`, words);
 
   // ---- the page
 
@@ -249,5 +230,5 @@
     load();
   });
 
-  window.lorasmith.research = { get, button, note, words, percent, many, plural, drawers, open, load, root: () => root, found: () => found };
+  window.lorasmith.research = { get, drawers, open, load, root: () => root, found: () => found };
 })();

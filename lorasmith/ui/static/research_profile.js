@@ -1,9 +1,9 @@
 // The tags of a character with the class that info.md gives each, to move by hand, and info.md itself beside them, to edit as a text.
 (function () {
   "use strict";
-  const { make, post, tell, project } = window.lorasmith;
+  const { make, button, note, many, percent, shown, send, post, tell, project } = window.lorasmith;
   const R = window.lorasmith.research;
-  const { get, button, note, words, percent, many, drawers } = R;
+  const { get, drawers } = R;
   const CLASSES = { core: "core look", toggle: "toggle", choice: "choice", picked: "choice, picked", state: "state" };
   const SHOWN = { all: "all", core: "core looks", toggle: "toggles", choice: "choices", picked: "picked", state: "state" };
   const MEANS = { core: "always so: the trigger stands for it", toggle: "comes and goes: captions tell it", choice: "one of several sides: captions tell them apart", picked: "the side it is meant to have: joins the core looks", state: "varies from picture to picture: captions tell it" };
@@ -72,14 +72,14 @@
   }
 
   function row(one) {
-    const select = make("select", { "aria-label": `class of ${words(one.tag)}`, "data-tag": one.tag, class: `lsf-cls lsf-cls-${one.cls}`, title: MEANS[one.cls] }, ...Object.entries(CLASSES).map(([cls, label]) => make("option", { value: cls }, label)));
+    const select = make("select", { "aria-label": `class of ${shown(one.tag)}`, "data-tag": one.tag, class: `lsf-cls lsf-cls-${one.cls}`, title: MEANS[one.cls] }, ...Object.entries(CLASSES).map(([cls, label]) => make("option", { value: cls }, label)));
     select.value = one.cls;
     select.addEventListener("change", () => move(one, select));
     const track = make("span", { class: "lsf-share" }, make("i", {}));
     track.firstChild.style.width = percent(one.share).replace(" ", "");
     const differs = one.found !== one.cls && !(one.found === "choice" && one.cls === "picked") && !["other", "by hand"].includes(one.found);
     const label = differs ? [make("small", { class: "lsf-found", title: "what research found" }, `found: ${CLASSES[one.found]}`)] : [];
-    return make("tr", {}, make("td", {}, make("b", {}, words(one.tag)), make("small", { class: "lsf-found" }, one.group)), make("td", { class: "ls-number" }, one.posts ? many(one.posts) : ""), make("td", { class: "lsf-nowrap" }, track, ` ${percent(one.share)}`), make("td", { class: "ls-number lsf-nowrap" }, one.lift === null ? "" : `${one.lift >= 10 ? Math.round(one.lift) : one.lift.toPrecision(2)} ×`), make("td", {}, select, ...label));
+    return make("tr", {}, make("td", {}, make("b", {}, shown(one.tag)), make("small", { class: "lsf-found" }, one.group)), make("td", { class: "ls-number" }, one.posts ? many(one.posts) : ""), make("td", { class: "lsf-nowrap" }, track, ` ${percent(one.share)}`), make("td", { class: "ls-number lsf-nowrap" }, one.lift === null ? "" : `${one.lift >= 10 ? Math.round(one.lift) : one.lift.toPrecision(2)} ×`), make("td", {}, select, ...label));
   }
 
   async function move(one, select) {
@@ -90,7 +90,7 @@
     }
     const done = await post("api/research/class", { tag: one.tag, cls: select.value });
     if (!done) { select.value = one.cls; return; }
-    tell(`${words(one.tag)} is now ${CLASSES[select.value]}: ${MEANS[select.value]}. Ctrl+Z takes it back.`);
+    tell(`${shown(one.tag)} is now ${CLASSES[select.value]}: ${MEANS[select.value]}. Ctrl+Z takes it back.`);
     load();
     read();
   }
@@ -134,17 +134,10 @@
     saving = true;
     drawSheet();
     const text = shell.text.value;
-    let answer, content;
-    try {
-      answer = await fetch("api/research/sheet", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ project: project(), text, version: over === true ? theirs.version : base.version }) });
-      content = await answer.json();
-    } catch (error) {
-      answer = { ok: false, status: 0 };
-      content = { error: "The server did not answer, so info.md was not saved. Your text is still here." };
-    }
+    const content = await send("api/research/sheet", { text, version: over === true ? theirs.version : base.version });
     saving = false;
-    if (answer.status === 409) theirs = content.now;
-    else if (!answer.ok) tell(content.error || "It could not be saved.", "warn");
+    if (content.status === 409) theirs = content.now;
+    else if (content.error) tell(content.lost ? "The server did not answer, so info.md was not saved. Your text is still here." : content.error, "warn");
     else {
       if (shell.text.value === text) shell.text.value = content.text;
       base = content;
@@ -152,7 +145,7 @@
       tell("info.md is saved. Ctrl+Z outside the text takes it back.");
     }
     edited();
-    if (answer.ok) load();
+    if (!content.error) load();
   }
 
   function takeTheirs() {

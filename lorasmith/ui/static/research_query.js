@@ -1,9 +1,9 @@
 // The search of the Research page: a character, its company, tags with and without, one of some, or a query in the site's own grammar.
 (function () {
   "use strict";
-  const { make, post, tell, project } = window.lorasmith;
+  const { make, button, many, shown, post, tell, project } = window.lorasmith;
   const R = window.lorasmith.research;
-  const { get, button, words, many, drawers } = R;
+  const { get, drawers } = R;
   const LISTS = { with_tags: "with", one_of: "with one of", without: "without" };
   const HELP = { with_tags: "tags that every post must have", one_of: "a post needs one of these", without: "tags that no post may have" };
   const SOLO = { solo: "alone in the picture", focus: "alone or in focus", any: "in any company" };
@@ -80,7 +80,7 @@
       if (box.dataset.drawn === JSON.stringify(is[name])) continue;
       box.dataset.drawn = JSON.stringify(is[name]);
       for (const old of box.querySelectorAll(".lsf-chip")) old.remove();
-      box.prepend(...is[name].map((tag) => button(make("span", {}, words(tag), make("i", { "aria-hidden": "true" }, " ×")), () => { change({ [name]: now()[name].filter((one) => one !== tag) }); box.querySelector("input").focus(); }, { class: "lsf-chip", "aria-label": `take ${words(tag)} out of '${LISTS[name]}'` })));
+      box.prepend(...is[name].map((tag) => button(make("span", {}, shown(tag), make("i", { "aria-hidden": "true" }, " ×")), () => { change({ [name]: now()[name].filter((one) => one !== tag) }); box.querySelector("input").focus(); }, { class: "lsf-chip", "aria-label": `take ${shown(tag)} out of '${LISTS[name]}'` })));
     }
     for (const one of shell.querySelectorAll(".lsf-list input, #lsf-character, #lsf-solo")) one.disabled = Boolean(is.query);
     const open = Object.keys(begun).length > 0;
@@ -174,7 +174,7 @@
         rows = answer.offers || [];
         list.replaceChildren(...rows.map((row, place) => {
           const count = row.posts ? make("span", { class: "lsf-offer-count" }, `${many(row.posts)} of its posts`) : make("span", { class: "lsf-offer-count" }, row.group);
-          const one = make("li", { role: "option", id: `${list.id}-${place}`, "aria-selected": "false" }, make("span", {}, row.typed_as ? `${words(row.typed_as)} → ${words(row.tag)}` : words(row.tag)), count);
+          const one = make("li", { role: "option", id: `${list.id}-${place}`, "aria-selected": "false" }, make("span", {}, row.typed_as ? `${shown(row.typed_as)} → ${shown(row.tag)}` : shown(row.tag)), count);
           one.addEventListener("pointerdown", (event) => { event.preventDefault(); take(place); });
           return one;
         }));

@@ -1,9 +1,9 @@
 // The previews of the Research page: the best posts, each picture once, to keep or drop before anything big is fetched.
 (function () {
   "use strict";
-  const { make, post, large } = window.lorasmith;
+  const { make, button, note, many, post, large } = window.lorasmith;
   const R = window.lorasmith.research;
-  const { get, button, note, many, drawers } = R;
+  const { get, drawers } = R;
   const SHOWS = { all: "all", wanted: "wanted", dropped: "dropped" };
   const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
   let shell = null;

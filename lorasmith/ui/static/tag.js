@@ -1,7 +1,7 @@
 // The Tag page: pictures by a filter, counts of their tags, and edits of many at once. What is shown is asked of the server each time.
 (function () {
   "use strict";
-  const { make, post, tell, project, state } = window.lorasmith;
+  const { make, button, get, plural, shown, post, tell, project, state } = window.lorasmith;
   const PARTS = { pictures: "Pictures", thresholds: "Thresholds", looks: "Looks and outfits", audit: "Audit", disagreements: "Site against tagger" };
   const ORDERS = ["name", "fewest tags", "most tags"];
   const PAUSE = 350; // milliseconds without a key until a filter is asked
@@ -19,27 +19,15 @@
   // ---- asking and changing
 
   async function ask(what, words) {
-    try {
-      const answer = await fetch(`api/tags/${what}?` + new URLSearchParams({ project: project(), ...words }));
-      const content = await answer.json();
-      return answer.ok ? content : { error: content.error || answer.statusText, place: content.place };
-    } catch (error) {
-      return { error: "The server did not answer; it is asked again at the next change." };
-    }
+    const found = await get(`api/tags/${what}`, words);
+    if (found.lost) drawn = ""; // asked again as soon as the server answers
+    return found;
   }
 
   async function send(what, body) {
     return post(`api/tags/${what}`, body);
   }
 
-  function button(words, act, attributes) {
-    const one = make("button", { type: "button", ...(attributes || {}) }, words);
-    one.addEventListener("click", act);
-    return one;
-  }
-
-  const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
-  const shown = (tag) => tag.replaceAll("_", " ");
   const quoted = (tag) => (/[\s()|,"*?:-]/.test(tag) || /^(and|or|not)$/i.test(tag) ? `tag:"${tag}"` : tag);
   const listed = (text) => text.split(",").map((word) => word.trim()).filter(Boolean);
   const undo = () => post("api/history", { way: "undo" }).then((done) => done && tell(`undo: ${done.what}`));
@@ -366,7 +354,7 @@
   }
 
   window.lorasmith.tags = {
-    ask, send, go, button, plural, shown, quoted, listed, offering, undo, propose, drawers,
+    ask, send, go, quoted, listed, offering, undo, propose, drawers,
     look: () => look, again: () => { drawn = ""; return refresh(true); },
   };
 })();

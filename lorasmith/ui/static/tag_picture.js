@@ -1,8 +1,8 @@
 // One picture: its tags as chips with who says each and what becomes of it, open questions, order, captions of all sets, tokens.
 (function () {
   "use strict";
-  const { make, tell } = window.lorasmith;
-  const { ask, send, button, plural, shown, offering, look } = window.lorasmith.tags;
+  const { make, button, plural, percent, shown, tell } = window.lorasmith;
+  const { ask, send, offering, look } = window.lorasmith.tags;
   const WINDOW = 75;
   const HEADS = {
     told: "In the caption, in its order", core: "The trigger stands for these", outfit: "An outfit's tag stands for these",
@@ -11,7 +11,6 @@
   const KEYS = "← → other pictures · A add · on a tag: Delete takes it out, Shift with ← → moves it, Home and End put it first and last · Esc closes";
   let open = null; // the dialog
 
-  const percent = (score) => `${Math.round(100 * score)} %`;
 
   // Who says a tag: in words, with a colour beside.
   function badges(chip) {

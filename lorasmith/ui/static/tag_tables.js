@@ -1,10 +1,8 @@
 // The other parts of the Tag page: thresholds tried, looks and outfits, the audit, and where the site and the taggers are at odds.
 (function () {
   "use strict";
-  const { make, tell } = window.lorasmith;
-  const { ask, send, go, button, plural, shown, quoted, listed, offering, undo, propose, drawers, again } = window.lorasmith.tags;
-  const percent = (share) => `${Math.round(100 * share)} %`;
-  const note = (words, kind) => make("p", { class: `ls-note ${kind || ""}` }, words);
+  const { make, button, note, plural, percent, shown, tell } = window.lorasmith;
+  const { ask, send, go, quoted, listed, offering, undo, propose, drawers, again } = window.lorasmith.tags;
   const waiting = (node) => { if (!node.querySelector(".lst-ready")) node.replaceChildren(note("Looking …")); };
 
   const NUMBERS = ["pictures", "share", "lift", "mean score"];

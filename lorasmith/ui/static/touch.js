@@ -1,16 +1,10 @@
 // Touch-up of one picture: its marks to tick, boxes to add, ground and colours, and its versions before and after.
 (function () {
   "use strict";
-  const { make, post, tell, project, state } = window.lorasmith;
+  const { make, button, get, post, tell, state } = window.lorasmith;
   const LEAST = 4; // pixels of a box's side
   const GROUNDS = ["white", "grey", "pink", "blur"];
   const PARTS = ["one colour", "eyes", "nose", "fur", "hair"];
-
-  function button(words, act, kind) {
-    const one = make("button", { class: kind || "", type: "button" }, words);
-    one.addEventListener("click", act);
-    return one;
-  }
 
   function choice(values, label) {
     return make("select", { "aria-label": label }, ...values.map((value) => make("option", { value }, value)));
@@ -49,10 +43,9 @@
   }
 
   async function ask(words) {
-    const answer = await fetch("api/touch-up?" + new URLSearchParams({ project: project(), ...words }));
-    const found = await answer.json().catch(() => ({ error: "The server did not answer." }));
-    if (answer.ok) return found;
-    tell(found.error || "It could not be done.", "warn");
+    const found = await get("api/touch-up", words);
+    if (!found.error) return found;
+    tell(found.error, "warn");
     return null;
   }
 
@@ -104,7 +97,7 @@
         return make("label", { class: "ls-mark-row", title: `sure: ${mark.sure}` }, tick, make("b", {}, `${mark.number}`), ` ${mark.kind}${words}`);
       });
       const none = found.again ? "Nothing was found in it then." : "No marks were found.";
-      const go = button(found.again ? "Erase again so" : "Erase these", erase, "ls-primary");
+      const go = button(found.again ? "Erase again so" : "Erase these", erase, { class: "ls-primary" });
       return make("section", { class: "ls-marks" }, make("h4", {}, found.again ? `Marks erased in ${found.source}` : "Marks"),
         ...(rows.length ? rows : [make("p", {}, none)]), make("div", { class: "ls-added" }), make("p", { class: "ls-hint" }, "Drag over the picture to add a box."), go);
     }

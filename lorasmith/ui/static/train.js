@@ -1,7 +1,7 @@
 // The Train page: how it stands, start, pause and cancel, which part is shown, and the preset above the form.
 (function () {
   "use strict";
-  const { make, post, project, state } = window.lorasmith;
+  const { make, button, get, plural, post, project, state } = window.lorasmith;
   const PARTS = { plan: "Before it trains", run: "How it goes" };
   const drawers = {}; // part -> function(node) that draws it; the other files add theirs
   let shell = null;
@@ -9,6 +9,7 @@
   let drawn = "";
   let busy = false;
   let anew = false; // something was changed while an answer was on its way
+  let missed = false; // the server did not answer: it is asked again
   let form = null; // the last answer about the settings
   let back = null; // what was there before the last change that was made here
   let told = null; // the last answer about the run
@@ -16,13 +17,9 @@
   // ---- asking and changing
 
   async function ask(what, words) {
-    try {
-      const answer = await fetch(`api/train/${what}?` + new URLSearchParams({ project: project(), ...words }));
-      const content = await answer.json();
-      return answer.ok ? content : { error: content.error || answer.statusText };
-    } catch (error) {
-      return { error: "The server did not answer; it is asked again. What is shown may be old.", lost: true };
-    }
+    const found = await get(`api/train/${what}`, words);
+    missed = missed || Boolean(found.lost);
+    return found;
   }
 
   async function change(what, body) {
@@ -32,13 +29,6 @@
     return done;
   }
 
-  function button(words, act, attributes) {
-    const one = make("button", { type: "button", ...(attributes || {}) }, words);
-    one.addEventListener("click", act);
-    return one;
-  }
-
-  const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
   const spaced = (name) => name.replaceAll("_", " ");
   const trim = (text) => (text.includes(".") ? text.replace(/0+(?=e|$)/, "").replace(/\.(?=e|$)/, "") : text);
 
@@ -113,9 +103,10 @@
     if (wanted === drawn && !now) return;
     if (busy) return void (anew = anew || now);
     busy = true;
+    missed = false;
     try {
       await answer();
-      drawn = anew ? "" : wanted;
+      drawn = anew || missed ? "" : wanted;
     } finally {
       busy = false;
       if (anew) {
@@ -307,7 +298,7 @@
   }
 
   window.lorasmith.training = {
-    ask, change, button, plural, spaced, figure, worth, lasting, folded, go, again, field, putBack, drawers,
+    ask, change, spaced, figure, worth, lasting, folded, go, again, field, putBack, drawers,
     look: () => look, told: () => told, form: () => form, back: () => back, job, place: () => shell,
   };
 })();

@@ -1,7 +1,7 @@
 // The Train page before a training: what would stop or spoil it, the learning-rate calculator, and the buckets.
 (function () {
   "use strict";
-  const { make, tell } = window.lorasmith;
+  const { make, button, plural, tell } = window.lorasmith;
   const t = window.lorasmith.training;
   const PAUSE = 150; // milliseconds without a key until rates are worked out
   const MARKS = { error: "✕", warning: "!", note: "i" };
@@ -59,8 +59,8 @@
     place.dataset.drawn = key;
     const count = (kind) => found.findings.filter((one) => one.kind === kind).length;
     const [errors, warnings] = [count("error"), count("warning")];
-    const head = make("p", { class: `lsr-verdict lsr-${errors ? "no" : "yes"}` }, errors ? `Not yet: ${errors === 1 ? "one thing stops" : `${errors} things stop`} a training.` : `It can train${warnings ? `; ${t.plural(warnings, "thing")} may spoil it` : ""}.`);
-    const facts = [found.pictures ? t.plural(found.pictures, "picture") : "", found.base || ""].filter(Boolean).join(" · ");
+    const head = make("p", { class: `lsr-verdict lsr-${errors ? "no" : "yes"}` }, errors ? `Not yet: ${errors === 1 ? "one thing stops" : `${errors} things stop`} a training.` : `It can train${warnings ? `; ${plural(warnings, "thing")} may spoil it` : ""}.`);
+    const facts = [found.pictures ? plural(found.pictures, "picture") : "", found.base || ""].filter(Boolean).join(" · ");
     const list = make("ul", { class: "lsr-findings" }, ...found.findings.map(finding));
     const captions = (found.captions || []).length ? [t.folded("Captions as they will be trained", make("ul", { class: "lsr-captions" }, ...found.captions.map((one) => make("li", {}, one || "(empty)"))))] : [];
     place.replaceChildren(head, ...(facts ? [make("p", { class: "lsr-soft" }, facts)] : []), list, ...captions);
@@ -69,7 +69,7 @@
   function finding(one) {
     const { words, page, setting } = one.advice;
     const mark = make("span", { class: "lsr-mark", title: HEADS[one.kind] }, make("b", { "aria-hidden": "true" }, MARKS[one.kind]), make("span", { class: "lsr-hidden" }, `${HEADS[one.kind]}: `));
-    const lead = page === "train" && setting ? t.button(`to ${t.spaced(setting)}`, () => t.field(setting)) : page && page !== "train" ? make("button", { type: "button", "data-go": page }, `to ${page}`) : null;
+    const lead = page === "train" && setting ? button(`to ${t.spaced(setting)}`, () => t.field(setting)) : page && page !== "train" ? make("button", { type: "button", "data-go": page }, `to ${page}`) : null;
     return make("li", { class: `lsr-${one.kind}` }, mark, make("div", {}, make("p", {}, one.words), ...(words ? [make("p", { class: "lsr-do" }, words)] : [])), ...(lead ? [lead] : []));
   }
 
@@ -147,9 +147,9 @@
     const changed = Object.keys(tried).length;
     const take = make("button", { type: "submit", class: "lsr-primary", title: "writes them into the form and lorasmith.toml" }, "Use these");
     take.disabled = !changed || faulty;
-    const reset = t.button("As they are set", () => { tried = {}; document.activeElement.blur(); rates(node); });
+    const reset = button("As they are set", () => { tried = {}; document.activeElement.blur(); rates(node); });
     reset.disabled = !changed;
-    const undo = t.back() ? [t.button("Put back", t.putBack, { title: "takes what was last taken over back" })] : [];
+    const undo = t.back() ? [button("Put back", t.putBack, { title: "takes what was last taken over back" })] : [];
     const place = node.querySelector(".lsr-come .lsr-buttons");
     const key = `${changed}${faulty}${undo.length}`;
     if (place.dataset.drawn === key) return;

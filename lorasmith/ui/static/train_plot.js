@@ -1,7 +1,7 @@
 // The loss of a run as a picture: steps, smoothed, means of epochs and validation; what stands under the pointer or the arrow keys is told.
 (function () {
   "use strict";
-  const { make } = window.lorasmith;
+  const { make, button } = window.lorasmith;
   const t = window.lorasmith.training;
   const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [860, 290, 54, 14, 12, 30];
   const SERIES = { raw: "steps", smooth: "smoothed", epochs: "epochs", validation: "validation" };
@@ -80,7 +80,7 @@
     const readout = make("output", { class: "lsr-readout", "aria-live": "polite" });
     const checked = run.ended_epochs.some((one) => one.validation_loss !== null);
     const keys = Object.entries(SERIES).filter(([name]) => name !== "validation" || checked).map(([name, words]) => {
-      const key = t.button(words, () => { shown = { ...shown, [name]: !shown[name] }; window.lorasmith.training.plot(place, run); }, { class: `lsr-key lsr-key-${name}`, "aria-pressed": String(shown[name]), "data-series": name, title: `shows or hides: ${words}` });
+      const key = button(words, () => { shown = { ...shown, [name]: !shown[name] }; window.lorasmith.training.plot(place, run); }, { class: `lsr-key lsr-key-${name}`, "aria-pressed": String(shown[name]), "data-series": name, title: `shows or hides: ${words}` });
       key.prepend(make("i", { "aria-hidden": "true" }));
       return key;
     });

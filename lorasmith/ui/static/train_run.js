@@ -1,7 +1,7 @@
 // The Train page while it trains and after: figures, the loss, samples of each epoch beside each other, LoRA files.
 (function () {
   "use strict";
-  const { make, post } = window.lorasmith;
+  const { make } = window.lorasmith;
   const t = window.lorasmith.training;
   const STATES = { "at work": "at work", stopped: "stopped", ended: "ended" };
 

@@ -1,7 +1,7 @@
 // One picture large, over the page: wheel, pinch and drag zoom it, arrow keys move to its neighbours; beside it what is known of it.
 (function () {
   "use strict";
-  const { make } = window.lorasmith;
+  const { make, button } = window.lorasmith;
   const MOST = 24;
   const STEP = 1.25; // of a key or a notch of the wheel
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -14,11 +14,6 @@
     const image = make("img", { class: "lsz-image", draggable: "false", alt: "" });
     const gone = make("p", { class: "lsz-gone", hidden: "" }, "The picture cannot be shown: is its file still there?");
     const size = make("output", { class: "lsz-size" });
-    const button = (words, act, more) => {
-      const one = make("button", { type: "button", ...more }, words);
-      one.addEventListener("click", act);
-      return one;
-    };
     const other = button("Base alone (B)", () => swap(!beside), { class: "lsz-other", "aria-pressed": "false", hidden: "" });
     const arrows = [["‹", -1, 0, "left"], ["›", 1, 0, "right"], ["˄", 0, -1, "up"], ["˅", 0, 1, "down"]].map(([mark, dx, dy, word]) => button(mark, () => move(dx, dy), { "aria-label": `neighbour ${word}`, title: `arrow ${word}` }));
     const bar = make("div", { class: "lsz-bar" }, ...arrows, button("−", () => zoom(1 / STEP), { "aria-label": "smaller" }), size, button("+", () => zoom(STEP), { "aria-label": "larger" }), button("fit (0)", fit), other, button("Close (Esc)", close, { class: "lsz-close" }));
