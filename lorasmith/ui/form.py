@@ -6,12 +6,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
+from unicodedata import category
 
 import gradio as gr
 
 from lorasmith.errors import UsageError
 from lorasmith.settings.stage import StageSettings
 from lorasmith.settings.toml import bounds_text
+from lorasmith.ui.typed import typed_path
+
+FILES = {"checkpoint", "collect_from_listed_posts_file", "export", "lora", "skip_posts_file"}  # settings that name a file
+_LARGEST = 2**53  # the page's script holds no larger whole number exactly
 
 
 @dataclass(frozen=True)
@@ -107,15 +112,41 @@ def _to_field(model: type[StageSettings], name: str, value: Any) -> Any:
 
 def _from_field(model: type[StageSettings], name: str, value: Any) -> Any:
     kind = model.model_fields[name].annotation
+    if isinstance(value, str):
+        _demand_writable(name, value, one_line=kind is str)
+    if _is_choice_list(model, name):
+        return value.split(",") if isinstance(value, str) else value
     if get_origin(kind) is list and isinstance(value, str):
         pieces = value.split("\n") if _extra(model, name, "lines") else value.replace("\n", ",").split(",")
         parts = [part.strip() for part in pieces]
         return [_number(name, part, get_args(kind)[0]) for part in parts if part]
     if kind is str:
-        return str(value or "").strip().strip('"')  # Windows' "copy as path" puts quotes round it
+        return _file_there(name, str(value or "").strip().strip('"'))  # Windows' "copy as path" puts quotes round it
+    if isinstance(value, int | float) and abs(value) > _LARGEST:
+        raise UsageError(f"'{_words(name)}' is far beyond what can be meant; give a smaller number.")
     if value is None and NoneType not in get_args(kind):
-        raise UsageError(f"'{name.replace('_', ' ')}' is empty; give a number.")
+        raise UsageError(f"'{_words(name)}' is empty; give a number.")
     return value
+
+
+def _file_there(name: str, typed: str) -> str:
+    """Gives what was typed; raises for a whole path that leads to nothing."""
+    if name in FILES and typed_path(typed).is_absolute() and not typed_path(typed).exists():
+        raise UsageError(f"'{_words(name)}' is {typed}, and nothing is there; look at the path.")
+    return typed
+
+
+def _demand_writable(name: str, text: str, *, one_line: bool) -> None:
+    """Raises for what no file or path can hold: it came by pasting, and nobody sees it."""
+    strange = next((sign for sign in text if category(sign) in ("Cc", "Cs") and sign not in "\r\n\t"), None)
+    if strange is not None:
+        raise UsageError(f"'{_words(name)}' holds a sign that cannot be written (U+{ord(strange):04X}); type it anew.")
+    if one_line and "\n" in text.strip():
+        raise UsageError(f"'{_words(name)}' has a line break; write it on one line.")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _number(name: str, part: str, kind: Any) -> Any:
@@ -124,7 +155,7 @@ def _number(name: str, part: str, kind: Any) -> Any:
     try:
         return kind(part)
     except ValueError as error:
-        raise UsageError(f"'{name.replace('_', ' ')}' has '{part}', which is no number; write numbers with commas between.") from error
+        raise UsageError(f"'{_words(name)}' has '{part}', which is no number; write numbers with commas between.") from error
 
 
 def _is_choice_list(model: type[StageSettings], name: str) -> bool:

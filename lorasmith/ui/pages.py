@@ -123,7 +123,7 @@ def _bind(context: Context, pages: list[StagePage], page: StagePage, project: An
     components = [component for other in shown for component in other.form.components]
     for button, also in ((page.start, ()), (page.plan, ("--plan",))):
         if button is not None:
-            start = _starter(context, page, shown, project, also)
+            start = starter(context, page, shown, project, also)
             button.click(start, inputs={project, *page.form.components}, outputs=components, show_progress="hidden")
 
 
@@ -131,7 +131,7 @@ def _share(one: StagePage, other: StagePage) -> bool:
     return issubclass(one.form.model, SiteSettings) and issubclass(other.form.model, SiteSettings)
 
 
-def _starter(context: Context, page: StagePage, shown: list[StagePage], project: Any, also: tuple[str, ...] = ()) -> Any:
+def starter(context: Context, page: StagePage, shown: list[StagePage], project: Any, also: tuple[str, ...] = ()) -> Any:
     """Makes the function behind a Start button: keeps what was changed in the form, then puts the stage in the line."""
 
     def start(given: Mapping[Any, Any]) -> list[Any]:

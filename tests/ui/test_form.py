@@ -1,13 +1,23 @@
 """Forms made from settings: every setting has a component, and only what a person changed is written."""
 
+import math
+import re
+from pathlib import Path
+from types import SimpleNamespace, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
 import gradio as gr
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lorasmith.errors import UsageError
+from lorasmith.project.project import Project
 from lorasmith.settings.tables import TABLES
-from lorasmith.ui.form import Form, make_form
+from lorasmith.settings.toml import resolve
+from lorasmith.stages.table import STAGES, Stage
+from lorasmith.ui.form import FILES, Form, make_form
+from lorasmith.ui.pages import StagePage, keep_changes, starter
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +68,63 @@ def test_a_number_that_is_none_is_told_with_its_field(forms: dict[str, Form]) ->
         changed(forms["evaluate"], seeds="1, x")
 
 
-lines = st.lists(st.text(st.characters(codec="ascii", exclude_characters="\r\n", min_codepoint=33), min_size=1), max_size=4)
+BAD: dict[Any, tuple[object, ...]] = {  # by what a setting is: what no setting of that kind can be
+    int: ("abc", "🦊", "", " \n", None, "1, x", 10**30, -(10**30), 0.5, math.nan, math.inf, [1]),
+    float: ("abc", "🦊", "", " \n", None, "1, x", 10**30, -1e30, math.nan, -math.inf, [1]),
+    bool: ("perhaps", "🦊", 7, None, 1e30),
+    str: ("a\0b", "one\ntwo", "\x1b[31m", "\ud800"),
+    Literal: ("abc", "🦊", "no\nsuch", -(10**30), ["a"], "/no/such/place"),
+}
+
+
+def bad_values(form: Form, name: str) -> tuple[object, ...]:
+    """Gives what a field must refuse; None is an answer where a setting can be unset."""
+    kind = form.model.model_fields[name].annotation
+    if get_origin(kind) in (UnionType, Union):
+        return tuple(bad for part in get_args(kind) for bad in BAD.get(part, ()) if bad not in (None, ""))
+    if get_origin(kind) is list:
+        inside = get_args(kind)[0]
+        return ("a\0b", "\ud800") if inside is str else ("1, x, , ;", "🦊", "/no/such/place", "-1e", "abc\ndef")
+    return (*BAD[get_origin(kind) or kind], *(("/no/such/place.safetensors",) if name in FILES else ()))
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_no_field_takes_what_it_cannot_be_and_the_sentence_names_it(forms: dict[str, Form], stage: Stage, tmp_path: Path) -> None:
+    Project.create(tmp_path / "p", "nick").close()
+    form, file = forms[stage.name], tmp_path / "p" / "lorasmith.toml"
+    before, page = file.read_bytes(), StagePage(stage, form, None)
+    shown = dict(zip(form.components, form.filled(form.model()), strict=True))
+    for name, field in form.fields.items():
+        for bad in bad_values(form, name):
+            with pytest.raises(UsageError) as told:
+                resolve(stage.name, {}, form.changed(shown | {field: bad}))
+            assert re.search(rf"\b{name.replace('_', '[ _]')}\b", str(told.value)), bad
+            assert "Traceback" not in str(told.value)
+        with pytest.raises(UsageError):  # as the Start button does it: nothing is written
+            keep_changes(tmp_path / "p", page, shown | {field: bad_values(form, name)[0]})
+    assert file.read_bytes() == before
+
+
+def test_a_start_with_a_field_that_cannot_be_is_told_and_puts_nothing_in_the_line(forms: dict[str, Form], tmp_path: Path) -> None:
+    Project.create(tmp_path / "p", "nick").close()
+    started: list[object] = []
+    context: Any = SimpleNamespace(open_folder=lambda id: tmp_path / "p", start=lambda *words: started.append(words))
+    for stage in STAGES:
+        form, project = forms[stage.name], object()
+        name = next(iter(form.fields))
+        given = dict(zip(form.components, form.filled(form.model()), strict=True)) | {form.fields[name]: bad_values(form, name)[0]}
+        with pytest.raises(gr.Error, match=name.replace("_", "[ _]")):
+            starter(context, StagePage(stage, form, None), [], project)(given | {project: "p"})
+    assert started == []
+
+
+lines = st.lists(st.text(st.characters(codec="ascii", min_codepoint=33, max_codepoint=126), min_size=1), max_size=4)
 
 
 @settings(deadline=None, max_examples=60)
 @given(prompts=lines, tags=st.lists(st.text("abc_()", min_size=1), max_size=4))
-def test_lists_come_back_from_the_form_as_they_went_in(prompts: list[str], tags: list[str]) -> None:
-    with gr.Blocks():
-        train, tag = make_form(TABLES["train"]), make_form(TABLES["tag"])
+def test_lists_come_back_from_the_form_as_they_went_in(forms: dict[str, Form], prompts: list[str], tags: list[str]) -> None:
+    train, tag = forms["train"], forms["tag"]
     filled = dict(zip(train.components, train.filled(TABLES["train"](sample_prompts=prompts)), strict=True))
     assert train.changed(filled | {train.shown: "{}"})["sample_prompts"] == prompts
     filled = dict(zip(tag.components, tag.filled(TABLES["tag"](drop_tags=tags)), strict=True))
