@@ -26,6 +26,7 @@ import numpy as np
 from benchmarks.verdicts import asked_of, dealt
 from lorasmith.demo import world
 from lorasmith.demo.demo import model_files
+from lorasmith.judging.strangers import foreign_looks
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import EvaluateSettings, TagSettings, TrainSettings
 from lorasmith.stages.add.stage import add_folder
@@ -135,7 +136,7 @@ def truth(project: Project, count: int, weight: float = 1.0) -> dict[str, list[f
 def a_person_would_keep(project: Project, names: tuple[str, ...], options: argparse.Namespace) -> list[str]:
     """Names the candidates on which every own look is to be seen at `sure`, at most a third of them headshots.
 
-    A lenient person looks at neither eyes nor ears, and takes headshots without end.
+    A lenient person looks at neither eyes nor ears nor at what is there besides, and takes headshots without end.
     """
     from lorasmith.imaging.read import open_picture
     from lorasmith.stages.tag.scores import open_project_tagger
@@ -148,6 +149,9 @@ def a_person_would_keep(project: Project, names: tuple[str, ...], options: argpa
         (min(float(vector[tagger.index[tag]]) for tag in looks), picture.name, vector[tagger.index["headshot_portrait"]] >= 0.5)
         for picture, vector in zip(pictures, vectors, strict=True)
     ]
+    if not options.lenient:
+        wrong = [tagger.index[tag] for tag in (*foreign_looks(DESCRIBED, tagger.index), "duo")]
+        good = [one for one, vector in zip(good, vectors, strict=True) if (vector[wrong] < 0.5).all()]
     good = sorted((one for one in good if one[0] >= options.sure), reverse=True)
     if options.lenient:
         return [name for _, name, _ in good][: options.keep]
@@ -185,6 +189,8 @@ def once(folder: Path, sources: Path, options: argparse.Namespace) -> dict[str, 
         decide_by_hand(project, "keep", kept)
         for stage in ("prepare", "tag"):
             run_stage(project, stage, bar)
+        if options.heads == "mask" and not options.lenient:
+            write_masks(project, "source:sidecar", 0.2, bar)  # the drawn ones' grounds too
         chosen = {"subsets": [each.replace("drawn weight=1", f"drawn weight={options.drawn:g}") for each in PARTS]}
         wished = project.settings(TrainSettings, chosen | {"repeats": SMALL["repeats"]})
         draws = sum(each.repeats for each in training_set(project, wished).pictures)
