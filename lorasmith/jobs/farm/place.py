@@ -16,6 +16,7 @@ from typing import Any
 
 from lorasmith import __version__
 from lorasmith.jobs.farm.cluster import NAMESPACE, Cluster
+from lorasmith.jobs.farm.shards import handed_on
 from lorasmith.jobs.farm.worker import Worker
 from lorasmith.jobs.place import LOST, ROOM, Place, Work, last_line
 from lorasmith.jobs.store import Job, Lane
@@ -57,7 +58,7 @@ class OnRay(Place):
         actor = (
             ray.remote(Worker)  # type: ignore[call-overload]
             .options(name=self._name(job), namespace=NAMESPACE, lifetime="detached", max_restarts=0, **asked)
-            .remote(str(job.folder), list(job.words), __version__, _length(log), json.dumps(asked))
+            .remote(str(job.folder), list(job.words), __version__, _length(log), json.dumps([asked, handed_on()]))
         )
         return RayWork(actor, log)
 

@@ -18,6 +18,7 @@ from lorasmith import __version__
 
 CLUSTER = "LORASMITH_RAY"  # the cluster's address, for the commands that its queue starts
 _LENT = "LORASMITH_LENT"  # what one of its jobs asks for, as JSON
+_HANDED_ON = ("SOURCE_DATE_EPOCH",)  # the moment that files say they were made at
 _LEAST = 2  # pieces from which sharing out is worth its start
 _MOST_ASKED = 64  # pieces that the cluster has in its line at once
 
@@ -25,6 +26,11 @@ _MOST_ASKED = 64  # pieces that the cluster has in its line at once
 def surroundings(address: str, asked: dict[str, Any]) -> dict[str, str]:
     """Gives the variables by which a command finds the cluster whose queue started it."""
     return {CLUSTER: address, _LENT: json.dumps(asked)}
+
+
+def handed_on() -> dict[str, str]:
+    """Gives the variables of the queue's own that a command is to have on whatever machine it runs."""
+    return {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
 
 
 def is_shared() -> bool:

@@ -30,9 +30,11 @@ class Worker:
     """Runs one job on the machine where it stands, and answers questions about it until it is dismissed."""
 
     def __init__(self, folder: str, words: list[str], version: str, before: int, asked: str) -> None:
-        """Takes the job, the queue's version of lorasmith, how long the queue's file of what the job said is already, and
-        what the job asked the cluster for, as JSON."""
-        self._asked_for = json.loads(asked)
+        """Takes the job, the queue's version of lorasmith, and how long the queue's file of what the job said is already.
+
+        `asked` is JSON: what the job asked the cluster for, and variables for its environment.
+        """
+        self._asked_for, self._handed_on = json.loads(asked)
         self._before = before
         self._log = Path(tempfile.mkdtemp(prefix="lorasmith-job-")) / "log.txt"
         self._work: ChildWork | None = None
@@ -62,7 +64,7 @@ class Worker:
         """Tells the command where the cluster is, so that big looks at many pictures are shared out."""
         import ray
 
-        return surroundings(ray.get_runtime_context().gcs_address, self._asked_for)
+        return surroundings(ray.get_runtime_context().gcs_address, self._asked_for) | self._handed_on
 
     def poll(self, have: int) -> bytes:
         """Tells how it stands, with what its log says beyond the `have` bytes that the queue's file has."""
