@@ -55,7 +55,8 @@ def written(folder: Path, url: str, base: Path, end: str) -> Path:
 
 
 def started(file: Path, *words: str) -> "subprocess.Popen[bytes]":
-    surroundings = {"SOURCE_DATE_EPOCH": "1700000000", **os.environ, **dict.fromkeys(("XDG_DATA_HOME", "LOCALAPPDATA"), str(file.parent / "data"))}
+    home = dict.fromkeys(("XDG_DATA_HOME", "LOCALAPPDATA"), str(file.parent / "data"))
+    surroundings = {"SOURCE_DATE_EPOCH": "1700000000", **os.environ, **home}
     command = [sys.executable, "-m", "lorasmith", "batch", str(file), *words]
     with (file.parent / "driver.txt").open("ab") as log:
         return subprocess.Popen(command, env=surroundings, stdout=log, stderr=log)

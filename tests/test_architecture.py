@@ -35,7 +35,7 @@ HEAVY = {
     "ui": {"gradio"},
 }  # fmt: skip
 ROOMS = HEAVY.keys() - FRONT_ENDS
-HEAVY_LIBRARIES = set().union(*HEAVY.values()) | {"huggingface_hub", "onnx", "pandas"}
+HEAVY_LIBRARIES = set().union(*HEAVY.values()) | {"huggingface_hub", "onnx", "pandas", "ray"}
 FREE_OF_ARROWS = {"demo"}  # a world of its own: imports anything, is imported by the command line alone
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager"}
 LONGEST_FILE, LONGEST_FUNCTION = 400, 60

@@ -21,7 +21,7 @@ Lane = Literal["gpu", "light"]
 Wish = Literal["", "stop", "back"]  # of a job at work: end it, or end it and let it wait for another turn
 OPEN: tuple[State, ...] = ("waiting", "running")
 # commands that want no GPU of their own
-LIGHT = frozenset(["research", "download", "prune", "prepare", "refine", "add", "erase", "touch-up"])
+LIGHT = frozenset(["research", "download", "prune", "prepare", "refine", "add", "erase", "touch-up", "masks"])
 _COLUMNS = """
     id INTEGER PRIMARY KEY AUTOINCREMENT, folder TEXT NOT NULL, words TEXT NOT NULL, lane TEXT NOT NULL,
     state TEXT NOT NULL, made TEXT NOT NULL, started TEXT, ended TEXT, pid INTEGER, born REAL, result TEXT, error TEXT

@@ -33,8 +33,8 @@ _STARTING = 180  # seconds
 _ENDING = 10.0  # seconds
 _STORE = 200_000_000  # bytes of shared memory of a cluster of this machine's own; Ray would take a third of all
 _GET_IT = (
-    "Ray is not installed, and `--on ray` needs it: `pip install \"lorasmith[farm]\"`, "
-    "or `python install.py --farm` in a clone, on every machine that is to work."
+    "Ray is not installed, and `--on ray` needs it on every machine that is to work: `pip install \"lorasmith[farm]\"`, "
+    "or in a clone `.venv/bin/python -m pip install -c constraints.txt -e \".[farm]\"`."
 )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ class OnRay(Place):
         if self._wants.memory:
             asked["memory"] = int(self._wants.memory * _MEMORY)
         actor = (
-            ray.remote(Worker)  # type: ignore[call-overload]
+            ray.remote(Worker)
             .options(name=self._name(job), namespace=NAMESPACE, lifetime="detached", max_restarts=0, **asked)
             .remote(str(job.folder), list(job.words), __version__, _length(log), json.dumps([asked, handed_on()]))
         )

@@ -1,0 +1,158 @@
+"""Jobs on a real Ray cluster of this machine: the same files, nothing lost to kills, nobody let in without the token."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from lorasmith.commands.farm import Where, opened
+from lorasmith.errors import UsageError
+from lorasmith.jobs.farm.cluster import _processes, _temp
+from lorasmith.jobs.store import Store
+from tests.ui.trainable import make_trainable
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(500)]
+LONG = {"epochs": 6, "repeats": 3, "checkpoint_every": 1}
+
+
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        (Where(address="ray://host:10001"), "add --on ray"),
+        (Where(on="ray", job_gpus=-1), "--job-gpus is -1; it cannot be less than 0"),
+        (Where(on="ray", job_gpus=1.5), "a part of one card, or whole ones"),
+        (Where(on="ray", workers=-2), "--workers is -2"),
+        (Where(on="ray", workers=2, address="host:6379"), "leave it or --address out"),
+    ],
+)
+def test_what_makes_no_sense_is_told_before_anything_is_started(where: Where, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence), opened(where):
+        raise AssertionError("It was taken.")
+
+
+def test_without_ray_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UsageError, match=r'`pip install "lorasmith\[farm\]"`'), opened(Where(on="ray")):
+        raise AssertionError("It was taken.")
+
+
+class Farm:
+    """A person's data folder, whose queue works on a cluster of this machine."""
+
+    def __init__(self, data: Path) -> None:
+        self.jobs = data / "lorasmith" / "jobs"
+        self.surroundings = {**os.environ, "XDG_DATA_HOME": str(data), "SOURCE_DATE_EPOCH": "1700000000"}
+
+    def run(self, *words: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "lorasmith", *words]
+        return subprocess.Popen(command, env=self.surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def told(self, *words: str) -> dict[str, Any]:
+        process = self.run(*words, "--json")
+        answer, said = process.communicate(timeout=400)
+        assert answer, said
+        return dict(json.loads(answer))
+
+    def on_ray(self) -> "subprocess.Popen[str]":
+        return self.run("queue", "run", "--on", "ray", "--workers", "2", "--json")
+
+    def states(self) -> list[tuple[str, int]]:
+        with closing(Store(self.jobs / "jobs.db")) as store:
+            return [(job.state, job.tries) for job in reversed(store.latest())]
+
+    def workers(self) -> list[psutil.Process]:
+        own = {each.pid for each in self.cluster()}
+        found = psutil.process_iter(["cmdline", "ppid"])
+        return [each for each in found if each.info["ppid"] in own and (each.info["cmdline"] or [""])[0].startswith("ray::Worker")]
+
+    def cluster(self) -> list[psutil.Process]:
+        return list(_processes(_temp(self.jobs)))
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> Iterator[Farm]:
+    pytest.importorskip("ray", reason='no Ray here: `pip install -c constraints.txt -e ".[farm]"`')
+    found = Farm(tmp_path / "data")
+    found.jobs.mkdir(parents=True)
+    yield found
+    for process in [*found.workers(), *found.cluster()]:
+        process.kill()
+
+
+def until(condition: Callable[[], Any], seconds: float = 150) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("It never came true.")
+
+
+def loras(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted((folder / "loras").glob("*.safetensors"))}
+
+
+def is_saved(folder: Path) -> bool:
+    return bool(list(folder.glob("runs/*/state-*")))
+
+
+def test_two_at_once_with_a_worker_and_the_driver_killed_end_with_the_bytes_of_home(
+    farm: Farm, tmp_path: Path, tiny_base: Path
+) -> None:
+    home, away = ([make_trainable(tmp_path / where / name, tiny_base, **LONG) for name in ("a", "b")] for where in ("home", "away"))
+    farm.told("queue", "add", *map(str, home))
+    assert farm.told("queue", "run")["done"] == 2
+    farm.told("queue", "add", *map(str, away))
+    driver = farm.on_ray()
+    until(lambda: len(farm.workers()) == 2 and is_saved(away[0]))
+    addresses = {each.laddr.ip for process in farm.cluster() for each in process.net_connections("inet") if each.status == "LISTEN"}
+    assert addresses <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}, "nobody reaches it from outside"
+    victim = farm.workers()[0]
+    victim.kill()
+    until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)
+    driver.kill()
+    driver.wait()
+    left = {worker.pid for worker in farm.workers()}
+    assert left, "what is at work goes on without the queue"
+    second = farm.on_ray()
+    answer, said = second.communicate(timeout=400)
+    assert second.returncode == 0, said
+    assert [state for state, _ in farm.states()] == ["done"] * 4
+    tries = [count for _, count in farm.states()[2:]]
+    assert sorted(tries) == [1, 2], "the killed one began anew, the other was taken up where it was"
+    assert [loras(folder) for folder in away] == [loras(folder) for folder in home]
+    assert json.loads(answer)["failed"] == 0 and not farm.cluster(), "with the last job its cluster ends"
+    log = (farm.jobs / "logs" / "000004.txt").read_text(encoding="utf-8")
+    assert "Traceback" not in log
+
+
+def test_a_job_is_cancelled_from_elsewhere_and_a_stranger_without_the_token_is_refused(
+    farm: Farm, tmp_path: Path, tiny_base: Path
+) -> None:
+    folder = make_trainable(tmp_path / "p", tiny_base, **LONG | {"epochs": 60})
+    gone = make_trainable(tmp_path / "gone", tiny_base)
+    farm.told("queue", "add", str(folder), str(gone))
+    (gone / "lorasmith.toml").write_text("[train]\nepochs = 'many'\n", encoding="utf-8")
+    driver = farm.on_ray()
+    until(lambda: is_saved(folder))
+    address = json.loads((farm.jobs / "ray.json").read_text(encoding="utf-8"))["address"]
+    stranger = "import ray, sys; ray.init(address=sys.argv[1])"
+    token = {**farm.surroundings, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "wrong" * 8, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    refused = subprocess.run([sys.executable, "-c", stranger, address], env=token, capture_output=True, text=True, timeout=200)
+    assert refused.returncode != 0
+    farm.told("queue", "cancel", "1")
+    answer, said = driver.communicate(timeout=200)
+    assert driver.returncode == 1, said
+    assert [state for state, _ in farm.states()] == ["stopped", "failed"]
+    with closing(Store(farm.jobs / "jobs.db")) as store:
+        job = store.get(2)
+    assert job is not None and "train.epochs" in job.error
+    assert oct((farm.jobs / "ray.token").stat().st_mode & 0o777) == "0o600" or sys.platform == "win32"
