@@ -26,7 +26,6 @@ import numpy as np
 from benchmarks.verdicts import asked_of, dealt
 from lorasmith.demo import world
 from lorasmith.demo.demo import model_files
-from lorasmith.judging.strangers import foreign_looks
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import EvaluateSettings, TagSettings, TrainSettings
 from lorasmith.stages.add.stage import add_folder
@@ -42,6 +41,7 @@ from lorasmith.terminal import shown
 
 FRESH = 70_000  # seeds of the truth begin here
 DESCRIBED = ("purple_fur", "striped_fur", "curled_horns", "pointy_ears", "green_eyes")
+FOREIGN = ("duo", *(tag for tag in (*world.FUR, *world.EARS, *world.EYES) if tag not in DESCRIBED))
 SMALL: dict[str, Any] = {
     "resolution": 128, "bucket_step": 32, "min_bucket": 64, "max_bucket": 256, "rank": 16, "alpha": 16.0, "batch_size": 8,
     "clip_skip": 1, "sample_every": 0, "epochs": 5, "repeats": 10,
@@ -136,7 +136,7 @@ def truth(project: Project, count: int, weight: float = 1.0) -> dict[str, list[f
 def a_person_would_keep(project: Project, names: tuple[str, ...], options: argparse.Namespace) -> list[str]:
     """Names the candidates on which every own look is to be seen at `sure`, at most a third of them headshots.
 
-    A lenient person looks at neither eyes nor ears nor at what is there besides, and takes headshots without end.
+    A lenient person looks at neither eyes nor ears, and takes headshots without end.
     """
     from lorasmith.imaging.read import open_picture
     from lorasmith.stages.tag.scores import open_project_tagger
@@ -149,8 +149,8 @@ def a_person_would_keep(project: Project, names: tuple[str, ...], options: argpa
         (min(float(vector[tagger.index[tag]]) for tag in looks), picture.name, vector[tagger.index["headshot_portrait"]] >= 0.5)
         for picture, vector in zip(pictures, vectors, strict=True)
     ]
-    if not options.lenient:
-        wrong = [tagger.index[tag] for tag in (*foreign_looks(DESCRIBED, tagger.index), "duo")]
+    if options.clean:
+        wrong = [tagger.index[tag] for tag in FOREIGN]
         good = [one for one, vector in zip(good, vectors, strict=True) if (vector[wrong] < 0.5).all()]
     good = sorted((one for one in good if one[0] >= options.sure), reverse=True)
     if options.lenient:
@@ -180,7 +180,7 @@ def once(folder: Path, sources: Path, options: argparse.Namespace) -> dict[str, 
         run_stage(project, "evaluate", bar)
         steps = json.loads((last_finished_run(project) / "trained.json").read_text(encoding="utf-8"))["steps"]
         bars = {"min_likeness": options.bar, "min_followed": options.followed}
-        wishes = {"candidates": options.candidates, "top_n": options.top} | bars
+        wishes = {"candidates": options.candidates, "top_n": options.top, "ground": options.ground} | bars
         back = run_stage(project, "refine", bar, wishes)
         kept = a_person_would_keep(project, back.brought_back, options)
         print(f"{back.considered} candidates, {len(back.brought_back)} came back, {len(kept)} kept: {kept}", flush=True)
@@ -189,7 +189,7 @@ def once(folder: Path, sources: Path, options: argparse.Namespace) -> dict[str, 
         decide_by_hand(project, "keep", kept)
         for stage in ("prepare", "tag"):
             run_stage(project, stage, bar)
-        if options.heads == "mask" and not options.lenient:
+        if options.remask:
             write_masks(project, "source:sidecar", 0.2, bar)  # the drawn ones' grounds too
         chosen = {"subsets": [each.replace("drawn weight=1", f"drawn weight={options.drawn:g}") for each in PARTS]}
         wished = project.settings(TrainSettings, chosen | {"repeats": SMALL["repeats"]})
@@ -214,6 +214,9 @@ def main() -> None:
     parser.add_argument("--bar", type=float, default=0.5)
     parser.add_argument("--followed", type=float, default=0.5, help="share of the asked that a candidate must show to come back")
     parser.add_argument("--sure", type=float, default=0.5, help="score from which the person takes a look for drawn")
+    parser.add_argument("--clean", action="store_true", help="keep nothing that shows another's looks, or two")
+    parser.add_argument("--remask", action="store_true", help="let the drawn pictures' grounds count a fifth too")
+    parser.add_argument("--ground", default="any", help="what candidates are asked in front of")
     parser.add_argument("--lenient", action="store_true", help="the person of the first trials")
     parser.add_argument("--drawn", type=float, default=1.0, help="weight of the drawn pictures, beside bodies and face")
     parser.add_argument("--strength", type=float, default=4.0)

@@ -20,11 +20,6 @@ def strangers(core: Sequence[str], known: Collection[str], count: int) -> list[t
     return list(dict.fromkeys(turns))
 
 
-def foreign_looks(core: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
-    """Names what the character's parts are not: where a render shows one of these, it is not the character, or is broken."""
-    return tuple(tag for part in _parts_of(core) for tag in _kinds(part, core, known))
-
-
 def _parts_of(core: Sequence[str]) -> list[str]:
     """Names the parts that the looks tell of, each once: `fur`, `eyes`, `ears`."""
     parts = [tag.split("_")[-1] for tag in core if "_" in tag]
