@@ -17,6 +17,7 @@ MEASURES: dict[str, tuple[str, str, str]] = {
     "control": ("Outfit control", "outfits come at their word and stay away without it. Higher is better.", "toggle"),
     "blend": ("Blend", "how much one character shows of another. Lower is better.", "blend"),
     "leak": ("Leak", "is it the character though nobody asked? Lower is better.", "plain"),
+    "others": ("Others", "what others, described in words, keep of the looks that the base gives them. Higher is better.", "others"),
     "diversity": ("Diversity", "how much seeds differ, beside the base alone. Low means that all renders are alike.", "likeness"),
     "copies": ("Copies", "share of renders that nearly repeat a training picture. Lower is better.", "likeness"),
 }
@@ -40,7 +41,7 @@ def plots_of(told: Mapping[str, Any]) -> list[dict[str, Any]]:
         ]  # fmt: skip
         if not any(line["points"] for line in lines):
             continue
-        alone = None if name == "flexibility" else take(base, base)
+        alone = None if name in ("flexibility", "others") else take(base, base)
         found.append({
             "measure": name, "title": title, "words": words, "kind": kind, "lines": [line for line in lines if line["points"]],
             "base": None if alone is None else alone["mean"], "bar": _bar(name, bars, base),
@@ -54,7 +55,7 @@ def _bar(name: str, bars: "Bars", base: "CellScores") -> float | None:
         return None if base.copies is None else min(1.0, base.copies.mean + bars.copies)
     if name == "leak":
         return None if base.leak is None else min(1.0, base.leak.mean + bars.leak)
-    return {"likeness": bars.likeness, "flexibility": bars.kept, "diversity": bars.diversity}.get(name)
+    return {"likeness": bars.likeness, "flexibility": bars.kept, "diversity": bars.diversity, "others": bars.others}.get(name)
 
 
 def _spread(cell: "CellScores", spread: "Spread | None") -> Point | None:
@@ -88,6 +89,12 @@ def _control(cell: "CellScores", base: "CellScores") -> Point | None:
     return _point(cell, cell.control, min(values, default=None), max(values, default=None), len(values))
 
 
+def _others(cell: "CellScores", base: "CellScores") -> Point | None:
+    from lorasmith.judging.scores import kept_share
+
+    return _point(cell, kept_share(cell, base, ("others",)), count=cell.followed["others"].count if "others" in cell.followed else 0)
+
+
 def _diversity(cell: "CellScores", base: "CellScores") -> Point | None:
     if cell.diversity is None or not base.diversity:
         return None
@@ -100,6 +107,7 @@ _TAKERS: dict[str, Callable[["CellScores", "CellScores"], Point | None]] = {
     "control": _control,
     "blend": lambda cell, base: _spread(cell, cell.blend),
     "leak": lambda cell, base: _spread(cell, cell.leak),
+    "others": _others,
     "diversity": _diversity,
     "copies": lambda cell, base: _spread(cell, cell.copies),
 }
