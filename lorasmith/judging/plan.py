@@ -144,13 +144,16 @@ def extra_prompt(text: str, trigger: str, known: Collection[str]) -> PlannedProm
 
 
 def _others(wishes: Wishes, chosen: Mapping[Flexible, Sequence[str]]) -> list[PlannedPrompt]:
-    """Plans other characters in so many words, framed as the character is; they are judged by their looks alone."""
+    """Plans other characters in so many words, framed as the character is; they are judged by their looks alone.
+
+    There are never fewer than `MOST`: with two, one look that is missed would decide.
+    """
     core = tuple(dict.fromkeys([*wishes.core, *(tag for one in wishes.cast for tag in one.core)]))
     framings = chosen["framing"] or [""]
     count = [tag for tag in ("solo",) if tag in wishes.known]
     return [
         PlannedPrompt("others", _text("", *count, *looks, *filter(None, [framings[place % len(framings)]])), looks, has_trigger=False)
-        for place, looks in enumerate(strangers(core, wishes.known, wishes.most))
+        for place, looks in enumerate(strangers(core, wishes.known, max(MOST, wishes.most)))
     ]
 
 
