@@ -49,7 +49,8 @@ class Farm:
 
     def __init__(self, data: Path) -> None:
         self.jobs = data / "lorasmith" / "jobs"
-        self.surroundings = {**os.environ, "XDG_DATA_HOME": str(data), "SOURCE_DATE_EPOCH": "1700000000"}
+        home = dict.fromkeys(("XDG_DATA_HOME", "LOCALAPPDATA"), str(data))
+        self.surroundings = {**os.environ, **home, "SOURCE_DATE_EPOCH": "1700000000"}
 
     def run(self, *words: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "lorasmith", *words]
@@ -101,7 +102,7 @@ def loras(folder: Path) -> dict[str, bytes]:
 
 
 def is_saved(folder: Path) -> bool:
-    return bool(list(folder.glob("runs/*/state-*")))
+    return bool(list(folder.glob("runs/*/checkpoints/state-*")))
 
 
 def test_two_at_once_with_a_worker_and_the_driver_killed_end_with_the_bytes_of_home(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _FIRST = ("research", "download", "prune", "prepare")  # the light half of the road
 STATE = ".state.json"
+_PATIENCE = 20.0  # seconds: so long a command may take to end whose queue has gone
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,23 @@ def make_projects(characters: Characters) -> int:
         if row not in there:
             Project.create(row.folder, row.trigger, preset=row.preset, chosen=row.tables).close()
             continue
-        with Project.open(row.folder, patience=5) as project:
-            for table, values in row.tables.items():
-                known = project.tables.get(table, {})
-                if changed := {name: value for name, value in values.items() if known.get(name) != value}:
-                    keep_choice(row.folder / FILE_NAME, table, changed)
+        changed = _changed(row)
+        if changed:  # else nobody who works on it need be waited for: after a crash its job may still be ending
+            with Project.open(row.folder, patience=_PATIENCE):
+                for table, values in changed.items():
+                    keep_choice(row.folder / FILE_NAME, table, values)
     return len(characters.rows) - len(there)
+
+
+def _changed(row: Character) -> dict[str, dict[str, Any]]:
+    """Gives what the file says of a character and its project does not, by table."""
+    with Project.open(row.folder, writing=False) as project:
+        tables = project.tables
+    found = {
+        table: {name: value for name, value in values.items() if tables.get(table, {}).get(name) != value}
+        for table, values in row.tables.items()
+    }
+    return {table: values for table, values in found.items() if values}
 
 
 class Batch:
