@@ -110,7 +110,7 @@ def _other(look: Look, name: str) -> StageStatus:
 def _research(look: Look) -> StageStatus:
     found = look.project.fact("research")
     if found:
-        return StageStatus("research", "done", f"{found['count']} posts on the site for '{found['query']}'")
+        return StageStatus("research", "done", f"{_many(found['count'], 'post')} on the site for '{found['query']}'")
     if look.originals:
         return StageStatus("research", "done", "not needed: there are pictures")
     return StageStatus("research", "ready", "asks the site what it has, before anything big is fetched")
@@ -129,7 +129,7 @@ def _download(look: Look) -> StageStatus:
 def _prune(look: Look) -> StageStatus:
     found = last_result(look.project, "prune")
     if not found:
-        return StageStatus("prune", "ready", f"{len(look.originals)} pictures to look through")
+        return StageStatus("prune", "ready", f"{_many(len(look.originals), 'picture')} to look through")
     new = len(look.originals) - int(found.get("pictures", 0))
     if new > len([one for one in look.originals if one.origin == "render"]):
         return StageStatus("prune", "begun", "pictures came in since it was run last")
@@ -141,8 +141,9 @@ def _prepare(look: Look) -> StageStatus:
         return StageStatus("prepare", "ready", "no crops made yet")
     waiting = sum(not _is_prepared(look.project, picture) for picture in look.kept)
     if waiting:
-        return StageStatus("prepare", "begun", f"{waiting} pictures are new, kept again or erased in since it was run last")
-    return StageStatus("prepare", "done", f"{len(look.trained)} training pictures")
+        words = f"{_many(waiting, 'picture')} {'are' if waiting > 1 else 'is'} new, kept again or erased in since it was run last"
+        return StageStatus("prepare", "begun", words)
+    return StageStatus("prepare", "done", _many(len(look.trained), "training picture"))
 
 
 def _is_prepared(project: Project, original: Picture) -> bool:
@@ -156,8 +157,8 @@ def _tag(look: Look) -> StageStatus:
         return StageStatus("tag", "ready", "no captions written yet")
     without = sum(picture.name not in look.captions for picture in look.trained)
     if without:
-        return StageStatus("tag", "begun", f"{without} training picture{'s have' if without > 1 else ' has'} no caption yet")
-    return StageStatus("tag", "done", f"{len(look.captions)} captions; the trigger stands for {_listed(look.project)}")
+        return StageStatus("tag", "begun", f"{_many(without, 'training picture')} {'have' if without > 1 else 'has'} no caption yet")
+    return StageStatus("tag", "done", f"{_many(len(look.captions), 'caption')}; the trigger stands for {_listed(look.project)}")
 
 
 def _listed(project: Project) -> str:
@@ -172,7 +173,7 @@ def _train(look: Look) -> StageStatus:
     newest = runs[-1]
     if (newest / "trained.json").is_file():
         files = len(json.loads((newest / "trained.json").read_text(encoding="utf-8"))["files"])
-        return StageStatus("train", "done", f"run {newest.name} has ended; {files} LoRA file{'s' * (files != 1)}")
+        return StageStatus("train", "done", f"run {newest.name} has ended; {_many(files, 'LoRA file')}")
     return StageStatus("train", "begun", f"run {newest.name} has not ended; it goes on where it was")
 
 
@@ -199,7 +200,11 @@ def _refine(look: Look) -> StageStatus:
     back = sum(picture.origin == "render" for picture in look.originals)
     if not last_result(project, "refine"):
         return StageStatus("refine", "ready", "no renders brought back yet")
-    return StageStatus("refine", "done", f"{back} renders came back as candidates")
+    return StageStatus("refine", "done", f"{_many(back, 'render')} came back as candidates")
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _after(name: str, earlier: str) -> StageStatus:

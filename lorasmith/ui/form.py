@@ -121,7 +121,7 @@ def _from_field(model: type[StageSettings], name: str, value: Any) -> Any:
         parts = [part.strip() for part in pieces]
         return [_number(name, part, get_args(kind)[0]) for part in parts if part]
     if kind is str:
-        return _file_there(name, str(value or "").strip().strip('"'))  # Windows' "copy as path" puts quotes round it
+        return str(value or "").strip().strip('"')  # Windows' "copy as path" puts quotes round it
     if isinstance(value, int | float) and abs(value) > _LARGEST:
         raise UsageError(f"'{_words(name)}' is far beyond what can be meant; give a smaller number.")
     if value is None and NoneType not in get_args(kind):
@@ -129,11 +129,12 @@ def _from_field(model: type[StageSettings], name: str, value: Any) -> Any:
     return value
 
 
-def _file_there(name: str, typed: str) -> str:
-    """Gives what was typed; raises for a whole path that leads to nothing."""
-    if name in FILES and typed_path(typed).is_absolute() and not typed_path(typed).exists():
-        raise UsageError(f"'{_words(name)}' is {typed}, and nothing is there; look at the path.")
-    return typed
+def demand_files(changed: Mapping[str, Any]) -> None:
+    """Raises for a setting that names a file by its whole path, and nothing is there."""
+    for name in FILES & changed.keys():
+        file = typed_path(str(changed[name]))
+        if file.is_absolute() and not file.exists():
+            raise UsageError(f"'{_words(name)}' is {file}, and nothing is there; look at the path.")
 
 
 def _demand_writable(name: str, text: str, *, one_line: bool) -> None:

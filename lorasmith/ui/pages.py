@@ -1,6 +1,6 @@
 """The page: Projects, then one page per stage out of the table of stages, each with the form its settings give."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from lorasmith.stages.run import keep_settings
 from lorasmith.stages.table import STAGES, Stage
 from lorasmith.ui import stage_extras
 from lorasmith.ui.context import Context
-from lorasmith.ui.form import Form, make_form
+from lorasmith.ui.form import Form, demand_files, make_form
 from lorasmith.ui.inspect import asking as inspect_asking
 from lorasmith.ui.projects import page as projects_page
 from lorasmith.ui.queue import asking as queue_asking
@@ -22,6 +22,8 @@ from lorasmith.ui.research.asking import SEARCH
 from lorasmith.ui.typed import faults_told
 
 PROJECTS = "projects"
+# settings for which there is a better place than a field of the stage's form: the query builder, and Research for both
+_ELSEWHERE: dict[str, Collection[str]] = {"research": SEARCH, "download": SiteSettings.model_fields}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def build(context: Context) -> gr.Blocks:
     with gr.Blocks(title="lorasmith", analytics_enabled=False, fill_width=True) as blocks:
         project = gr.Textbox(visible="hidden", elem_id="ls-project")
         gr.HTML('<div data-ls="head"></div>')
-        with gr.Tabs(selected=PROJECTS, elem_id="ls-tabs") as tabs:
+        with gr.Tabs(selected=PROJECTS, elem_id="ls-tabs"):  # the page's script shows the one that the address names
             with gr.Tab("Projects", id=PROJECTS):
                 made = projects_page.build(context)
             with gr.Tab("Queue", id="queue"):
@@ -54,7 +56,7 @@ def build(context: Context) -> gr.Blocks:
         made.run_all.click(run, inputs={project, *fields}, outputs=fields, show_progress="hidden")
         refill = gr.Button("Fill the forms anew", visible="hidden", elem_id="ls-refill")  # the page's script presses it
         refill.click(_refiller(context, pages, project), inputs={project, *fields}, outputs=fields, show_progress="hidden")
-        blocks.load(_opener(context, pages), outputs=[project, tabs, made.recent, *fields], show_progress="hidden")
+        blocks.load(_opener(context, pages), outputs=[project, made.recent, *fields], show_progress="hidden")
     return blocks
 
 
@@ -62,17 +64,12 @@ def _opener(context: Context, pages: list[StagePage]) -> Any:
     """Makes the function that fills the page when it is opened or loaded again."""
 
     def opened(request: gr.Request) -> list[Any]:
-        asked = dict(request.query_params)
-        wanted = asked.get("project", "")
+        wanted = dict(request.query_params).get("project", "")
         recent = projects_page.recent_html(context, wanted)
         if not wanted:
-            tab = gr.Tabs(selected="queue") if asked.get("at") == "queue" else gr.skip()  # all projects' jobs: it needs none
-            return ["", tab, recent, *_nothing(pages)]
+            return ["", recent, *_nothing(pages)]
         values = [value for page in pages for value in _filled(context, wanted, page.form)]
-        names = {"queue", "inspect", *(page.stage.name for page in pages)}
-        page = asked.get("at", "")  # Gradio keeps the word "page" for itself
-        # else as it is: somebody may have chosen a tab while this was on its way
-        return [wanted, gr.Tabs(selected=page) if page in names else gr.skip(), recent, *values]
+        return [wanted, recent, *values]
 
     return opened
 
@@ -110,7 +107,7 @@ def _stage_page(context: Context, stage: Stage, project: Any) -> StagePage:
             start = gr.Button(f"Start {stage.name}", variant="primary", elem_id=f"ls-start-{stage.name}")
             stage_extras.above(stage.name)
             plan = gr.Button("Plan", visible="hidden", elem_id="ls-plan-download") if stage.name == "download" else None
-            form = make_form(TABLES[stage.name], SEARCH if stage.name == "research" else ())
+            form = make_form(TABLES[stage.name], _ELSEWHERE.get(stage.name, ()))
             stage_extras.build(context, stage.name, project, form)
         with gr.Column(scale=5, min_width=400):
             gr.HTML(f'<div data-ls="view" data-stage="{stage.name}"><p class="ls-note">Open a project first.</p></div>')
@@ -118,13 +115,13 @@ def _stage_page(context: Context, stage: Stage, project: Any) -> StagePage:
 
 
 def _bind(context: Context, pages: list[StagePage], page: StagePage, project: Any) -> None:
-    """Binds a Start button; the forms that share settings with this one ([site]) show what was typed here afterwards."""
+    """Binds a Start button; Download keeps what was typed on Research, which has the settings that both share ([site])."""
     shown = [other for other in pages if other is page or _share(other, page)]
     components = [component for other in shown for component in other.form.components]
     for button, also in ((page.start, ()), (page.plan, ("--plan",))):
         if button is not None:
             start = starter(context, page, shown, project, also)
-            button.click(start, inputs={project, *page.form.components}, outputs=components, show_progress="hidden")
+            button.click(start, inputs={project, *components}, outputs=components, show_progress="hidden")
 
 
 def _share(one: StagePage, other: StagePage) -> bool:
@@ -137,7 +134,8 @@ def starter(context: Context, page: StagePage, shown: list[StagePage], project: 
     def start(given: Mapping[Any, Any]) -> list[Any]:
         with faults_told():
             folder = context.open_folder(str(given[project] or ""))
-            keep_changes(folder, page, given)
+            for other in shown:
+                keep_changes(folder, other, given)
             job = context.start(folder, [page.stage.name, str(folder), *also])
             values = [value for other in shown for value in _filled(context, str(given[project]), other.form)]
         gr.Info(f"{page.stage.name} is in the line as job {job.id}.", duration=3)
@@ -165,4 +163,5 @@ def keep_changes(folder: Path, page: StagePage, given: Mapping[Any, Any]) -> Non
     """Writes what a person changed in a form to the project's settings."""
     changed = page.form.changed(given)
     if changed:
+        demand_files(changed)
         keep_settings(folder, page.stage.name, changed)

@@ -1,4 +1,4 @@
-"""What some stages' pages have beside the form: own pictures on Download, the loaded checkpoint on Train."""
+"""What some stages' pages have beside the form: own pictures on Download, masks and the loaded checkpoint on Train."""
 
 import shutil
 import tempfile
@@ -12,10 +12,17 @@ from lorasmith.folders import uploads_folder
 from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form
 from lorasmith.ui.train import form as train_form
+from lorasmith.ui.train import masks
 from lorasmith.ui.typed import faults_told, plain, typed_path
 
 if TYPE_CHECKING:
     from lorasmith.ui.host import Host
+
+
+_SEARCH_IS_THERE = (
+    '<p class="ls-help">Site, search, ratings and the other filters stand on the <a href="#" data-go="research">Research page</a>: '
+    "they hold for both.</p>"
+)
 
 
 def build(context: Context, stage: str, project: Any, form: Form) -> None:
@@ -24,12 +31,15 @@ def build(context: Context, stage: str, project: Any, form: Form) -> None:
         _own_pictures(context, project)
     if stage == "train":
         train_form.build(context, project, form)
+        masks.build(context, project)
     if stage == "train" and context.host is not None:
         _loaded_checkpoint(context.host, form)
 
 
 def above(stage: str) -> None:
     """Draws what stands above the form."""
+    if stage == "download":
+        gr.HTML(_SEARCH_IS_THERE)
     if stage == "train":
         gr.HTML(train_form.PLACE)
 

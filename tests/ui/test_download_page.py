@@ -128,9 +128,8 @@ def test_a_site_that_is_down_is_a_sentence_and_can_be_stopped_before(place: Desk
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        (".ls-field-min_date:visible textarea, .ls-field-min_date:visible input", "yesterday", "min_date"),
         (".ls-field-top_n:visible input", "-4", "top_n"),
-        (".ls-field-min_area:visible input", "", "min area"),
+        (".ls-field-max_short_side:visible input", "", "max short side"),
         (".ls-field-skip_posts_file:visible textarea, .ls-field-skip_posts_file:visible input", "/no/such/file", "/no/such/file"),
     ],
 )

@@ -81,7 +81,7 @@ def test_keys_undo_and_redo_on_every_page_and_say_what(place: Desk, folder: Path
 
 def test_in_a_text_field_the_keys_are_the_fields_own(place: Desk, folder: Path) -> None:
     tab = place.open(folder, "download")
-    field = tab.locator(".ls-field-min_date:visible textarea, .ls-field-min_date:visible input").first
+    field = tab.locator(".ls-field-skip_posts_file:visible textarea, .ls-field-skip_posts_file:visible input").first
     field.click()
     tab.keyboard.type("2020")
     tab.keyboard.press("Control+z")
@@ -93,12 +93,32 @@ def test_in_a_text_field_the_keys_are_the_fields_own(place: Desk, folder: Path) 
 def test_what_is_typed_in_a_form_stays_when_another_changes_the_settings(place: Desk, folder: Path) -> None:
     tab = place.open(folder, "download")
     tab.wait_for_function("[...document.querySelectorAll('.ls-field-min_score input')].some((one) => one.value === '20')")
-    field = tab.locator(".ls-field-min_date:visible textarea, .ls-field-min_date:visible input").first
+    field = tab.locator(".ls-field-skip_posts_file:visible textarea, .ls-field-skip_posts_file:visible input").first
     field.fill("2021")
     with Project.open(folder, patience=5) as project:
-        project.write_settings({"download": {"min_score": 33, "min_date": "2019"}}, "by another")
+        project.write_settings({"download": {"min_score": 33, "skip_posts_file": "theirs.txt"}}, "by another")
     tab.wait_for_function("[...document.querySelectorAll('.ls-field-min_score input')].some((one) => one.value === '33')")
     assert field.input_value() == "2021"
+    tab.context.close()
+
+
+def test_a_reload_shows_the_page_one_was_on_and_the_address_is_followed_where_it_names_one(place: Desk, folder: Path) -> None:
+    tab = place.open(folder, "research")
+    chosen = tab.locator("#ls-tabs [data-tab-id][aria-selected=true]")
+    chosen.get_by_text("Research").wait_for()
+    show(tab, "Tag")
+    tab.reload()
+    chosen.get_by_text("Tag", exact=True).wait_for()
+    tab.wait_for_timeout(1200)
+    assert chosen.inner_text() == "Tag"
+    tab.goto(place.address_of(folder, "train"))
+    chosen.get_by_text("Train").wait_for()
+    tab.goto(place.address_of(folder))
+    tab.wait_for_selector(".ls-stages")
+    assert chosen.inner_text() == "Projects"
+    tab.get_by_role("tab", name="Prune", exact=True).click()  # at once: nothing takes it back
+    tab.wait_for_timeout(1200)
+    assert chosen.inner_text() == "Prune" and tab.faults == []
     tab.context.close()
 
 

@@ -164,11 +164,12 @@ def test_candidates_own_prompts_and_the_best_are_put_in_the_line(tab: Any, home:
         tab.get_by_text("Own prompts").click()
         tab.fill("[aria-label='own prompts, one a line']", "solo, running\nsolo, night")
         tab.fill("#lsv-seeds", "7, 8")
+        tab.select_option("#lsv-lora", "none")
         tab.get_by_role("button", name="Draw these").click()
         tab.wait_for_function("window.lorasmith.state().jobs.length === 3")
         assert [job.words for job in store.open()] == [
             ("refine", str(folder), "--candidates", "12", "--ground", "pink"), ("refine", str(folder), "--once", "--candidates", "0"),
-            ("draw", str(folder), "solo, running", "solo, night", "--seeds", "7", "--seeds", "8"),
+            ("draw", str(folder), "solo, running", "solo, night", "--seeds", "7", "--seeds", "8", "--lora", "none"),
         ]  # fmt: skip
 
 
@@ -176,7 +177,8 @@ def test_what_is_typed_wrongly_is_a_sentence(tab: Any) -> None:
     for what, body, sentence in (
         ("candidates", {"candidates": "x"}, "from 1 to 1000"), ("candidates", {"candidates": 5, "ground": "blue"}, "ground"),
         ("draw", {"prompts": " \n"}, "one prompt a line"), ("draw", {"prompts": "--lora x"}, "cannot begin with '-'"),
-        ("draw", {"prompts": "fox", "seeds": "7.5"}, "whole numbers"), ("nothing", {}, "cannot do"),
+        ("draw", {"prompts": "fox", "seeds": "7.5"}, "whole numbers"),
+        ("draw", {"prompts": "fox", "lora": "../x"}, "There is no ../x"), ("nothing", {}, "cannot do"),
     ):  # fmt: skip
         status, content = asked(tab, f"api/refine/{what}", body)
         assert status == 400 and sentence in content["error"], content

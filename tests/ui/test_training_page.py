@@ -16,6 +16,7 @@ from lorasmith.settings.toml import read_tables
 from lorasmith.stages.train.outlook import outlook
 from lorasmith.ui.projects.recent import Projects
 from tests.extension.browsing import chromium, window
+from tests.ui.evaluated import paused
 from tests.ui.serving import page as served
 from tests.ui.serving import surroundings
 from tests.ui.trainable import at_work, make_trainable, story, write_run
@@ -95,6 +96,23 @@ def test_what_stops_a_training_is_told_with_what_to_do_and_a_way_there(trainer: 
     tab = trainer.open(make_trainable(tmp_path / "untagged", trainer.base, captions=False), part="plan")
     tab.get_by_text("No picture has a caption yet").wait_for()
     assert tab.get_by_role("button", name="to tag").is_visible()
+
+
+def test_masks_are_written_by_a_job_and_what_cannot_be_is_told(trainer: Trainer, tmp_path: Path) -> None:
+    folder = make_trainable(tmp_path / "p", trainer.base, count=1)
+    tab = trainer.open(folder)
+    tab.get_by_text("Masks: what is not learnt").click()
+    tab.click("#ls-masks")
+    tab.get_by_text("Say what is not learnt").wait_for()
+    tab.fill("#ls-mask-heads textarea, #ls-mask-heads input", "(nick")
+    tab.click("#ls-masks")
+    tab.locator(".toast-body", has_text=")").first.wait_for()
+    tab.fill("#ls-mask-heads textarea, #ls-mask-heads input", "")
+    tab.fill("#ls-mask-ground input", "0.2")
+    with paused(trainer.home) as store:
+        tab.click("#ls-masks")
+        tab.get_by_role("link", name="the sheet").wait_for()
+        assert [job.words for job in store.open()] == [("masks", str(folder), "--ground=0.2")]
 
 
 def test_rates_follow_what_is_tried_and_are_taken_over_and_put_back(trainer: Trainer, tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def _set(project: Project, words: Words) -> dict[str, Any]:
         "faults": lineage_faults(project, trained), "max_share": settings.max_generated, "max_generation": settings.max_generation,
         "evaluation": evaluated[0] if evaluated else "", "runs": len(finished_runs(project)),
         "candidates": settings.candidates, "ground": settings.ground, "grounds": ["grey", "pink", "white", "any"],
+        "own": sorted((file.name for file in project.loras.glob("*.safetensors")), reverse=True),
         "min_likeness": settings.min_likeness, "top_n": settings.top_n,
     }  # fmt: skip
 

@@ -54,7 +54,17 @@ def _draw(project: Project, body: Any) -> list[str]:
     seeds = str(body.get("seeds", "")).replace(",", " ").split() or ["7"]
     if len(seeds) > _MOST_SEEDS or not all(seed.isdecimal() and len(seed) < 10 for seed in seeds):
         raise UsageError(f"Write seeds as whole numbers with spaces between them, {_MOST_SEEDS} at the most.")
-    return ["draw", str(project.folder), *prompts, *(word for seed in seeds for word in ("--seeds", seed))]
+    lora = _lora(project, str(body.get("lora", "")))
+    return ["draw", str(project.folder), *prompts, *(word for seed in seeds for word in ("--seeds", seed)), *lora]
+
+
+def _lora(project: Project, chosen: str) -> list[str]:
+    """Reads what draws: the recommended LoRA where nothing is chosen, one in loras/, or the base model alone ("none")."""
+    if not chosen:
+        return []
+    if chosen not in ("none", *(file.name for file in project.loras.glob("*.safetensors"))):
+        raise UsageError(f"There is no {chosen} in loras/; choose another LoRA, or the base model alone.")
+    return ["--lora", chosen]
 
 
 _WORDS = {"candidates": _candidates, "best": _best, "draw": _draw}

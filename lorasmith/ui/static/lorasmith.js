@@ -337,9 +337,10 @@
     for (const other of all("[data-decide]", tile)) other.setAttribute("aria-pressed", String(other === button));
   }
 
-  function go(stage) {
-    const title = stage.charAt(0).toUpperCase() + stage.slice(1);
-    const tab = all("#ls-tabs button[role=tab]").find((one) => one.textContent.trim() === title);
+  const tabOf = (page) => all("#ls-tabs [data-tab-id]").find((one) => one.dataset.tabId === page);
+
+  function go(page) {
+    const tab = tabOf(page);
     if (tab) tab.click();
   }
 
@@ -382,11 +383,35 @@
   }
 
   document.addEventListener("click", (event) => {
-    const tab = event.target.closest("#ls-tabs button[role=tab]");
-    if (tab) sessionStorage.setItem("ls-page", tab.textContent.trim().toLowerCase());
+    const tab = event.target.closest("#ls-tabs [data-tab-id]"); // pages have tabs of their own
+    if (tab) sessionStorage.setItem("ls-page", tab.dataset.tabId);
   });
 
+  // Shows the page that the address names; after a reload the one that this window showed. Not before the forms are filled,
+  // so that nobody types into one that is. Gradio draws its tabs late and perhaps twice, so the choice is looked after until
+  // it has held for a second; who chooses another page meanwhile has it.
+  function arrive() {
+    const again = performance.getEntriesByType("navigation").some((one) => one.type === "reload");
+    const page = (again && sessionStorage.getItem("ls-page")) || asked.get("at") || "";
+    sessionStorage.setItem("ls-page", page);
+    if (!page || page === "projects") return;
+    let looks = 0, held = 0;
+    const timer = setInterval(() => {
+      const tab = tabOf(page);
+      if ((!tab || !isFilled()) && ++looks < 600) return;
+      if (!tab || held >= 10 || sessionStorage.getItem("ls-page") !== page) clearInterval(timer);
+      else if (tab.getAttribute("aria-selected") === "true") held += 1;
+      else { held = 0; tab.click(); }
+    }, 100);
+  }
+
+  function isFilled() {
+    const field = document.querySelector("#ls-project textarea, #ls-project input");
+    return !project() || Boolean(field && field.value);
+  }
+
   comeBack();
+  arrive();
   window.lorasmith = {
     open, get, send, post, tell, make, button, note, many, plural, percent, shown, project, history, go, large, stateOf, turn, state: () => state,
   };

@@ -189,6 +189,9 @@
     parts.best.disabled = parts.more.disabled = !set.evaluation;
     parts.best.title = set.evaluation ? `the likest ${set.top_n} of evaluation ${set.evaluation}, from likeness ${set.min_likeness}` : "evaluate first";
     parts.why.textContent = set.evaluation ? "" : set.runs ? "Start evaluate first: it recommends the LoRA that draws them." : "Train and evaluate first: a LoRA draws them.";
+    const chosen = parts.lora.value;
+    parts.lora.replaceChildren(...[["", "the recommended LoRA"], ["none", "the base model alone"], ...set.own.map((name) => [name, name])].map(([value, words]) => make("option", { value }, words)));
+    parts.lora.value = set.own.includes(chosen) || chosen === "none" ? chosen : set.evaluation ? "" : "none";
     if (!parts.count.dataset.touched) parts.count.value = String(set.candidates || 8);
     if (!parts.ground.dataset.touched) parts.ground.value = set.ground;
   }
@@ -223,8 +226,9 @@
   function own() {
     const prompts = make("textarea", { rows: "3", placeholder: "solo, running, forest", "aria-label": "own prompts, one a line", spellcheck: "false" });
     const seeds = make("input", { type: "text", value: "7", id: "lsv-seeds", spellcheck: "false" });
-    const form = make("form", {}, prompts, make("div", { class: "lse-tools" }, make("label", { for: "lsv-seeds" }, "seeds"), seeds, make("button", { type: "submit" }, "Draw these")));
-    form.addEventListener("submit", (event) => { event.preventDefault(); start("draw", { prompts: prompts.value, seeds: seeds.value }); });
+    parts.lora = make("select", { id: "lsv-lora" });
+    const form = make("form", {}, prompts, make("div", { class: "lse-tools" }, make("label", { for: "lsv-seeds" }, "seeds"), seeds, make("label", { for: "lsv-lora" }, "drawn with"), parts.lora, make("button", { type: "submit" }, "Draw these")));
+    form.addEventListener("submit", (event) => { event.preventDefault(); start("draw", { prompts: prompts.value, seeds: seeds.value, lora: parts.lora.value }); });
     return make("details", {}, make("summary", {}, "Own prompts"), form);
   }
 
