@@ -61,4 +61,7 @@ def _theme() -> gr.themes.Base:
     return plain.set(
         body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400",
         block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_400",
+        button_primary_background_fill="*primary_700", button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800", button_primary_background_fill_hover_dark="*primary_800",
+        button_primary_border_color="*primary_700", button_primary_border_color_dark="*primary_700",
     )  # fmt: skip

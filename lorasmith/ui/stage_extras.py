@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 _SEARCH_IS_THERE = (
-    '<p class="ls-help">Site, search, ratings and the other filters stand on the <a href="#" data-go="research">Research page</a>: '
-    "they hold for both.</p>"
+    '<p class="ls-help">Site, search, ratings and the other filters hold for Research too, and stand on '
+    '<a href="#" data-go="research">the Research page</a></p>'
 )
 
 

@@ -16,6 +16,7 @@ from lorasmith.stages.table import STAGES
 from lorasmith.ui.projects.recent import Projects
 from tests.extension.browsing import window
 from tests.ui.desk import Desk, desk, eventually, steps
+from tests.ui.evaluated import evaluated_project
 from tests.ui.serving import get, surroundings
 from tests.ui.serving import page as served
 
@@ -170,35 +171,45 @@ def test_a_killed_server_loses_nothing_and_the_page_goes_on_with_the_next(place:
     tab.context.close()
 
 
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with evaluated_project(tmp_path_factory.mktemp("evaluated") / "p") as project:
+        return project.folder
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_words_can_be_read_and_nothing_is_cut_off_at_the_side(place: Desk, folder: Path, theme: str) -> None:
+def test_words_can_be_read_and_nothing_is_cut_off_at_the_side(place: Desk, evaluated: Path, theme: str) -> None:
     tab = place.open()
-    tab.goto(place.address_of(folder) + f"&__theme={theme}")
+    tab.goto(place.address_of(evaluated) + f"&__theme={theme}")
     tab.wait_for_selector(".ls-stages")
-    for name in ("Projects", "Research", "Download"):
+    for name in PAGES:
         show(tab, name)
-        tab.wait_for_timeout(500)
+        tab.wait_for_function("!/ in a moment\\.|Looking at pictures|Open a project first/.test(document.body.innerText)")
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         assert tab.evaluate(PALE) == [], name
     tab.context.close()
 
 
 PALE = """() => {
-  const numbers = (colour) => (colour.match(/[\\d.]+/g) || []).map(Number);
+  const numbers = (colour) => {
+    const found = (colour.match(/[\\d.]+/g) || []).map(Number);
+    return colour.startsWith("color(") ? found.map((one, at) => (at < 3 ? 255 * one : one)) : found;
+  };
+  const over = (top, below) => below.map((one, at) => (top[3] ?? 1) * top[at] + (1 - (top[3] ?? 1)) * one);
   const linear = (c) => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
   const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
   const ground = (node) => {
     for (let one = node; one; one = one.parentElement) {
       const c = numbers(getComputedStyle(one).backgroundColor);
-      if (c.length === 3 || c[3] > 0.9) return c;
+      if (c.length === 3 || c[3] > 0.9) return c.slice(0, 3);
     }
     return [255, 255, 255];
   };
   const found = [];
-  for (const node of document.querySelectorAll('.ls-road *, .lsf *, .lsd *, .ls-recent *, .ls-help, .ls-note')) {
+  for (const node of document.querySelectorAll('.gradio-container *')) {
     const speaks = [...node.childNodes].some((one) => one.nodeType === 3 && one.textContent.trim());
     if (!node.offsetParent || !speaks || node.closest('svg, :disabled')) continue;
-    const [a, b] = [light(numbers(getComputedStyle(node).color)), light(ground(node))];
+    const [a, b] = [light(over(numbers(getComputedStyle(node).color), ground(node))), light(ground(node))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < 3.9) found.push([node.className, node.textContent.slice(0, 30), ratio.toFixed(2)]);
   }
