@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -39,6 +40,8 @@ def test_what_makes_no_sense_is_told_before_anything_is_started(where: Where, se
 
 
 def test_without_ray_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "RAY_USAGE_STATS_ENABLED", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"):
+        monkeypatch.setenv(name, "")  # so that what is set below is taken back
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r'`pip install "lorasmith\[farm\]"`'), opened(Where(on="ray")):
         raise AssertionError("It was taken.")
@@ -50,7 +53,8 @@ class Farm:
     def __init__(self, data: Path) -> None:
         self.jobs = data / "lorasmith" / "jobs"
         home = dict.fromkeys(("XDG_DATA_HOME", "LOCALAPPDATA"), str(data))
-        self.surroundings = {**os.environ, **home, "SOURCE_DATE_EPOCH": "1700000000"}
+        outside = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        self.surroundings = {**outside, **home, "SOURCE_DATE_EPOCH": "1700000000"}
 
     def run(self, *words: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "lorasmith", *words]
@@ -108,7 +112,9 @@ def is_saved(folder: Path) -> bool:
 def test_two_at_once_with_a_worker_and_the_driver_killed_end_with_the_bytes_of_home(
     farm: Farm, tmp_path: Path, tiny_base: Path
 ) -> None:
-    home, away = ([make_trainable(tmp_path / where / name, tiny_base, **LONG) for name in ("a", "b")] for where in ("home", "away"))
+    home = [make_trainable(tmp_path / "home" / name, tiny_base, **LONG) for name in ("a", "b")]
+    shutil.copytree(tmp_path / "home", tmp_path / "away")
+    away = [tmp_path / "away" / name for name in ("a", "b")]
     farm.told("queue", "add", *map(str, home))
     assert farm.told("queue", "run")["done"] == 2
     farm.told("queue", "add", *map(str, away))

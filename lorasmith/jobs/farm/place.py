@@ -52,6 +52,8 @@ class OnRay(Place):
             return self._home.start(job, log)
         import ray
 
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
         asked: dict[str, Any] = {"num_cpus": self._wants.cpus, "num_gpus": self._gpus()}
         if self._wants.memory:
             asked["memory"] = int(self._wants.memory * _MEMORY)
