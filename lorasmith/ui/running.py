@@ -27,10 +27,11 @@ _GOODBYE = 3  # seconds that open connections have when the server ends
 class Running:
     """Opened at the start of the server, closed at its end: then every job has been stopped softly."""
 
-    def __init__(self, wish: Serving) -> None:
+    def __init__(self, wish: Serving, place: Place | None = None) -> None:
         self._wish = wish
         self._host = _webui()
-        place: Place = ThisMachine()
+        if place is None:
+            place = ThisMachine()
         if self._host is not None and wish.give_back_gpu:
             place = WithRoom(place, self._host.release_gpu, self._host.restore_gpu)
         self._queue = Queue(data_folder() / "jobs", place)

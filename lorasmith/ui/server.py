@@ -12,6 +12,7 @@ from lorasmith import __version__
 from lorasmith.errors import LorasmithError
 from lorasmith.folders import uploads_folder
 from lorasmith.jobs import processes
+from lorasmith.jobs.place import Place
 from lorasmith.ui.wish import Serving, demand_password
 
 USUAL_PORT = 7870
@@ -19,8 +20,8 @@ _TRIES = 20  # ports tried after the usual one
 READY = "LORASMITH-READY "
 
 
-def serve(wish: Serving, say: Callable[[str], None]) -> None:
-    """Serves the page until Ctrl-C, or, inside a WebUI, until standard input ends.
+def serve(wish: Serving, say: Callable[[str], None], place: Place | None = None) -> None:
+    """Serves the page until Ctrl-C, or, inside a WebUI, until standard input ends; its jobs run at `place`, or on this machine.
 
     Raises `UsageError` for a network without a password, `LorasmithError` when the port is taken or a page runs already.
     """
@@ -32,7 +33,7 @@ def serve(wish: Serving, say: Callable[[str], None]) -> None:
     import_gradio()
     from lorasmith.ui.running import Running
 
-    with listener, Running(wish) as running:
+    with listener, Running(wish, place) as running:
         port = listener.getsockname()[1]
         first = running.remember(wish.folder) if wish.folder else ""
         address = f"http://{_own_address() if wish.listen else '127.0.0.1'}:{port}/{first}"
