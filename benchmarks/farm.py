@@ -68,15 +68,22 @@ def loras_of(file: Path) -> dict[str, str]:
     return {f"{path.parent.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in found}
 
 
+def workers_now() -> list[psutil.Process]:
+    """Gives the processes of the cluster that have a job."""
+    return [each for each in psutil.process_iter(["cmdline"]) if (each.info["cmdline"] or [""])[0].startswith("ray::Worker")]
+
+
 def killed(file: Path, kills: int, chance: random.Random) -> int:
     """Runs the batch on Ray; kills the driver or a worker at random moments, and starts the driver again; gives the exit code."""
     words = ("--on", "ray", "--workers", "2")
     driver = started(file, *words)
+    while kills and driver.poll() is None and not workers_now():  # what asks sites is no worker's
+        time.sleep(0.5)
     for _ in range(kills):
         until = time.monotonic() + chance.uniform(4, 25)
         while time.monotonic() < until and driver.poll() is None:
             time.sleep(0.1)
-        workers = [each for each in psutil.process_iter(["cmdline"]) if (each.info["cmdline"] or [""])[0].startswith("ray::Worker")]
+        workers = workers_now()
         if workers and chance.random() < 0.6:
             print(f"a worker of {len(workers)} is killed", flush=True)
             chance.choice(workers).kill()
