@@ -5,7 +5,6 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,23 +13,11 @@ from cyclopts import App, CycloptsError, Parameter
 from lorasmith import __version__
 from lorasmith.commands.download import Plan, planned
 from lorasmith.commands.evaluate import Against, BaseOnly, Sweep, evaluate_otherwise
-from lorasmith.commands.farm import Where
 from lorasmith.errors import LorasmithError, UsageError
 from lorasmith.stages.table import STAGES
 
 _HELP = "From a character's name to a tested character LoRA. Add --json to any command for one JSON object on standard output."
 _AGAIN = "Stopped. Nothing finished was lost: run the same command again to go on where it was."
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Reach:
-    """Who reaches the page, and how."""
-
-    port: Annotated[int, Parameter(help="the port; left out: 7870, or the next that is free")] = 0
-    listen: Annotated[bool, Parameter(help="let the network reach the page; needs a password", negative="")] = False
-    password: Annotated[str, Parameter(env_var="LORASMITH_PASSWORD", help="asked of everyone with --listen")] = ""
-
 
 Folder = Annotated[Path, Parameter(help="the project folder")]
 Once = Annotated[bool, Parameter(help="use the settings of this call alone, and leave lorasmith.toml as it is", negative="")]
@@ -99,6 +86,7 @@ def build_app(wanted: str = "") -> App:
               result_action="return_value", suppress_keyboard_interrupt=False)  # fmt: skip
     place = itertools.count()
     from lorasmith.commands.batch import batch
+    from lorasmith.commands.page import ui
     from lorasmith.commands.queue import queue_app
     from lorasmith.commands.refine import draw, masks
     from lorasmith.commands.tags import tags_app
@@ -362,37 +350,6 @@ def doctor() -> Any:
     from lorasmith.stages.doctor import doctor as look
 
     return look()
-
-
-def ui(
-    folder: Annotated[Path | None, Parameter(help="a project to show first")] = None,
-    *,
-    reach: Reach | None = None,
-    browser: Annotated[bool, Parameter(help="open a browser")] = True,
-    child: Annotated[bool, Parameter(show=False, negative="")] = False,
-    where: Where | None = None,
-) -> None:
-    """Open the page in a browser: projects, a form and a picture for each stage, jobs that outlive a closed page."""
-    import json
-
-    from lorasmith.ui.server import serve
-    from lorasmith.ui.wish import Serving, child_serving
-
-    if child:  # inside a WebUI: the first line of input says how
-        try:
-            wish = child_serving(json.loads(sys.stdin.buffer.readline()), folder)
-        except ValueError as error:
-            raise UsageError("`ui --child` is for the WebUI's tab: it sends a line of JSON first.") from error
-    else:
-        reach = reach or Reach()
-        wish = Serving(folder, reach.port, reach.listen, reach.password, browser)
-    if where is None or where == Where():
-        serve(wish, lambda words: print(words, flush=True))
-        return
-    from lorasmith.commands.farm import opened
-
-    with opened(where) as place:
-        serve(wish, lambda words: print(words, flush=True), place)
 
 
 def train_share(request: Path) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 from PIL import Image
 
-from lorasmith.errors import LorasmithError
+from lorasmith.errors import LorasmithError, PictureError
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings, PruneSettings, TagSettings
@@ -108,6 +108,8 @@ def _meant(pictures: Sequence[Picture], numbers: Sequence[int]) -> list[str]:
 
 def _one(project: Project, step: Step) -> Picture:
     every = project.pictures.all()
+    if not every:
+        raise PictureError("There is no picture.")  # the adding itself was undone
     return every[step["picture"] % len(every)]
 
 
