@@ -1,4 +1,5 @@
-"""Six characters one after the other and on a Ray cluster of two processors: `python -m benchmarks.farm OUT [--kills N] [--seed S]`.
+"""Six characters one after the other and on a Ray cluster of two processors: `python -m benchmarks.farm OUT [--kills N] [--seed S]`;
+with `--projects sent` they share no folder.
 
 Both go from research to evaluate over a booru on loopback with the demo's tagger and a thin random base. Told are the wall times,
 whether every LoRA has the same bytes, and the most requests that the booru saw within a second. With `--kills`, workers and the
@@ -22,6 +23,7 @@ import psutil
 from lorasmith.demo import server
 from lorasmith.demo.demo import model_files
 from lorasmith.demo.server import DemoBooru
+from lorasmith.jobs.farm.cluster import _processes, _temp
 from tests.checkpoints.tiny import write_tiny
 from tests.road import small_booru
 
@@ -68,22 +70,24 @@ def loras_of(file: Path) -> dict[str, str]:
     return {f"{path.parent.parent.name}/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in found}
 
 
-def workers_now() -> list[psutil.Process]:
-    """Gives the processes of the cluster that have a job."""
-    return [each for each in psutil.process_iter(["cmdline"]) if (each.info["cmdline"] or [""])[0].startswith("ray::Worker")]
+def workers_now(file: Path) -> list[psutil.Process]:
+    """Gives the processes of this batch's cluster that have a job."""
+    cluster = {each.pid for each in _processes(_temp(file.parent / "data" / "lorasmith" / "jobs"))}
+    found = psutil.process_iter(["cmdline", "ppid"])
+    return [each for each in found if each.info["ppid"] in cluster and (each.info["cmdline"] or [""])[0].startswith("ray::Worker")]
 
 
-def killed(file: Path, kills: int, chance: random.Random) -> int:
+def killed(file: Path, kills: int, chance: random.Random, projects: str) -> int:
     """Runs the batch on Ray; kills the driver or a worker at random moments, and starts the driver again; gives the exit code."""
-    words = ("--on", "ray", "--workers", "2")
+    words = ("--on", "ray", "--workers", "2", "--projects", projects)
     driver = started(file, *words)
-    while kills and driver.poll() is None and not workers_now():  # what asks sites is no worker's
+    while kills and driver.poll() is None and not workers_now(file):  # what asks sites is no worker's
         time.sleep(0.5)
     for _ in range(kills):
         until = time.monotonic() + chance.uniform(4, 25)
         while time.monotonic() < until and driver.poll() is None:
             time.sleep(0.1)
-        workers = workers_now()
+        workers = workers_now(file)
         if workers and chance.random() < 0.6:
             print(f"a worker of {len(workers)} is killed", flush=True)
             chance.choice(workers).kill()
@@ -119,6 +123,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--to", default="evaluate")
+    parser.add_argument("--projects", default="shared", choices=["shared", "sent"])
     options = parser.parse_args()
     out = options.out.absolute()
     base = out / "base.safetensors"
@@ -129,7 +134,8 @@ def main() -> None:
         for name in ("serial", "farm"):
             file = written(out / name, booru.url, base, options.to)
             before, began = len(booru.log), time.monotonic()
-            code = started(file).wait() if name == "serial" else killed(file, options.kills, random.Random(options.seed))
+            chance = random.Random(options.seed)
+            code = started(file).wait() if name == "serial" else killed(file, options.kills, chance, options.projects)
             asked = [each.time for each in booru.log[before:] if each.path.endswith(".json")]
             seconds = round(time.monotonic() - began, 1)
             told[name] = {"exit": code, "seconds": seconds, "asked": len(asked), "most a second": most_in_a_second(asked)}

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 import threading
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 from lorasmith.errors import DiskFull
 
 _BLOCK = 1 << 20
+_BEGUN = re.compile(r".+\.\d+-\d+\.tmp")  # how `write_atomic` calls what is not whole yet
 
 
 @contextmanager
@@ -49,6 +51,14 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             with suppress(OSError):  # where the folder itself is the trouble, its own error is the one to tell
                 temporary.unlink(missing_ok=True)
             raise
+
+
+def remove_begun(folder: Path) -> None:
+    """Removes what `write_atomic` had begun below a folder when its process was killed; nobody may be writing there just now."""
+    for place, _, names in os.walk(folder):
+        for name in filter(_BEGUN.fullmatch, names):
+            with suppress(OSError):  # held by a scanner: the next call removes it
+                Path(place, name).unlink()
 
 
 def move_into_place(temporary: Path, path: Path) -> None:

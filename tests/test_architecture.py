@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +69,11 @@ def modules_of(package: Path) -> Iterator[Module]:
         text = path.read_text(encoding="utf-8")
         name = ".".join(path.relative_to(package).with_suffix("").parts)
         yield Module(name, path, text, ast.parse(text))
+
+
+@cache
+def package() -> list[Module]:
+    return list(modules_of(PACKAGE))
 
 
 def is_for_types_only(node: ast.AST) -> bool:
@@ -186,7 +192,7 @@ CHECKS: list[Check] = [
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_the_package_keeps_to(check: Check) -> None:
-    found = [fault for module in modules_of(PACKAGE) for fault in check(module)]
+    found = [fault for module in package() for fault in check(module)]
     assert not found, "\n".join(found)
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lorasmith.errors import DiskFull
-from lorasmith.files import demand_space, md5_of, sha256_of, write_atomic
+from lorasmith.files import demand_space, md5_of, remove_begun, sha256_of, write_atomic
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
@@ -69,6 +69,23 @@ def test_a_kill_in_the_middle_leaves_a_whole_file(tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
         content = file.read_bytes()
         assert len(content) == 200_000 and len(set(content)) == 1
+
+
+def test_what_a_kill_left_half_written_is_removed_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(source: Path, target: Path) -> None:
+        raise SystemExit
+
+    own = [tmp_path / name for name in ("whole.png", "notes.tmp", "1-2.tmp", "a.1-2.tmp.png", "deep/a.safetensors")]
+    for path in own:
+        write_atomic(path, b"own")
+    monkeypatch.setattr(os, "replace", killed)
+    for path in (tmp_path / "whole.png", tmp_path / "deep" / "er" / "b"):
+        with pytest.raises(SystemExit):
+            write_atomic(path, b"half")
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == len(own) + 2
+    remove_begun(tmp_path)
+    remove_begun(tmp_path / "nowhere")
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(own)
 
 
 def test_a_full_disk_is_a_sentence_and_the_old_file_stays(small_disk: Path) -> None:

@@ -27,6 +27,10 @@ class Where:
         str, Parameter(help="the cluster, as ray://host:10001 or host:6379; without it one is started on this machine alone")
     ] = ""
     workers: Annotated[int, Parameter(help="processors that a cluster of this machine alone offers; 0 means all")] = 0
+    projects: Annotated[
+        Literal["shared", "sent"],
+        Parameter(help="shared: every machine sees their folders under the same path; sent: they are sent there and back"),
+    ] = "shared"
     job_gpus: Annotated[float, Parameter(help="graphics cards that a job asks for; 0.5 puts two jobs on one card")] = 1.0
     job_cpus: Annotated[float, Parameter(help="processors that a job asks for")] = 1.0
     job_memory: Annotated[float, Parameter(help="memory that a job asks for, in GB; 0 asks for none")] = 0.0
@@ -39,6 +43,8 @@ def opened(where: "Where | None") -> Iterator["Place"]:
     if where.on == "here":
         if where.address:
             raise UsageError("--address is the address of a Ray cluster: add --on ray.")
+        if where.projects == "sent":
+            raise UsageError("--projects sent is for the machines of a Ray cluster: add --on ray.")
         from lorasmith.commands.queue import place
 
         yield place()
@@ -59,7 +65,7 @@ def opened(where: "Where | None") -> Iterator["Place"]:
     mark = hashlib.sha256(f"{platform.node()} {folder}".encode()).hexdigest()[:12]
     try:
         home = ThisMachine(lambda: surroundings(cluster.address, {"num_cpus": where.job_cpus}))
-        yield OnRay(cluster, home, Wants(where.job_gpus, where.job_cpus, where.job_memory), mark)
+        yield OnRay(cluster, home, Wants(where.job_gpus, where.job_cpus, where.job_memory, where.projects == "sent"), mark)
     finally:
         leave(cluster, folder, end=True)
 

@@ -31,6 +31,7 @@ LONG = {"epochs": 6, "repeats": 3, "checkpoint_every": 1}
         (Where(on="ray", job_gpus=-1), "--job-gpus is -1; it cannot be less than 0"),
         (Where(on="ray", job_gpus=1.5), "a part of one card, or whole ones"),
         (Where(on="ray", workers=-2), "--workers is -2"),
+        (Where(projects="sent"), "--projects sent is for the machines of a Ray cluster"),
         (Where(on="ray", workers=2, address="host:6379"), "leave it or --address out"),
     ],
 )
@@ -66,8 +67,11 @@ class Farm:
         assert answer, said
         return dict(json.loads(answer))
 
-    def on_ray(self) -> "subprocess.Popen[str]":
-        return self.run("queue", "run", "--on", "ray", "--workers", "2", "--json")
+    def on_ray(self, *words: str) -> "subprocess.Popen[str]":
+        return self.run("queue", "run", "--on", "ray", "--workers", "2", "--json", *words)
+
+    def copies(self) -> list[Path]:
+        return list((self.jobs.parent / "copies").glob("*/*/lorasmith.toml"))
 
     def states(self) -> list[tuple[str, int]]:
         with closing(Store(self.jobs / "jobs.db")) as store:
@@ -163,3 +167,35 @@ def test_a_job_is_cancelled_from_elsewhere_and_a_stranger_without_the_token_is_r
         job = store.get(2)
     assert job is not None and "train.epochs" in job.error
     assert oct((farm.jobs / "ray.token").stat().st_mode & 0o777) == "0o600" or sys.platform == "win32"
+
+
+def test_a_project_that_is_sent_comes_home_as_if_trained_at_home_though_worker_and_driver_are_killed(
+    farm: Farm, tmp_path: Path, tiny_base: Path
+) -> None:
+    home = make_trainable(tmp_path / "home" / "a", tiny_base, **LONG)
+    away = shutil.copytree(home, tmp_path / "away" / "a")
+    farm.told("queue", "add", str(home))
+    assert farm.told("queue", "run")["done"] == 1
+    farm.told("queue", "add", str(away))
+    driver = farm.on_ray("--projects", "sent")
+    until(lambda: is_saved(away))
+    assert farm.copies(), "it works on a copy"
+    assert farm.told("status", str(away)), "who only looks is let in"
+    refused = farm.run("prune", str(away))
+    assert "is working on" in refused.communicate(timeout=60)[1] and refused.returncode == 1, "nobody changes it meanwhile"
+    driver.kill()
+    driver.wait()
+    second = farm.on_ray("--projects", "sent")
+    until(lambda: len(list(away.glob("runs/*/checkpoints/state-*"))) > 0 and farm.workers())
+    farm.workers()[0].kill()
+    answer, said = second.communicate(timeout=400)
+    assert second.returncode == 0, said
+    assert json.loads(answer)["failed"] == 0
+    assert farm.states()[1] == ("done", 2), "the second queue took it up where it was; the killed worker was its first turn"
+    assert loras(away) == loras(home)
+    names = [{str(path.relative_to(each)) for path in each.rglob("*") if path.is_file()} for each in (home, away)]
+    assert {name for name in names[1] if not name.startswith("cache")} == {name for name in names[0] if not name.startswith("cache")}
+    assert not list(away.glob("cache/away")) and not farm.copies() and not farm.cluster()
+    with closing(Store(farm.jobs / "jobs.db")) as store:
+        job = store.get(2)
+    assert job is not None and str(farm.jobs.parent / "copies") not in json.dumps(job.result), "it names the files of home"
