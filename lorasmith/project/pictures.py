@@ -232,10 +232,11 @@ class Pictures:
         """Gives what one maker thinks of each picture, whether or not another's word holds."""
         return _decisions(_tuples(self._db, f"SELECT {_WORDS} FROM decisions WHERE maker = ?", (maker,)))
 
-    def kept(self) -> list[Picture]:
-        """Lists the originals that nobody dropped, by name."""
+    def kept(self, originals: Iterable[Picture] | None = None) -> list[Picture]:
+        """Lists the originals that nobody dropped, by name; `originals` where they have been read already."""
         decisions = self.decisions()
-        return [p for p in self.originals() if not _is_dropped(decisions.get(p.name))]
+        among = self.originals() if originals is None else originals
+        return [picture for picture in among if not _is_dropped(decisions.get(picture.name))]
 
     def trained(self) -> list[Picture]:
         """Lists what is trained on: of each kept original its edits, or itself where it has none that replaces it.

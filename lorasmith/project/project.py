@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from filelock import FileLock, Timeout
 
 from lorasmith.errors import ProjectError, UsageError
-from lorasmith.files import disk_full_is_a_sentence, write_atomic
+from lorasmith.files import disk_full_is_a_sentence, remove_begun, write_atomic
 from lorasmith.project.caption_sets import CaptionSets
 from lorasmith.project.database import connect, transaction
 from lorasmith.project.journal import Entry, Journal
@@ -24,7 +24,8 @@ from lorasmith.settings.toml import FILE_NAME, new_document, read_tables, resolv
 
 S = TypeVar("S", bound=StageSettings)
 RESULT = "result:"  # how the facts begin that hold what each stage gave last; the stage's name follows
-_FOLDERS = ("images", "edits", "dataset", "runs", "loras", "evaluations")
+FOLDERS = ("images", "edits", "dataset", "runs", "loras", "evaluations")
+_HOLDERS = ("images", "edits", "loras", "evaluations", "candidates", "research")  # only the lock's holder writes there
 _LONGEST_TRIGGER = 100  # a caption's 75 tokens must have room for more than the trigger
 
 
@@ -57,7 +58,7 @@ class Project:
         document = new_document(trigger, preset, chosen)
         try:
             with disk_full_is_a_sentence(folder):
-                for name in _FOLDERS:
+                for name in FOLDERS:
                     (folder / name).mkdir(parents=True, exist_ok=True)
                 write_atomic(folder / FILE_NAME, document)
         except OSError as error:
@@ -77,7 +78,7 @@ class Project:
         if not (folder / FILE_NAME).is_file():
             raise ProjectError(f"There is no project in {folder} (no {FILE_NAME}); `lorasmith new` makes one.")
         _demand_record(folder)
-        lock = _locked(folder, patience) if writing else None
+        lock = locked(folder, patience) if writing else None
         try:
             return cls(folder, connect(folder / "project.db", writing=writing), lock)
         except BaseException:
@@ -96,6 +97,12 @@ class Project:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def sweep(self) -> None:
+        """Removes the beginnings of files that a killed process left: a LoRA's may be as large as the LoRA."""
+        if self._lock is not None:
+            for name in _HOLDERS:
+                remove_begun(self.folder / name)
 
     # settings
 
@@ -283,7 +290,7 @@ def _demand_record(folder: Path) -> None:
         )
 
 
-def _locked(folder: Path, patience: float) -> FileLock:
+def locked(folder: Path, patience: float) -> FileLock:
     """Takes the project's lock: an operating system lock, gone with its process, kill -9 included."""
     lock = FileLock(folder / "project.lock")
     try:

@@ -36,6 +36,7 @@ def run_stage(
     if flags and keep:
         keep_settings(project.folder, name, {key: value for key, value in flags.items() if key not in _ONCE})
     kept = file.read_bytes()
+    project.sweep()
     try:
         result = stage.function()(project, settings, report)
     except _NOT_MEANT:

@@ -50,7 +50,7 @@ class Look:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.originals = project.pictures.originals()
-        self.kept = project.pictures.kept()
+        self.kept = project.pictures.kept(self.originals)
 
     @cached_property
     def trained(self) -> list[Picture]:

@@ -5,7 +5,9 @@ stands as the answer, so that nobody is asked for what is not there.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 from lorasmith.tags.boards import twin
 from lorasmith.tags.crops import kind_of_framing
@@ -82,14 +84,23 @@ _SEVERAL = names(
 _MEMBER_SAID = {tag: member for member, tags in _SAYING.items() for tag in tags.split()}
 _ALSO = {tag: [one for one, tags in _SAYING.items() if tag in tags.split()] for tag in _MEMBER_SAID}
 _GROUP_OF_MEMBER = {tag: group for group, tags in ONE_OF.items() for tag in tags}
+_Rank = tuple[int, bool, int]
 
 
 def answers(tags: Iterable[str]) -> dict[str, str | None]:
     """Gives for each question of `ASKED` the picture's own tag that answers it, or None where it is unset."""
-    own = {with_underscores(tag).lower(): tag for tag in tags}
+    own: dict[str, str] = {}
+    best: dict[str, tuple[_Rank, str]] = {}  # question -> the first of what answers it best, as it is called
+    for tag in tags:
+        word = _word(tag)
+        if word.answers:
+            own[word.name] = tag
+            for group, rank in word.answers:
+                if group not in best or rank < best[group][0]:
+                    best[group] = rank, word.name
     found: dict[str, str | None] = {}
     for group in ASKED:
-        name = _answer(group, list(own), found)
+        name = best[group][1] if group in best else _idle_by(group, found)
         found[group] = None if name is None else own[name]
     return found
 
@@ -105,31 +116,49 @@ def conflicts(tags: Iterable[str]) -> dict[str, tuple[str, ...]]:
     Two boards' spellings of one thing are one answer, an umbrella is none. Where there are several figures or pictures in
     one, each may have its own eyes, mouth and pose.
     """
-    own = {with_underscores(tag).lower(): tag for tag in tags}
-    several = bool(_SEVERAL.intersection(own))
-    found = {}
-    for group in ONE_OF:
-        if several and (group in _PERSONAL or group in ("framing", "inside", "light")):
-            continue
-        sides: dict[str, str] = {}
-        for name, tag in own.items():
-            said = _members_said(name, group)
-            if said and (name in said or group not in _SEEN_THROUGH):
-                sides.setdefault(twin(said[0]), tag)
-        if len(sides) > 1:
-            found[group] = tuple(sides.values())
-    return found
+    own = {word.name: (tag, word) for tag in tags if (word := _word(tag)).says or word.name in _SEVERAL}
+    several = not _SEVERAL.isdisjoint(own)
+    sides: dict[str, dict[str, str]] = {}
+    for tag, word in own.values():
+        for group, side in word.says:
+            sides.setdefault(group, {}).setdefault(side, tag)
+    silent = _PERSONAL.union(("framing", "inside", "light")) if several else ()
+    return {group: tuple(sides[group].values()) for group in ONE_OF if len(sides.get(group, ())) > 1 and group not in silent}
 
 
-def _answer(group: str, own: Sequence[str], before: Mapping[str, str | None]) -> str | None:
-    """Finds the tag that answers: a member, the exact before the umbrella, one that says a member, one of its own, an idler."""
-    order = {member: place for place, member in enumerate(ONE_OF.get(group, ()))}
-    members = sorted((name for name in own if name in order), key=lambda name: (name in UMBRELLAS, order[name]))
+@dataclass(frozen=True)
+class _Word:
+    """What one tag can say, whatever else is on the picture."""
+
+    name: str
+    answers: tuple[tuple[str, _Rank], ...]  # each question that it answers, and how well: the least is the best
+    says: tuple[tuple[str, str], ...]  # each one-of group that it gives an answer to, and which
+
+
+@lru_cache(maxsize=1 << 16)
+def _word(tag: str) -> _Word:
+    """Reads a tag once: sets of ten thousand pictures have a few thousand different ones."""
+    name = with_underscores(tag).lower()
+    ranks = ((group, _rank(name, group)) for group in ASKED)
+    said = ((group, _members_said(name, group)) for group in ONE_OF)
+    says = ((group, its) for group, its in said if its and (name in its or group not in _SEEN_THROUGH))
+    return _Word(
+        name, tuple((group, rank) for group, rank in ranks if rank is not None), tuple((group, twin(its[0])) for group, its in says)
+    )  # fmt: skip
+
+
+def _rank(name: str, group: str) -> _Rank | None:
+    """Says how well a tag answers: a member, the exact before the umbrella, then one that says a member, one of its own, an idler."""
+    members = ONE_OF.get(group, ())
+    if name in members:
+        return 0, name in UMBRELLAS, list(members).index(name)
     asked = (group, "inside") if group == "place" else (group,)  # to be inside or outside is to be somewhere
-    saying = [name for one in asked for name in own if _members_said(name, one)]
-    alone = [name for name in own if name in _OWN.get(group, "").split() or (group == "gaze" and _is_gaze(name))]
-    idle = [name for name in own if name in _IDLE.get(group, "").split()]
-    return next(iter([*members, *saying, *alone, *idle]), None) or _idle_by(group, before)
+    for place, one in enumerate(asked):
+        if _members_said(name, one):
+            return 1, False, place
+    if name in _OWN.get(group, "").split() or (group == "gaze" and _is_gaze(name)):
+        return 2, False, 0
+    return (3, False, 0) if name in _IDLE.get(group, "").split() else None
 
 
 def _idle_by(group: str, before: Mapping[str, str | None]) -> str | None:

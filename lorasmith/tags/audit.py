@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lorasmith.tags.answers import answers, conflicts
 from lorasmith.tags.coverage import LEAST_TOGGLE, MOST_TOGGLE
 from lorasmith.tags.spelling import same_tag
-from lorasmith.tags.tokens import WINDOW, meter
+from lorasmith.tags.tokens import WINDOW, count_prompt, meter
 
 ASKED = ("framing", "view", "eyes", "mouth", "pose")  # what every caption should answer
 CAMERA = ("framing", "view")  # what a cut-out no longer shows by itself
@@ -134,13 +134,14 @@ def _empty(pictures: Sequence[Looked], trigger: str) -> Iterator[Finding]:
 
 
 def _long(pictures: Sequence[Looked]) -> Iterator[Finding]:
-    long = [(picture.name, meter(picture.caption)) for picture in pictures if picture.caption]
-    over = [(name, measured) for name, measured in long if measured.tokens > WINDOW]
+    long = [(picture, count_prompt(picture.caption)) for picture in pictures if picture.caption]
+    over = [(picture, tokens) for picture, tokens in long if tokens > WINDOW]
     if over:
-        worst, measured = max(over, key=lambda one: one[1].tokens)
+        longest, _ = max(over, key=lambda one: one[1])
+        worst, measured = longest.name, meter(longest.caption or "")
         at = measured.crossings[0].tag if measured.crossings else ""
         advice = f"the longest, {worst}, has {measured.tokens} tokens and is cut at '{at}'"
-        yield found("over-long", f"more than {WINDOW} tokens", [name for name, _ in over], advice)
+        yield found("over-long", f"more than {WINDOW} tokens", [picture.name for picture, _ in over], advice)
 
 
 def _camera(pictures: Sequence[Looked]) -> Iterator[Finding]:

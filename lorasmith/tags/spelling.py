@@ -1,6 +1,7 @@
 """How tags are written: underscores, spaces, commas, and the escapes of prompts. Stored tags have underscores."""
 
 import re
+from functools import lru_cache
 
 from lorasmith.errors import UsageError
 
@@ -36,6 +37,7 @@ def without_parentheses(tag: str) -> str:
     return tag.replace("(", "").replace(")", "") if _TWO_LETTERS.search(tag) else tag
 
 
+@lru_cache(maxsize=1 << 16)
 def same_tag(tag: str) -> str:
     """Writes a tag as two spellings of it compare: with underscores, without parentheses, in one case."""
     return without_parentheses(with_underscores(tag)).casefold()

@@ -67,7 +67,12 @@ class Meter:
 
 def count_tokens(text: str) -> int:
     """Counts the tokens of a text, marks and padding apart."""
-    return len(tokens_of(text))
+    return sum(1 if word in _MARKS else len(_merged(word)) for word, _ in _words(normalised(text)))
+
+
+def count_prompt(caption: str) -> int:
+    """Counts the tokens of a caption as `meter` does: escaped brackets are the brackets they stand for."""
+    return count_tokens(_spoken(caption))
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -78,9 +83,9 @@ def tokens_of(text: str) -> list[Token]:
             found.append(Token(_MARKS[word], word, start))
             continue
         place = start
-        for piece in _merged(word):
-            found.append(Token(_vocabulary()[piece], _spelled(piece), place))
-            place += _letters_begun(piece)
+        for number, spelled, begun in _told(word):
+            found.append(Token(number, spelled, place))
+            place += begun
     return found
 
 
@@ -94,7 +99,7 @@ def meter(caption: str) -> Meter:
 
     Escaped brackets count as the brackets they stand for, as a prompt's do.
     """
-    text = "".join(segment.text for segment in plain(caption))
+    text = _spoken(caption)
     read = normalised(text)
     tokens = tokens_of(text)
     windows = windows_of([token.id for token in tokens])
@@ -115,6 +120,10 @@ def meter(caption: str) -> Meter:
             first, last = windows[said[0]], windows[said[-1]]
             tags.append(TagTokens(tag, len(numbers), first + 1, first != last))
     return Meter(len(tokens), max(windows, default=0) + 1, tuple(tags), tuple(_crossings(tags)))
+
+
+def _spoken(caption: str) -> str:
+    return "".join(segment.text for segment in plain(caption))
 
 
 def windows_of(ids: Sequence[int]) -> list[int]:
@@ -207,6 +216,12 @@ def _merged(word: str) -> tuple[str, ...]:
             place += 1 + pair
         pieces = joined
     return tuple(pieces)
+
+
+@lru_cache(maxsize=1 << 14)
+def _told(word: str) -> tuple[tuple[int, str, int], ...]:
+    """Gives of each piece of a word its number, what it spells, and how many letters begin in it."""
+    return tuple((_vocabulary()[piece], _spelled(piece), _letters_begun(piece)) for piece in _merged(word))
 
 
 def _spelled(piece: str) -> str:

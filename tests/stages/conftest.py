@@ -2,9 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
@@ -15,6 +17,11 @@ from lorasmith.project.project import Project
 from lorasmith.settings.toml import keep_choice
 from tests.demo.plain import PlainPost
 from tests.road import make_project
+
+if TYPE_CHECKING:
+    from lorasmith.imaging.marks import Mark
+
+A_DATE = "1700000000"  # when the walked project was walked, as its files say
 
 
 @pytest.fixture
@@ -37,7 +44,8 @@ def _walked(tmp_path_factory: pytest.TempPathFactory, booru: DemoBooru, tiny_bas
         if not (folder / "whole").exists():
             shutil.rmtree(folder / "project", ignore_errors=True)
             base = shutil.copy(tiny_base, folder / "tiny.safetensors")  # the other processes' bases go with them
-            with make_project(folder / "project", booru.url, Path(base)) as made:
+            with pytest.MonkeyPatch.context() as fixed, make_project(folder / "project", booru.url, Path(base)) as made:
+                fixed.setenv("SOURCE_DATE_EPOCH", A_DATE)
                 run_all(made)
             (folder / "whole").touch()
     return folder / "project"
@@ -91,3 +99,25 @@ def serve() -> Iterator[Callable[..., DemoBooru]]:
     yield start
     for booru in running:
         booru.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def _find_marks_once() -> "Callable[..., list[Mark]]":
+    from PIL import Image
+
+    from lorasmith.imaging.marks import find_marks as look
+
+    @cache
+    def looked(mode: str, size: tuple[int, int], pixels: bytes, hints: frozenset[str], signs: bool) -> "tuple[Mark, ...]":
+        return tuple(look(Image.frombytes(mode, size, pixels), hints, signs=signs))
+
+    def find_marks(image: Image.Image, hints: Collection[str] = frozenset(), *, signs: bool = True) -> "list[Mark]":
+        return [replace(mark) for mark in looked(image.mode, image.size, image.tobytes(), frozenset(hints), signs)]
+
+    return find_marks
+
+
+@pytest.fixture
+def marks_seen_once(monkeypatch: pytest.MonkeyPatch, _find_marks_once: "Callable[..., list[Mark]]") -> None:
+    """The same picture with the same hints is looked at once for all tests: what is found is a function of these alone."""
+    monkeypatch.setattr("lorasmith.imaging.marks.find_marks", _find_marks_once)

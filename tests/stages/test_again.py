@@ -21,6 +21,7 @@ from lorasmith.stages.touch_up.wishes import Wish
 from tests.imaging.drawing import creature
 from tests.stages.brush import Painter
 
+pytestmark = pytest.mark.usefixtures("marks_seen_once")
 STAIN = (450, 600, 540, 640)
 
 

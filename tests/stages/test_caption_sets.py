@@ -17,6 +17,7 @@ from lorasmith.stages.tag.consolidate import Wanted, consolidate, set_outfit
 from lorasmith.stages.tag.edit_tags import TagEdit, edit_tags
 from lorasmith.stages.tag.export_info import export_info
 from lorasmith.stages.tag.import_captions import import_captions
+from lorasmith.stages.tag.index import open_index
 from lorasmith.stages.tag.reinforce import reinforce
 from lorasmith.stages.tag.stage import tag
 
@@ -203,6 +204,8 @@ def test_the_audit_finds_what_should_be_looked_at(project: Project) -> None:
     assert over[0].names == ("e621_1",) and "cut at" in over[0].advice
     report = audit_tags(project)
     assert "solo" in report.constant and "snow" in report.rare and "fox" not in report.constant
+    pictures = project.pictures.trained()
+    assert audit_tags(project, known=(pictures, open_index(project, pictures))) == report
 
 
 def test_reinforcement_is_found_in_the_set_and_kept_as_a_person_wrote_it(project: Project) -> None:

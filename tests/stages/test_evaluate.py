@@ -4,9 +4,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +18,8 @@ from lorasmith.stages.evaluate.stage import evaluate
 from lorasmith.stages.evaluate.strength import advise_strength
 from lorasmith.stages.evaluate.sweeps import differences, sweep
 from lorasmith.stages.run import run_stage
+from tests.stages.conftest import A_DATE
+from tests.stages.dying import dies_in_stages
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -110,24 +109,17 @@ def test_broken_off_anywhere_it_ends_with_the_same_bytes(walked: Project, monkey
         assert (walked.evaluations / "001" / "scores.json").read_bytes() == wanted
 
 
-def test_killed_at_random_and_run_again_it_gives_the_same_report(walked: Project) -> None:
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
-    command = [sys.executable, "-m", "lorasmith", "evaluate", str(walked.folder)]
+def test_killed_anywhere_and_run_again_it_gives_the_same_report(walked: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", A_DATE)
+    place = walked.evaluations / "001"
+    wanted = [(place / name).read_bytes() for name in ("scores.json", "report.html")]
     shutil.rmtree(walked.evaluations)
     walked.close()
-    began = time.monotonic()
-    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=570)
-    seconds = time.monotonic() - began
-    place = walked.folder / "evaluations" / "001"
-    wanted = [(place / name).read_bytes() for name in ("scores.json", "report.html")]
-    shutil.rmtree(walked.folder / "evaluations")
     rng = random.Random(os.environ.get("LORASMITH_KILL_SEED", "evaluate"))
     for _ in range(int(os.environ.get("LORASMITH_KILLS", "1"))):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        time.sleep(rng.uniform(0.3, 0.95) * seconds)
-        process.kill()
-        process.communicate()
-    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=570)
+        dies_in_stages(walked.folder, rng.randint(1, 500), "evaluate", "evaluate")
+    with Project.open(walked.folder) as again:
+        run_stage(again, "evaluate")
     assert [(place / name).read_bytes() for name in ("scores.json", "report.html")] == wanted
 
 

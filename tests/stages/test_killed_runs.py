@@ -1,64 +1,62 @@
-"""`lorasmith run`, killed at any instant and started again, ends as if nothing had happened."""
+"""A run, killed at any instant and started again, ends as if nothing had happened."""
 
 import os
 import random
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from lorasmith.demo.server import DemoBooru
+from lorasmith.files import write_atomic
 from lorasmith.project.project import Project
+from lorasmith.stages.run import run_all, run_stage
+from lorasmith.stages.table import STAGES
 from tests.road import make_project
+from tests.stages.conftest import A_DATE
+from tests.stages.dying import dies_in_stages
 from tests.stages.record import record_of
 
 KILLS = int(os.environ.get("LORASMITH_KILLS", "1"))
-_ENVIRONMENT = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-
-
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    """Starts the command as a person does."""
-    command = [sys.executable, "-m", "lorasmith", "run", str(folder)]
-    return subprocess.Popen(command, env=_ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
-def finish(folder: Path) -> float:
-    """Runs the command to its end and gives its seconds."""
-    began = time.monotonic()
-    process = start(folder)
-    output, _ = process.communicate(timeout=570)
-    assert process.returncode == 0, output.decode("utf-8", "replace")[-3000:]
-    return time.monotonic() - began
+MOMENTS = 2200  # at which a run of the small road puts something on the disk
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_project_and_the_same_lora(
-    tmp_path: Path, booru: DemoBooru, tiny_base: Path
+    tmp_path: Path, booru: DemoBooru, tiny_base: Path, walked: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", A_DATE)
     booru.faults.clear()
-    make_project(tmp_path / "whole", booru.url, tiny_base).close()
     make_project(tmp_path / "killed", booru.url, tiny_base).close()
-    seconds = finish(tmp_path / "whole")
     rng = random.Random(os.environ.get("LORASMITH_KILL_SEED", "kills"))
     for _ in range(KILLS):
-        process = start(tmp_path / "killed")
-        time.sleep(rng.uniform(0.5, seconds * 0.9))
-        process.kill()
-        process.communicate()
-    finish(tmp_path / "killed")
-    whole, killed = record_of(tmp_path / "whole"), record_of(tmp_path / "killed")
+        dies_in_stages(tmp_path / "killed", rng.randint(1, MOMENTS), STAGES[0].name, STAGES[-1].name)
+    with Project.open(tmp_path / "killed") as again:
+        run_all(again)
+    whole, killed = record_of(walked.folder), record_of(tmp_path / "killed")
     assert killed["tables"] == whole["tables"]
     assert killed["files"] == whole["files"]
     assert killed["scores"] == whole["scores"]
 
 
+def test_what_a_kill_left_of_a_file_is_gone_after_the_next_stage(robin: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(source: Path, target: Path) -> None:
+        raise SystemExit
+
+    wanted = [robin.loras / "mia.safetensors", robin.evaluations / "001" / "renders" / "base-p00-s1.png", robin.images / "a.png"]
+    (robin.images / "notes.tmp").touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", killed)
+        for path in wanted:
+            with pytest.raises(SystemExit):
+                write_atomic(path, b"half")
+    run_stage(robin, "prune")
+    left = [path for place in ("images", "loras", "evaluations") for path in (robin.folder / place).rglob("*") if path.is_file()]
+    assert left == [robin.images / "notes.tmp"]
+
+
 @pytest.mark.slow
 def test_a_second_run_of_a_finished_project_makes_nothing_new(walked: Project) -> None:
-    from lorasmith.stages.run import run_all
-
     run_all(walked)  # the booru's address may be another one now than when it was walked
     before = record_of(walked.folder)
     results = run_all(walked)

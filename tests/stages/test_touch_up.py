@@ -21,6 +21,8 @@ from lorasmith.stages.touch_up.wishes import Wish
 from lorasmith.stages.touch_up.work import Done, Step, Work
 from tests.imaging.drawing import creature
 
+pytestmark = pytest.mark.usefixtures("marks_seen_once")
+
 
 def drawn(seed: int, words: str = "") -> Image.Image:
     picture = creature("sitting", "meadow", (600, 700), seed=seed).picture.convert("RGB")

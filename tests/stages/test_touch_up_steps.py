@@ -18,6 +18,7 @@ from lorasmith.stages.touch_up.wishes import Wish
 from tests.imaging.drawing import creature
 from tests.stages.brush import Painter
 
+pytestmark = pytest.mark.usefixtures("marks_seen_once")
 Make = Callable[..., AbstractContextManager[Project]]
 TAGS = "solo, standing, green eyes, open mouth, smile, red fur, pointy ears, tail, looking at viewer, full body, hat"
 

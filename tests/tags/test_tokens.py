@@ -11,7 +11,7 @@ from lorasmith.checkpoints import emphasis
 from lorasmith.checkpoints.clip.tokenizer import load_tokenizer
 from lorasmith.checkpoints.prompts import cut
 from lorasmith.tags.spelling import with_spaces
-from lorasmith.tags.tokens import COMMA, WINDOW, count_tokens, meter, tokens_of, windows_of
+from lorasmith.tags.tokens import COMMA, WINDOW, count_prompt, count_tokens, meter, tokens_of, windows_of
 from lorasmith.tags.vocabulary import TABLE
 
 TAGS = st.sampled_from(sorted(TABLE)).map(with_spaces)
@@ -33,6 +33,7 @@ def ids_by_transformers(text: str) -> list[int]:
 @given(st.one_of(ODD, st.text(ASSIGNED, max_size=30), CAPTIONS))
 def test_tokens_are_those_of_the_real_tokenizer(text: str) -> None:
     assert [token.id for token in tokens_of(text)] == ids_by_transformers(text)
+    assert count_tokens(text) == len(tokens_of(text)) and count_prompt(text) == meter(text).tokens
 
 
 def test_every_tag_of_the_table_is_the_real_tokenizer_s_tokens() -> None:

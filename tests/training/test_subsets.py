@@ -63,7 +63,7 @@ def test_shares_are_as_asked_as_nearly_as_whole_repeats_allow(parts: list[tuple[
     for place, (count, weight) in enumerate(parts):
         ideal = usual * pictures * weight / weights / count
         given_ = next(each.repeats for each in found if each.name.startswith(f"s{place}_"))
-        assert given_ == max(1, min(1000, round(ideal)))
+        assert given_ in {max(1, min(1000, round(ideal * near))) for near in (1 - 1e-9, 1, 1 + 1e-9)}  # a half goes either way
 
 
 def test_without_subsets_pictures_keep_their_own_repeats() -> None:

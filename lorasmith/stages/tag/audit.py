@@ -12,6 +12,7 @@ from lorasmith.stages.tag.index import open_index
 
 if TYPE_CHECKING:
     from lorasmith.tags.audit import Finding
+    from lorasmith.tags.index import TagIndex
 
 _CUT_OUTS = frozenset(["crop", "head", "panel", "figure"])
 _PICTURES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"])
@@ -29,15 +30,15 @@ class Audited:
     rare: dict[str, int]
 
 
-def audit_tags(project: Project, caption_set: str = "") -> Audited:
-    """Looks over the tags and captions of the pictures that are trained on."""
+def audit_tags(project: Project, caption_set: str = "", known: "tuple[list[Picture], TagIndex] | None" = None) -> Audited:
+    """Looks over the tags and captions of the pictures that are trained on; `known` are these and their index, where they are."""
     from lorasmith.tags.audit import Looked, audit, spread
     from lorasmith.tags.consolidate import DROPPED_CATEGORIES
     from lorasmith.tags.groups import group_of
 
     name = caption_set or project.settings(TagSettings).caption_set
-    pictures = project.pictures.trained()
-    index = open_index(project, pictures, name)
+    pictures = project.pictures.trained() if known is None else known[0]
+    index = open_index(project, pictures, name) if known is None else known[1]
     captions = {one.picture: one.text for one in project.pictures.captions(name).values()}
     tagged = zip(pictures, index.tags_by_place(), strict=True)
     looked = [Looked(one.name, tuple(its), captions.get(one.name), _is_cut_out(one)) for one, its in tagged]

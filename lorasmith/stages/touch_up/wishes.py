@@ -84,6 +84,8 @@ def chosen_pictures(project: Project, wish: Wish) -> list[Picture]:
         if unknown:
             raise UsageError(f"{unknown[0]} is not among the kept pictures; `prune --list` shows the names.")
         return [kept[name] for name in dict.fromkeys(name.split(".")[0] for name in wish.names)]
+    if not wish.filter.strip():
+        return list(kept.values())
     chosen = read_filter(wish.filter)
     index = open_index(project, list(kept.values()))
     return [kept[name] for name in index.chosen(chosen.holds(index))]
