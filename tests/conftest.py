@@ -18,11 +18,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from lorasmith.demo.server import DemoBooru
     from tests.model_hub import Hub
 
+settings.register_profile("tests", deadline=None)  # an example takes as long as a busy machine takes
+settings.load_profile("tests")
+
+LONGEST = (  # files that take longest, by processor time: with `-n 4 --dist loadfile` they begin first, so that none is left over
+    "jobs/test_farm.py", "stages/test_evaluate.py", "training/test_reference_loop.py", "stages/test_road.py",
+    "stages/test_killed_runs.py", "test_install.py", "stages/test_odd_pictures.py", "training/test_team.py",
+    "stages/test_presets.py", "stages/test_recipes.py", "imaging/test_marks.py", "training/test_quantised.py",
+    "training/test_train_xl.py", "training/test_model_side.py", "training/test_train.py", "stages/test_touch_up.py",
+    "stages/test_random_work.py", "demo/test_tagger.py", "stages/test_again.py", "training/test_fit_card.py",
+)  # fmt: skip
 GPU_IS_THERE = shutil.which("nvidia-smi") is not None
 
 
@@ -37,7 +48,17 @@ def skip_reason(marker: str) -> str | None:
     return None
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.loadscopereorder = False  # xdist would begin with the files of the most tests, and those are quick
+
+
+def _place(item: pytest.Item) -> int:
+    file = item.nodeid.partition("::")[0].removeprefix("tests/")
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_place)
     for item in items:
         for marker in ("gpu", "network", "model"):
             reason = skip_reason(marker) if item.get_closest_marker(marker) else None

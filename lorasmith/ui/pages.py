@@ -55,7 +55,10 @@ def build(context: Context) -> gr.Blocks:
         run = _run_all(context, pages, project)
         made.run_all.click(run, inputs={project, *fields}, outputs=fields, show_progress="hidden")
         refill = gr.Button("Fill the forms anew", visible="hidden", elem_id="ls-refill")  # the page's script presses it
-        refill.click(_refiller(context, pages, project), inputs={project, *fields}, outputs=fields, show_progress="hidden")
+        refill.click(
+            _refiller(context, pages, project), inputs={project, *fields}, outputs=fields, show_progress="hidden",
+            trigger_mode="always_last",  # a change during a filling is not passed over
+        )  # fmt: skip
         blocks.load(_opener(context, pages), outputs=[project, made.recent, *fields], show_progress="hidden")
     return blocks
 

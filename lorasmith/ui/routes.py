@@ -21,6 +21,7 @@ from lorasmith.jobs.store import OPEN
 from lorasmith.project.project import Project
 from lorasmith.stages.prune.stage import decide_by_hand
 from lorasmith.stages.table import STAGES
+from lorasmith.ui import assets
 from lorasmith.ui.answering import fresh
 from lorasmith.ui.ask import Ask
 from lorasmith.ui.context import Context, settings_version
@@ -52,7 +53,6 @@ _ASKED_AGAIN = {"cache-control": "no-cache", "x-content-type-options": "nosniff"
 _LARGEST_MASK = 30_000_000  # bytes
 _LARGEST_BODY = 2 * _LARGEST_MASK
 _BY_HAND = threading.Lock()  # two quick clicks come in two threads
-_STATIC = Path(__file__).parent / "static"
 Answer = Callable[[Context, Request, Any], Response]
 
 
@@ -120,6 +120,9 @@ def _bound(context: Context, answer: Answer) -> Any:
             return JSONResponse({"error": "There is no such file in the project."}, 404)
         except LorasmithError as error:
             return JSONResponse({"error": str(error)}, 400)
+        except OSError as error:  # a folder where a file was, rights that were taken away, a disk that has gone
+            what = f"{error.filename or 'A file'} cannot be used ({error.strerror or 'the system says no more'})"
+            return JSONResponse({"error": f"{what}; look at it in the project's folder, then try again."}, 400)
 
     return endpoint
 
@@ -134,20 +137,14 @@ def _health(context: Context, request: Request, body: Any) -> Response:
 
 
 def _static(context: Context, request: Request, body: Any) -> Response:
-    name = request.path_params["name"]
-    own = ("lorasmith.js", "tiles.js", "erase.js", "crop.js", "touch.js", "batch.js", "lorasmith.css")
-    mine = (*research_asking.STATIC, *download_asking.STATIC, *inspect_asking.STATIC, *refine_asking.STATIC)
-    pages = (*tag_asking.STATIC, *prune_asking.STATIC, *evaluate_asking.STATIC, *train_asking.STATIC, *queue_asking.STATIC)
-    if name not in (*own, *mine, *pages):
-        raise FileNotFoundError(name)
-    return FileResponse(_STATIC / name, headers=_ASKED_AGAIN)
+    return assets.answer(request.path_params["name"], request.headers)
 
 
 def _state(context: Context, request: Request, body: Any) -> Response:
     """How far everything is: the open jobs, the project's stages, and a version by which a page knows that it must look."""
     project = request.query_params.get("project", "")
     open_jobs = context.queue.store.open()
-    content: dict[str, Any] = {"in_host": context.in_host, "has_webui": context.host is not None}
+    content: dict[str, Any] = {"page": assets.word(), "in_host": context.in_host, "has_webui": context.host is not None}
     if context.host is not None:
         content["webui"] = context.host.word
     if project:

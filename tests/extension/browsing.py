@@ -37,6 +37,11 @@ def window(browser: Any, **words: Any) -> Any:
     """Opens a window of a person of their own; errors of its pages are kept."""
     context = browser.new_context(viewport={"width": 1280, "height": 860}, **words)
     context.set_default_timeout(60_000)
+    return another_tab(context)
+
+
+def another_tab(context: Any) -> Any:
+    """Opens a tab beside others of the same person: what their browser keeps of the page is not fetched and read again."""
     page = context.new_page()
     page.faults = []
     page.on("pageerror", lambda error: page.faults.append(str(error)))

@@ -11,6 +11,8 @@ import pytest
 from tests.extension.browsing import chromium, open_tab, window
 from tests.extension.conftest import Start
 from tests.extension.webui import KINDS, Webui, copy_extension, until
+from tests.ui.evaluated import lora_name
+from tests.ui.whole import whole_project
 
 FRAME = "#lorasmith_root iframe"
 both = pytest.mark.parametrize("kind", KINDS)
@@ -220,17 +222,56 @@ def test_an_open_host_says_so(browser: Any, start: Start) -> None:
     page.context.close()
 
 
-def test_the_real_ui_opens_in_the_tab(browser: Any, start: Start, tmp_path: Path) -> None:
+# page -> what is pressed to see the most of it, and what stands there then: a picture must be loaded
+SHOWN: dict[str, tuple[str, str]] = {
+    "Projects": ("", ".ls-stages li:nth-child(8)"), "Research": ("[data-part=wall]", ".lsf-wall img"),
+    "Download": ("", "[data-stage=download] figure img"), "Prune": ("", ".lsp-grid figure img"), "Prepare": ("", ".ls-row figure img"),
+    "Tag": ("", ".lst-wall figure img"), "Train": (".lsr-parts [data-part=run]", ".lsr-sample img"), "Queue": ("", ".lsq button"),
+    "Evaluate": (".lse-parts [data-part=pictures]", ".lse-cell img"), "Refine": ("", ".lsv-tile img"),
+    "Inspect": ("", ".lsi-own option"),
+}  # fmt: skip
+THERE = """(what) => { const one = document.querySelector(what); const image = one && one.tagName === "IMG";
+  return one && (image ? one.complete && one.naturalWidth > 0 : one.tagName === "OPTION" || one.offsetParent !== null); }"""
+
+
+def watch_faults(page: Any) -> list[str]:
+    """Gathers what goes wrong from now on: words in the console, requests that fail or are refused."""
+    found: list[str] = []
+    page.on("console", lambda one: found.append(one.text) if one.type == "error" else None)
+    page.on("requestfailed", lambda one: found.append(f"{one.url}: {one.failure}"))
+    page.on("response", lambda one: found.append(f"{one.status} {one.url}") if one.status >= 400 else None)
+    return found
+
+
+def test_the_real_ui_shows_every_page_in_the_tab(browser: Any, start: Start, tmp_path: Path) -> None:
+    from lorasmith.demo.demo import model_files
+    from lorasmith.folders import data_folder
+    from lorasmith.ui.projects.recent import Projects
+
+    known = Projects(data_folder() / "projects.json").remember(whole_project(tmp_path / "nick", model_files()[0]))
     host = start("a1111", copy_extension(tmp_path / "real" / "lorasmith", real=True))
     page = window(browser)
     open_tab(page, host.address)
+    inside = page.frame_locator(FRAME)
     try:
-        page.frame_locator(FRAME).locator(".gradio-container").first.wait_for(timeout=60_000)
+        inside.locator(f"[data-open='{known.id}']").wait_for(timeout=60_000)
     except Exception:
         print("\n".join(host.tab("log").json()["lines"]))
         raise
     page.wait_for_selector(".ls-words:has-text('ready')")
     until(lambda: host.status()["health"].get("ok"), "its health is told")
-    page.wait_for_timeout(1000)
-    assert not page.faults
+    inside.locator(f"[data-open='{known.id}']").click()
+    inside.locator(".ls-stages").wait_for()
+    faults = watch_faults(page)
+    for name, (pressed, shown) in SHOWN.items():
+        inside.get_by_role("tab", name=name, exact=True).click()
+        if pressed:
+            inside.locator(pressed).click()
+        if shown.endswith("img"):
+            inside.locator(shown).first.scroll_into_view_if_needed()  # those out of sight are not fetched
+        frame_of(page).wait_for_function(THERE, arg=shown)
+        assert inside.locator(".ls-note.warn:visible, .ls-lost, .ls-broken:visible").count() == 0, name
+    inside.locator(".lsi-own").first.select_option(lora_name(3))
+    inside.get_by_role("heading", name=lora_name(3)).wait_for()
+    assert "/lorasmith/" in frame_of(page).url and faults == [] and not page.faults
     page.context.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from lorasmith.project.project import Project
 from lorasmith.ui.projects.recent import Projects
-from tests.extension.browsing import chromium, window
+from tests.extension.browsing import another_tab, chromium, window
 from tests.ui.serving import page as served
 from tests.ui.serving import surroundings
 
@@ -21,11 +21,13 @@ class Desk:
     process: Any
     browser: Any
     projects: Projects
+    person: Any = None  # the browser's context: all windows share what it keeps of the page
 
-    def open(self, folder: Path | None = None, at: str = "", **words: Any) -> Any:
-        """Opens a window of a person of their own on a project's page."""
-        tab = window(self.browser, **words)
-        tab.context.set_default_timeout(20_000)
+    def open(self, folder: Path | None = None, at: str = "") -> Any:
+        """Opens a window on a project's page."""
+        tab = window(self.browser) if self.person is None else another_tab(self.person)
+        self.person = tab.context
+        self.person.set_default_timeout(20_000)
         tab.set_viewport_size({"width": 1280, "height": 720})
         tab.goto(self.address_of(folder, at))
         return tab
@@ -42,6 +44,16 @@ def desk(home: Path, *words: str, **more: str) -> Iterator[Desk]:
     listed = Projects(Path(surroundings(home)["LOCALAPPDATA"]) / "lorasmith" / "projects.json")
     with served(home, *words, **more) as (address, process), chromium() as browser:
         yield Desk(address, process, browser, listed)
+
+
+@contextmanager
+def seated(home: Path, folder: Path, at: str, sign: str) -> Iterator[Any]:
+    """Seats a person before one page of a project, once it shows `sign`; no script of the page may fail."""
+    with desk(home) as place:
+        tab = place.open(folder, at)
+        tab.wait_for_selector(sign)
+        yield tab
+        assert tab.faults == []
 
 
 def eventually(tab: Any, wanted: Callable[[], Any], seconds: int = 20) -> Any:

@@ -12,11 +12,8 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings, TrainSettings
 from lorasmith.stages.prepare.stage import prepare
 from lorasmith.training.buckets import buckets_of
-from lorasmith.ui.projects.recent import Projects
-from tests.extension.browsing import chromium, window
 from tests.stages.test_suggestions import add_scene
-from tests.ui.serving import page as served
-from tests.ui.serving import surroundings
+from tests.ui.desk import seated
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SETTINGS = PrepareSettings(min_gain=0.05, head_share=0.5)
@@ -66,16 +63,8 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Framer]:
         for at in range(4):
             add_scene(project, f"own_{at}", seed=at)
         prepare(project, SETTINGS)
-    known = Projects(Path(surroundings(home)["LOCALAPPDATA"]) / "lorasmith" / "projects.json").remember(folder)
-    with served(home) as (address, _), chromium() as browser:
-        tab = window(browser)
-        tab.context.set_default_timeout(20_000)
-        tab.set_default_timeout(20_000)
-        tab.set_viewport_size({"width": 1280, "height": 720})
-        tab.goto(f"{address}?project={known.id}&at=prepare")
-        tab.wait_for_selector('[data-stage="prepare"] figure')
+    with seated(home, folder, "prepare", '[data-stage="prepare"] figure') as tab:
         yield Framer(tab, folder)
-        assert tab.faults == []
 
 
 def box_of(picture: Picture) -> list[int]:

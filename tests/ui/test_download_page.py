@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_had_is_counted_and_named(place: Desk, tmp_path: P
     failed.click()
     eventually(tab, lambda: tab.locator(".lsd-list li").count() == 1)
     assert len(tab.inner_text(".lsd-list li")) > 20
-    tab.context.close()
+    tab.close()
 
 
 def test_a_site_that_is_down_is_a_sentence_and_can_be_stopped_before(place: Desk, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_site_that_is_down_is_a_sentence_and_can_be_stopped_before(place: Desk
     tab.locator(".lsd-live").get_by_role("button", name="Stop").click()
     idle(tab)
     tab.get_by_text("was stopped").wait_for()
-    tab.context.close()
+    tab.close()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_value_that_cannot_be_is_told_and_fetches_nothing(
     tab.get_by_text(re.compile(re.escape(sentence))).locator("visible=true").first.wait_for()
     idle(tab)
     assert pictures(folder) == 0
-    tab.context.close()
+    tab.close()
 
 
 def test_ten_thousand_pictures_are_paged(place: Desk, tmp_path: Path) -> None:
@@ -165,4 +165,4 @@ def test_ten_thousand_pictures_are_paged(place: Desk, tmp_path: Path) -> None:
     tab.get_by_text("page 1 of 167").wait_for()
     tab.locator(".lsd-list").get_by_role("button", name="next page").click()
     tab.get_by_text("page 2 of 167").wait_for()
-    tab.context.close()
+    tab.close()

@@ -9,9 +9,21 @@ from typing import Any
 
 import pytest
 
+from lorasmith.demo.demo import model_files
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
-from tests.ui.evaluated import add_evaluation, address_of, asked, evaluated_project, lora_name, paused, watched
+from tests.ui.evaluated import (
+    METADATA,
+    add_evaluation,
+    address_of,
+    asked,
+    evaluated_project,
+    lora_name,
+    paused,
+    watched,
+    write_lora,
+)
+from tests.ui.whole import whole_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NAMES = [f"own_{number}" for number in range(6)]
@@ -202,6 +214,29 @@ def test_what_cannot_be_compared_is_a_sentence_and_what_can_be_is_put_in_the_lin
         tab.get_by_role("button", name="Compare").click()
         tab.get_by_text("It is in the line as job").wait_for()
         assert store.open()[0].words == ("evaluate", str(folder), "--against", str(folder / "loras" / lora_name(1)))
+
+
+def test_several_rivals_at_once_a_sweep_and_the_base_alone_are_started_from_the_page(tab: Any, home: Path, tmp_path: Path) -> None:
+    folder = whole_project(tmp_path / "whole", model_files()[0])
+    rival = write_lora(tmp_path / "their models" / "rival, one.safetensors", METADATA)
+    tab.goto(tab.server + address_of(home, folder, "evaluate"))
+    tab.wait_for_selector(".lse-parts")
+    part(tab, "beside")
+    with paused(home) as store:
+        tab.fill("#lse-other", f"{lora_name(1)}; {rival} ;{lora_name(2)}")
+        tab.get_by_role("button", name="Compare").click()
+        for words in ("Evaluate all runs", "Look at the base alone"):
+            tab.get_by_role("button", name=words).click()
+        tab.wait_for_function("document.querySelectorAll('.ls-toast').length === 3")
+        own = [str(folder / "loras" / lora_name(epoch)) for epoch in (1, 2)]
+        against = ("--against", own[0], "--against", str(rival), "--against", own[1])
+        assert sorted(job.words for job in store.open()) == sorted(
+            ("evaluate", str(folder), *words) for words in (against, ("--sweep",), ("--base-only",))
+        )
+        tab.fill("#lse-other", f"{lora_name(1)};/nowhere/b.safetensors")
+        tab.get_by_role("button", name="Compare").click()
+        tab.get_by_text("There is no LoRA /nowhere/b.safetensors").wait_for()
+        assert len(store.open()) == 3
 
 
 def test_comparisons_a_sweep_and_the_base_alone_are_told(tab: Any, folder: Path) -> None:

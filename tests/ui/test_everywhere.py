@@ -62,7 +62,7 @@ def test_every_page_of_an_empty_project_opens_asks_nothing_of_the_outside_and_ha
     assert len(asked) > 20
     assert {url for url in asked if urlsplit(url).netloc != own and not url.startswith(("data:", "blob:"))} == set()
     assert tab.faults == []
-    tab.context.close()
+    tab.close()
 
 
 def test_keys_undo_and_redo_on_every_page_and_say_what(place: Desk, folder: Path) -> None:
@@ -77,7 +77,7 @@ def test_keys_undo_and_redo_on_every_page_and_say_what(place: Desk, folder: Path
         tab.keyboard.press("Control+y" if name < "N" else "Control+Shift+z")
         eventually(tab, lambda: min_score(folder) == 20)
         eventually(tab, lambda: steps(folder) == ["minimum score 10", "minimum score 20"])
-    tab.context.close()
+    tab.close()
 
 
 def test_in_a_text_field_the_keys_are_the_fields_own(place: Desk, folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_in_a_text_field_the_keys_are_the_fields_own(place: Desk, folder: Path) 
     tab.keyboard.press("Control+z")
     tab.wait_for_timeout(800)
     assert min_score(folder) == 20 and field.input_value() != "2020"
-    tab.context.close()
+    tab.close()
 
 
 def test_what_is_typed_in_a_form_stays_when_another_changes_the_settings(place: Desk, folder: Path) -> None:
@@ -100,7 +100,7 @@ def test_what_is_typed_in_a_form_stays_when_another_changes_the_settings(place: 
         project.write_settings({"download": {"min_score": 33, "skip_posts_file": "theirs.txt"}}, "by another")
     tab.wait_for_function("[...document.querySelectorAll('.ls-field-min_score input')].some((one) => one.value === '33')")
     assert field.input_value() == "2021"
-    tab.context.close()
+    tab.close()
 
 
 def test_a_reload_shows_the_page_one_was_on_and_the_address_is_followed_where_it_names_one(place: Desk, folder: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_reload_shows_the_page_one_was_on_and_the_address_is_followed_where_it
     tab.get_by_role("tab", name="Prune", exact=True).click()  # at once: nothing takes it back
     tab.wait_for_timeout(1200)
     assert chosen.inner_text() == "Prune" and tab.faults == []
-    tab.context.close()
+    tab.close()
 
 
 def test_nothing_to_undo_is_told(place: Desk, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_nothing_to_undo_is_told(place: Desk, tmp_path: Path) -> None:
     tab.wait_for_selector(".ls-stages")
     tab.click("[data-history=undo]")
     tab.get_by_role("alert").get_by_text("There is nothing to undo.").wait_for()
-    tab.context.close()
+    tab.close()
 
 
 def test_a_lost_connection_is_a_line_a_click_is_told_and_it_goes_when_the_server_answers(place: Desk, folder: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_lost_connection_is_a_line_a_click_is_told_and_it_goes_when_the_server
     assert min_score(folder) == 20
     tab.context.set_offline(False)
     tab.locator(".ls-lost").wait_for(state="detached")
-    tab.context.close()
+    tab.close()
 
 
 def test_a_killed_server_loses_nothing_and_the_page_goes_on_with_the_next(place: Desk, tmp_path: Path, folder: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_killed_server_loses_nothing_and_the_page_goes_on_with_the_next(place:
         eventually(tab, lambda: sheet.is_file() and "not saved yet" in sheet.read_text(encoding="utf-8"))
         assert tab.get_by_role("button", name="take comic out of 'without'").count() == 1
         assert tab.faults == []
-    tab.context.close()
+    tab.close()
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_words_can_be_read_and_nothing_is_cut_off_at_the_side(place: Desk, evalu
         tab.wait_for_function("!/ in a moment\\.|Looking at pictures|Open a project first/.test(document.body.innerText)")
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         assert tab.evaluate(PALE) == [], name
-    tab.context.close()
+    tab.close()
 
 
 PALE = """() => {
@@ -232,7 +232,7 @@ def test_buttons_have_names_and_the_tabs_and_forms_are_reached_by_the_keys(place
     assert tab.evaluate("document.activeElement.textContent").startswith("2download")
     tab.keyboard.press("Enter")
     assert tab.get_by_role("tab", name="Download", exact=True).get_attribute("aria-selected") == "true"
-    tab.context.close()
+    tab.close()
 
 
 def test_on_the_network_the_page_and_its_files_ask_for_the_password(tmp_path: Path) -> None:

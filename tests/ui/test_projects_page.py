@@ -43,7 +43,7 @@ def test_a_first_visit_says_what_to_do_and_a_project_is_made_with_the_keys_alone
     assert [name for name in names if name in STATIONS] == STATIONS
     assert tab.locator('[aria-current="step"]').inner_text().startswith("1\nResearch\nnext")
     assert tab.faults == []
-    tab.context.close()
+    tab.close()
 
 
 def test_the_road_shows_counts_and_states_and_each_station_leads_to_its_page(place: Desk, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_the_road_shows_counts_and_states_and_each_station_leads_to_its_page(pla
         tab.get_by_role("tab", name="Projects", exact=True).click()
         road.locator(f"[data-go={name.lower()}]").click()
         assert tab.get_by_role("tab", name=name, exact=True).get_attribute("aria-selected") == "true"
-    tab.context.close()
+    tab.close()
 
 
 def test_a_folder_that_has_gone_is_told_and_forgotten_and_its_page_says_so(place: Desk, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_folder_that_has_gone_is_told_and_forgotten_and_its_page_says_so(place
     tab.click("#ls-open")
     tab.wait_for_selector(".ls-stages")
     assert tab.faults == []
-    tab.context.close()
+    tab.close()
 
 
 CANNOT_BE: tuple[tuple[dict[str, str], str, str], ...] = (
@@ -105,7 +105,7 @@ def test_what_cannot_be_is_told_in_a_sentence_and_makes_nothing(place: Desk) -> 
         tab.click(button)
         tab.get_by_text(sentence).first.wait_for()
     assert tab.locator(".ls-stages").count() == 0 and place.projects.known() == before
-    tab.context.close()
+    tab.close()
 
 
 def test_a_downloaders_settings_become_a_project(place: Desk, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_a_downloaders_settings_become_a_project(place: Desk, tmp_path: Path) ->
     tab.wait_for_selector(".ls-stages")
     with Project.open(tmp_path / "taken", writing=False) as project:
         assert project.settings(DownloadSettings).min_score == 77
-    tab.context.close()
+    tab.close()
 
 
 def test_two_windows_show_two_projects_and_a_change_in_one_reaches_the_other_of_it(place: Desk, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_two_windows_show_two_projects_and_a_change_in_one_reaches_the_other_of_
         tab.wait_for_function("[...document.querySelectorAll('.ls-field-min_score input')].some((one) => one.value === '12')")
     assert second.evaluate("[...document.querySelectorAll('.ls-field-min_score input')].every((one) => one.value !== '12')")
     for tab in (first, second, third):
-        tab.context.close()
+        tab.close()
 
 
 @pytest.mark.parametrize(("trigger", "name"), [("my fox", "my_fox"), ("con", "con_"), ("???", "project"), ("ß-1", "ß-1")])

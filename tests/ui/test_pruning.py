@@ -13,10 +13,8 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import PruneSettings
 from lorasmith.stages.prune.look import preview
 from lorasmith.stages.prune.stage import prune
-from lorasmith.ui.projects.recent import Projects
-from tests.extension.browsing import chromium, window
-from tests.ui.serving import page as served
-from tests.ui.serving import surroundings
+from tests.extension.browsing import window
+from tests.ui.desk import seated
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 COUNT = 130  # a page and a part
@@ -83,15 +81,8 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pruner]:
     with Project.create(folder, "nick") as project:
         draw(project)
         prune(project, PruneSettings())
-    known = Projects(Path(surroundings(home)["LOCALAPPDATA"]) / "lorasmith" / "projects.json").remember(folder)
-    with served(home) as (address, _), chromium() as browser:
-        tab = window(browser)
-        tab.context.set_default_timeout(20_000)
-        tab.set_viewport_size({"width": 1280, "height": 720})
-        tab.goto(f"{address}?project={known.id}&at=prune")
-        tab.wait_for_selector(".lsp-grid figure")
+    with seated(home, folder, "prune", ".lsp-grid figure") as tab:
         yield Pruner(tab, folder)
-        assert tab.faults == []
 
 
 def test_pages_of_a_hundred_and_filters_by_verdict_reason_tag_and_order(person: Pruner) -> None:
@@ -224,6 +215,27 @@ def test_a_second_window_and_a_reload_show_the_same(person: Pruner) -> None:
     assert person.tab.locator(".lsp-grid figure").count() == 1
     person.tab.click("[data-history=undo]")
     person.tile("own_020").wait_for(state="detached")
+
+
+def test_an_answer_from_before_a_drop_does_not_take_its_mark_away(person: Pruner) -> None:
+    person.fresh()
+    tab, old = person.tab, []
+    tab.route("**/api/prune/page?*", lambda route: old.append((route, route.fetch())))
+    tab.route("**/api/prune/decide", lambda route: old.append((route, None)))
+    tab.evaluate("void window.lorasmith.prune.change({})")
+    person.until(lambda: old)
+    tile = person.tile("own_010")
+    tile.locator("[data-decide=drop]").click()
+    person.until(lambda: len(old) == 2)
+    old[0][0].fulfill(response=old[0][1])
+    tab.unroute("**/api/prune/page?*")
+    tab.wait_for_timeout(400)
+    assert "ls-dropped" in tile.get_attribute("class")
+    old[1][0].continue_()
+    tab.unroute("**/api/prune/decide")
+    person.until(lambda: person.verdicts()["own_010"] == "drop")
+    tab.keyboard.press("Control+z")
+    person.until(lambda: person.verdicts()["own_010"] == "keep")
 
 
 def test_a_project_that_another_holds_is_refused_with_a_sentence_and_the_mark_goes_back(person: Pruner) -> None:

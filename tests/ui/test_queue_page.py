@@ -95,7 +95,7 @@ def test_jobs_of_other_windows_come_by_themselves_and_are_put_in_order_by_hand_a
     assert queuer.tab.evaluate("document.activeElement.dataset.job") == str(one)  # the focus goes along
     queuer.tab.keyboard.press("Alt+End")
     queuer.until(lambda: queuer.order() == [three, two, one] == queuer.waiting())
-    assert f"Job {one} is at place 3 of 3" in queuer.tab.inner_text(".lsq-hidden[role=status]")
+    queuer.until(lambda: f"Job {one} is at place 3 of 3" in queuer.tab.inner_text(".lsq-hidden[role=status]"))
     queuer.row(one).get_by_role("button", name="↑").click()
     queuer.until(lambda: queuer.order() == [three, one, two])
 

@@ -270,7 +270,7 @@ def test_research_runs_in_another_window_with_the_search_on_its_screen(place: De
         assert project.fact("research")["query"] == "zorvex solo -sketch"
     part(one, "profile")
     one.locator("tr", has_text="purple fur").first.wait_for()
-    one.context.close()
+    one.close()
 
 
 def test_a_site_that_is_down_is_a_sentence_and_the_page_goes_on(place: Desk, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_a_site_that_is_down_is_a_sentence_and_the_page_goes_on(place: Desk, tmp
     tab.fill(".lsf-text", "# zorvex\n\n## Core looks\n\n- horns\n")
     tab.get_by_role("button", name="Save", exact=True).click()
     tab.get_by_label("class of horns").wait_for()
-    tab.context.close()
+    tab.close()
 
 
 def test_a_project_at_work_refuses_a_change_with_a_sentence_and_the_page_goes_back(tab: Any, folder: Path) -> None:
@@ -315,7 +315,7 @@ def test_ten_thousand_tags_and_posts_are_paged(place: Desk, tmp_path: Path) -> N
     assert tab.locator(".lsf-table tbody tr").count() == 100
     tab.get_by_placeholder("find a tag").fill("tag_9999")
     eventually(tab, lambda: tab.locator(".lsf-table tbody tr").count() == 1)
-    tab.context.close()
+    tab.close()
 
 
 def test_everything_that_can_be_pressed_has_a_name_and_pictures_have_words(tab: Any) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -52,17 +53,24 @@ class Page:
         return self.client.post(path, json={"project": self.id} | body)
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    pictures = tmp_path / "pictures"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with sixty pictures, to be copied."""
+    place = tmp_path_factory.mktemp("made")
+    pictures = place / "pictures"
     pictures.mkdir()
     for number in range(60):
         picture = Image.effect_noise((300 + number, 300), 60).convert("RGB")
         picture.save(pictures / f"p{number:02d}.png")
         (pictures / f"p{number:02d}.txt").write_text("solo, <b>bold</b>, standing", encoding="utf-8")
-    folder = tmp_path / "a project & more"
-    with Project.create(folder, "zorvex") as project:
+    with Project.create(place / "p", "zorvex") as project:
         add_folder(project, pictures)
+    return place / "p"
+
+
+@pytest.fixture
+def page(tmp_path: Path, made: Path) -> Iterator[Page]:
+    folder = Path(shutil.copytree(made, tmp_path / "a project & more"))
     queue = Queue(tmp_path / "jobs", NoPlace())
     context = Context(Projects(tmp_path / "projects.json"), queue, Thumbs(tmp_path / "thumbs"), tmp_path)
     known = context.projects.remember(folder)

@@ -12,11 +12,8 @@ from lorasmith.project.pictures import Tag
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
 from lorasmith.stages.tag.stage import tag
-from lorasmith.ui.projects.recent import Projects
-from tests.extension.browsing import chromium, window
 from tests.stages.test_suggestions import add_scene
-from tests.ui.serving import page as served
-from tests.ui.serving import surroundings
+from tests.ui.desk import seated
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SAID = {
@@ -88,16 +85,8 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tagger]:
             with project.change("add", "add"):
                 project.pictures.set_tags(name, "booru", [Tag(word, "general", "booru") for word in said.split()])
         tag(project, project.settings(TagSettings))
-    known = Projects(Path(surroundings(home)["LOCALAPPDATA"]) / "lorasmith" / "projects.json").remember(folder)
-    with served(home) as (address, _), chromium() as browser:
-        tab = window(browser)
-        tab.context.set_default_timeout(20_000)
-        tab.set_default_timeout(20_000)
-        tab.set_viewport_size({"width": 1280, "height": 720})
-        tab.goto(f"{address}?project={known.id}&at=tag")
-        tab.wait_for_selector(".lst-wall figure")
+    with seated(home, folder, "tag", ".lst-wall figure") as tab:
         yield Tagger(tab, folder)
-        assert tab.faults == []
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +150,7 @@ def test_a_tag_is_added_by_an_old_name_taken_out_and_put_back_with_the_keys_alon
     dialog = person.open("own_5")
     person.tab.keyboard.press("a")
     person.tab.keyboard.type("looking_at_vie")
-    dialog.get_by_role("option").first.wait_for()
+    dialog.locator("[role=option]:first-child", has_text="looking at viewer").wait_for()
     person.tab.keyboard.press("ArrowDown")
     person.tab.keyboard.press("Enter")
     person.chip("looking_at_viewer", "told").wait_for()

@@ -11,11 +11,8 @@ from PIL import Image
 
 from lorasmith.project.pictures import Picture, Tag, facts_of
 from lorasmith.project.project import Project
-from lorasmith.ui.projects.recent import Projects
-from tests.extension.browsing import chromium, window
 from tests.imaging.writing import meadow, write
-from tests.ui.serving import page as served
-from tests.ui.serving import surroundings
+from tests.ui.desk import seated
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SHOTS = os.environ.get("LORASMITH_SHOTS", "")  # a folder for screenshots, to be looked at
@@ -82,16 +79,8 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toucher]:
         add_marked(project, "own_1")
         add_marked(project, "own_2")
         add_marked(project, "own_3", ())
-    known = Projects(Path(surroundings(home)["LOCALAPPDATA"]) / "lorasmith" / "projects.json").remember(folder)
-    with served(home) as (address, _), chromium() as browser:
-        tab = window(browser)
-        tab.context.set_default_timeout(20_000)
-        tab.set_default_timeout(20_000)
-        tab.set_viewport_size({"width": 1280, "height": 720})
-        tab.goto(f"{address}?project={known.id}&at=prepare")
-        tab.wait_for_selector('[data-stage="prepare"] figure')
+    with seated(home, folder, "prepare", '[data-stage="prepare"] figure') as tab:
         yield Toucher(tab, folder)
-        assert tab.faults == []
 
 
 INK = (30, 30, 30)

@@ -10,7 +10,6 @@ from lorasmith.stages.status import last_result
 from lorasmith.ui.answering import Words, over_project
 from lorasmith.ui.research.asking import number_of
 
-STATIC = ("download.js", "download.css")
 ROWS = 60
 
 

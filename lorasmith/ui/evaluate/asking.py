@@ -22,7 +22,6 @@ from lorasmith.ui.ask import showable
 from lorasmith.ui.evaluate import reading
 from lorasmith.ui.evaluate.plotted import plots_of, table_of
 
-STATIC = ("evaluate.js", "evaluate_scores.js", "evaluate_beside.js", "zoom.js", "evaluate.css")  # the page's own files in static/
 MOST_NAMES = 300  # pictures that a link to another page chooses
 _SHOWN = 12  # pictures of one thing to fix
 _MOST_SIDE = 256
@@ -235,10 +234,11 @@ def _comparison(project: Project, words: Words) -> dict[str, Any]:
     if not name.isdecimal() or not (folder / COMPARISON).is_file():
         raise UsageError(f"There is no comparison '{name}' any more; choose another.")
     told, id = reading.read_json(folder / COMPARISON), words.get("project", "")
+    report = folder / "report.html"
     return {
         "name": name, "names": told["names"], "words": told["words"], "loras": told.get("loras", []),
         "lines": [[line["what"], *(_mean(value) for value in line["values"])] for line in told["lines"]],
-        "report": html.file_address(id, _within(project, folder / "report.html")),
+        "report": html.file_address(id, _within(project, report)) if report.is_file() else "",
         "grids": [[file.stem.removeprefix("grid-"), html.file_address(id, _within(project, file))]
                   for file in sorted(folder.glob("grid-*.png"))],
     }  # fmt: skip

@@ -15,7 +15,6 @@ from lorasmith.ui.answering import fresh
 from lorasmith.ui.context import Context
 from lorasmith.ui.inspect.source import header_meant
 
-STATIC = ("inspect.js", "inspect_beside.js", "inspect.css")  # the page's own files in static/
 PLACE = '<div data-ls-own="inspect" class="lse lsi" role="region" aria-label="look into a model file"></div>'
 MOST_TAGS = 300  # in the cloud
 # How people look for settings; what is in none of them stands under "More".

@@ -22,7 +22,6 @@ from lorasmith.ui.answering import Words, asked, fresh
 from lorasmith.ui.context import Context
 from lorasmith.ui.prune.kept import Look
 
-STATIC = ("prune.js", "prune_picture.js", "prune_sides.js", "prune.css")  # the page's own files in static/
 PER_PAGE = 100
 _FAMILIES = 20  # on a page
 _MOST_SHOWN = 120  # pictures of a preview that are shown

@@ -18,7 +18,6 @@ from lorasmith.stages.train.watch import seconds_left
 from lorasmith.ui.answering import asked, fresh
 from lorasmith.ui.context import Context
 
-STATIC = ("queue.js", "queue_add.js", "queue.css")  # the page's own files in static/
 PLACE = '<div data-ls-own="queue" class="lsq" role="region" aria-label="the queue"></div>'
 _ENDED = 60  # jobs that ended last
 _TRAINS = ("train", "run")

@@ -18,7 +18,6 @@ from lorasmith.ui import html
 from lorasmith.ui.answering import Words, over_project
 from lorasmith.ui.evaluate import reading
 
-STATIC = ("refine.js",)  # the page's own file in static/
 PER_PAGE = 60
 MOST_DRAWN = 1000
 _LACKS = {"framing": "Framings", "view": "Views", "pose": "Poses"}

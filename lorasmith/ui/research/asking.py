@@ -20,7 +20,6 @@ from lorasmith.tags.sheet import SHEET_CLASSES
 from lorasmith.ui import html
 from lorasmith.ui.answering import Words, over_project
 
-STATIC = ("research.js", "research_query.js", "research_wall.js", "research_profile.js", "research.css")
 SEARCH = ("query", "character", "solo", "with_tags", "one_of", "without")  # the settings that make the search
 LISTS = ("with_tags", "one_of", "without")
 PER_PAGE = 60

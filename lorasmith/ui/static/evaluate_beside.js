@@ -18,16 +18,16 @@
     const other = make("input", { type: "text", id: "lse-other", placeholder: "a path, such as /models/Lora/other.safetensors", spellcheck: "false", autocomplete: "off", list: "lse-loras" });
     const list = make("datalist", { id: "lse-loras" });
     shell.loras = (names) => { if (list.dataset.of !== names.join()) { list.dataset.of = names.join(); list.replaceChildren(...names.map((name) => make("option", { value: name }))); } };
-    const form = make("form", { class: "lse-tools" }, make("label", { for: "lse-other" }, "Another LoRA"), other, list, make("button", { type: "submit", class: "lse-primary" }, "Compare"));
+    const form = make("form", { class: "lse-tools" }, make("label", { for: "lse-other" }, "Other LoRAs"), other, list, make("button", { type: "submit", class: "lse-primary" }, "Compare"));
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      if (await start("against", { files: [other.value.trim()] })) shownOf = "";
+      if (await start("against", { files: other.value.split(";").map((one) => one.trim()) })) shownOf = "";
     });
     shell.against = make("div", {});
     shell.sweep = make("div", {});
     shell.base = make("div", {});
     shell.append(
-      make("section", {}, make("h3", {}, "Beside another LoRA"), make("p", { class: "lse-soft" }, "The recommended LoRA of this project and another one, over the same prompts and on the same seeds. Another epoch of this project is chosen by its name."), form, shell.against),
+      make("section", {}, make("h3", {}, "Beside other LoRAs"), make("p", { class: "lse-soft" }, "The recommended LoRA of this project and others, over the same prompts and on the same seeds. Another epoch of this project is chosen by its name; several are named with ; between them."), form, shell.against),
       make("section", {}, make("h3", {}, "All runs of the project"), make("div", { class: "lse-tools" }, button("Evaluate all runs", () => start("sweep", {}))), shell.sweep),
       make("section", {}, make("h3", {}, "The base model alone"), make("p", { class: "lse-soft" }, "How well it draws the described character without any LoRA; from that a training strength is proposed."), make("div", { class: "lse-tools" }, button("Look at the base alone", () => start("base", {}))), shell.base),
     );
@@ -66,7 +66,7 @@
       choice.value = shownOf;
       choice.addEventListener("change", () => { shownOf = choice.value; E.again(); });
       const grids = found.grids.map(([kind, address]) => make("a", { href: address, "data-large": "", class: "lse-link" }, kind));
-      return [make("div", { class: "lse-tools" }, choice, link(found.report, "its report")), ...found.words.map((words) => make("p", {}, make("b", {}, words))),
+      return [make("div", { class: "lse-tools" }, choice, ...(found.report ? [link(found.report, "its report")] : [])), ...found.words.map((words) => make("p", {}, make("b", {}, words))),
         table(["", "without LoRA", ...found.names], found.lines, "LoRAs side by side"), ...(grids.length ? [make("p", { class: "lse-tools" }, "grids: ", ...grids)] : [])];
     });
   }

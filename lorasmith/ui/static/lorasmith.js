@@ -3,10 +3,12 @@
   "use strict";
   const LOOK_EVERY = 1000; // milliseconds
   const TYPED_IN = "textarea, [contenteditable], input:not([type=checkbox], [type=radio], [type=range], [type=button])"; // has an undo of its own
+  const MINE = new URL(document.currentScript.src).searchParams.get("v"); // what the server calls these scripts
   const asked = new URLSearchParams(location.search);
   let state = null;
   let chosen = {}; // stage -> {page, show}
   let lost = 0;
+  let returns = 0; // how often the server or the project was away and came back
   let looking = false;
   let filled = null; // the version of lorasmith.toml that the forms show
   let again = false; // somebody wants to know more while an answer is on its way
@@ -39,6 +41,7 @@
 
   const note = (words, kind) => make("p", { class: `ls-note ${kind || ""}`, ...(kind === "warn" ? { role: "alert" } : {}) }, words);
   const many = (count) => Number(count).toLocaleString("en");
+  const NOBODY = "The server did not answer, so nothing was done. Is lorasmith still running?";
   const plural = (count, word) => `${many(count)} ${word}${count === 1 ? "" : "s"}`;
   const percent = (share) => `${Math.round(100 * share)} %`;
   const shown = (tag) => String(tag).replaceAll("_", " ");
@@ -68,7 +71,7 @@
   // Sends what a person wants done, and tells them where it could not be.
   async function post(path, body) {
     const content = await send(path, body);
-    if (content.lost) tell("The server did not answer, so nothing was done. Is lorasmith still running?", "warn");
+    if (content.lost) tell(NOBODY, "warn");
     else if (content.error) tell(content.error, "warn");
     if (!content.lost) look();
     return content.error ? null : content;
@@ -97,8 +100,10 @@
       const answer = await fetch("api/state?project=" + encodeURIComponent(project()));
       const content = await answer.json();
       if (!answer.ok) throw new Error(content.error || answer.statusText);
-      state = content;
       if (lost > 2) tell("The server answers again.");
+      if (lost > 2 || (state && state.fault && !content.fault)) cameBack();
+      if (content.version && returns) content.version += ` ${returns}`;
+      state = content;
       lost = 0;
       drawLost("");
     } catch (error) {
@@ -116,6 +121,12 @@
     draw();
   }
 
+  // The server or the project was away: what was asked meanwhile had a sentence for an answer, so everything is asked anew.
+  function cameBack() {
+    returns += 1;
+    for (const image of all("img.ls-unseen")) { seenAgain(image); image.src = image.getAttribute("src"); }
+  }
+
   function fill(node, html) {
     if (node.dataset.lsDrawn === html) return;
     node.dataset.lsDrawn = html;
@@ -124,7 +135,7 @@
 
   // Replaces only the parts of a view that are different, so that a click or a look at the others is not disturbed.
   function patch(node, html) {
-    if (node.dataset.lsDrawn === html) return;
+    if (node.dataset.lsDrawn === html) return false;
     node.dataset.lsDrawn = html;
     const fresh = document.createElement("template");
     fresh.innerHTML = html;
@@ -136,6 +147,7 @@
       else if (old.outerHTML !== part.outerHTML) old.replaceWith(part);
     });
     while (node.children.length > parts.length) node.lastElementChild.remove();
+    return true;
   }
 
   function safe(words) {
@@ -175,7 +187,26 @@
     for (const button of all("[id^=ls-start-]")) label(button);
     for (const node of all('[data-ls="view"]')) view(node);
     refill();
+    toldAnew();
+  }
+
+  function toldAnew() {
     document.dispatchEvent(new CustomEvent("ls-state"));
+  }
+
+  // A page that was chosen is drawn as soon as Gradio shows it, some frames after the click, and not at the next look. Gradio may
+  // put another place into its stead soon after.
+  function drawWhenShown(page) {
+    const places = `[data-ls="view"][data-stage="${page}"], [data-ls-own="${page}"]`;
+    let drawn = null, looks = 0;
+    const timer = setInterval(() => {
+      const place = all(places).find((one) => one.offsetParent !== null);
+      if (state && place && place !== drawn) {
+        drawn = place;
+        draw();
+      }
+      if (++looks > 100 || sessionStorage.getItem("ls-page") !== page) clearInterval(timer);
+    }, 20);
   }
 
   function head() {
@@ -184,7 +215,8 @@
     const history = state.trigger ? '<span class="ls-history"><button data-history="undo" title="Ctrl+Z" aria-keyshortcuts="Control+Z">undo</button><button data-history="redo" title="Ctrl+Shift+Z" aria-keyshortcuts="Control+Shift+Z Control+Y">redo</button></span>' : "";
     const fault = state.fault ? `<p class="ls-note warn" role="alert">${safe(state.fault)} <button data-close>Show my projects</button></p>` : "";
     const webui = state.webui ? `<p class="ls-note">${safe(state.webui)}</p>` : "";
-    return `<div class="ls-head">${name}${history}</div>${fault}${jobs}${ended()}${webui}`;
+    const old = state.page === MINE ? "" : '<p class="ls-note warn" role="alert">lorasmith was updated after this page was opened. <button data-anew>Load it anew</button></p>';
+    return `<div class="ls-head">${name}${history}</div>${old}${fault}${jobs}${ended()}${webui}`;
   }
 
   // What is at work, then the first that wait; a long line is the Queue page's.
@@ -265,8 +297,8 @@
       const words = new URLSearchParams({ project: project(), page: mine.page || 1, show: mine.show || "all" });
       const answer = await fetch(`api/view/${stage}?${words}`);
       const content = answer.ok ? await answer.text() : `<p class="ls-note warn">${safe((await answer.json()).error)}</p>`;
-      patch(node, content);
       node.dataset.from = from;
+      if (patch(node, content)) toldAnew(); // a script of its own may have its place now
     } catch (error) {
       // the next look asks again
     } finally {
@@ -276,13 +308,28 @@
 
   // ---- clicks
 
+  // After a press that nobody heard Gradio is deaf, and loads the page anew when the server is back: what was typed would be lost. So
+  // the server is asked first.
+  let heard = null;
+  document.addEventListener("click", async (event) => {
+    const pressed = event.target.closest('button[id^="ls-"]');
+    if (!pressed || pressed === heard) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if ((await answered("api/health", { cache: "no-store" })).lost) return tell(NOBODY, "warn");
+    heard = pressed;
+    pressed.click();
+    heard = null;
+  }, true);
+
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-close],[data-seen],[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-crop],[data-touch],[data-batch],[data-send]");
+    const target = event.target.closest("[data-anew],[data-close],[data-seen],[data-decide],[data-page],[data-show],[data-stop],[data-history],[data-go],[data-open],[data-forget],[data-large],[data-erase],[data-crop],[data-touch],[data-batch],[data-send]");
     if (!target) return;
     const data = target.dataset;
     const stage = (target.closest('[data-ls="view"]') || { dataset: {} }).dataset.stage;
     event.preventDefault();
-    if ("close" in data) open("");
+    if ("anew" in data) location.reload();
+    else if ("close" in data) open("");
     else if ("seen" in data) putAway(Number(data.seen));
     else if ("decide" in data) decide(target);
     else if ("page" in data) turn(stage, { page: Number(data.page) });
@@ -358,6 +405,22 @@
     shut.focus();
   }
 
+  // A sentence takes the place of a picture that cannot be fetched, unless its page's own script has seen to it by then.
+  function unseen(image) {
+    if (!image.isConnected || image.hidden || !image.complete || image.naturalWidth || image.matches(".ls-unseen")) return;
+    image.classList.add("ls-unseen");
+    image.after(make("span", { class: "ls-broken" }, "cannot be shown: is its file still there?"));
+  }
+
+  function seenAgain(image) {
+    if (!image.matches(".ls-unseen")) return;
+    image.classList.remove("ls-unseen");
+    image.parentElement?.querySelector(":scope > .ls-broken")?.remove();
+  }
+
+  document.addEventListener("error", (event) => { if (event.target.tagName === "IMG") setTimeout(unseen, 0, event.target); }, true);
+  document.addEventListener("load", (event) => { if (event.target.tagName === "IMG") seenAgain(event.target); }, true);
+
   async function sendPrompt(lora) {
     if (window.parent === window) return;
     const made = await post("api/send", { lora });
@@ -384,7 +447,9 @@
 
   document.addEventListener("click", (event) => {
     const tab = event.target.closest("#ls-tabs [data-tab-id]"); // pages have tabs of their own
-    if (tab) sessionStorage.setItem("ls-page", tab.dataset.tabId);
+    if (!tab) return;
+    sessionStorage.setItem("ls-page", tab.dataset.tabId);
+    drawWhenShown(tab.dataset.tabId);
   });
 
   // Shows the page that the address names; after a reload the one that this window showed. Not before the forms are filled,
@@ -398,11 +463,11 @@
     let looks = 0, held = 0;
     const timer = setInterval(() => {
       const tab = tabOf(page);
-      if ((!tab || !isFilled()) && ++looks < 600) return;
-      if (!tab || held >= 10 || sessionStorage.getItem("ls-page") !== page) clearInterval(timer);
+      if ((!tab || !isFilled()) && ++looks < 2400) return;
+      if (!tab || held >= 40 || sessionStorage.getItem("ls-page") !== page) clearInterval(timer);
       else if (tab.getAttribute("aria-selected") === "true") held += 1;
       else { held = 0; tab.click(); }
-    }, 100);
+    }, 25);
   }
 
   function isFilled() {

@@ -15,6 +15,7 @@
   let turn = 0; // only the newest answer is drawn
   let chain = Promise.resolve(); // a person's words go one after the other
   let waiting = 0;
+  let said = 0; // decisions of a person on this page
   let unfolded = {};
 
   const key = () => `ls-prune-${project()}`;
@@ -43,6 +44,7 @@
   }
 
   function mark(names, verdict) {
+    said += 1;
     const change = { verdict, hand: true, reason: "", perhaps: false, sure: null, why: `You said ${verdict}.` };
     if (page && page.pictures) page.pictures = page.pictures.map((one) => (names.has(one.name) ? { ...one, ...change } : one));
     drawTiles();
@@ -76,9 +78,9 @@
   }
 
   async function load() {
-    const mine = ++turn;
+    const [mine, before] = [++turn, said];
     const found = await get("page", ask);
-    if (mine !== turn || !root) return;
+    if (mine !== turn || before !== said || !root) return; // an answer from before a decision would take its mark away
     parts.fault.hidden = !found.error;
     parts.fault.textContent = found.error || "";
     if (found.lost) version = null; // asked again as soon as the server answers
@@ -107,8 +109,9 @@
 
   async function refresh() {
     await load();
+    const before = said;
     const cover = await get("coverage");
-    if (!cover.error) drawCoverage(cover);
+    if (!cover.error && before === said) drawCoverage(cover);
     if (root) root.dispatchEvent(new CustomEvent("lsp-fresh"));
     const twins = await get("families", { page: 1 });
     if (!twins.error && parts.twins) parts.twins.textContent = `Twins (${twins.total})`;

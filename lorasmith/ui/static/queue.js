@@ -35,7 +35,6 @@
   // ---- the place
 
   document.addEventListener("ls-state", () => refresh());
-  document.addEventListener("click", (event) => { if (event.target.closest("#ls-tabs button[role=tab]")) setTimeout(refresh, 60); });
   setInterval(() => { if (!document.hidden && shell && shell.offsetParent && !state()) refresh(); }, 2000);
 
   function mount(place) {

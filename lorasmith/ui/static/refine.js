@@ -101,6 +101,7 @@
   function say(name, verdict) {
     if (page) page.candidates = page.candidates.map((one) => (one.name === name ? { ...one, state: verdict === "keep" ? "kept" : "refused" } : one));
     draw();
+    turn += 1; // an answer from before would take the mark away
     waiting += 1;
     const mine = chain.then(async () => {
       const done = await post("api/decide", { names: [name], verdict }).catch(() => null);

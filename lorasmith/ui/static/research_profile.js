@@ -44,8 +44,8 @@
       const kept = JSON.parse(draft);
       base = kept.base;
       shell.text.value = kept.text;
-      edited();
     }
+    drawSheet();
   }
 
   // ---- the table
@@ -118,9 +118,10 @@
   }
 
   function drawSheet() {
+    shell.text.disabled = base === null; // what is typed before the file has come would be lost when it comes
     shell.save.disabled = !isBegun() || saving || theirs !== null;
     shell.back.hidden = !isBegun();
-    shell.state.textContent = isBegun() ? "not saved yet" : base && !base.text ? "there is none yet" : "";
+    shell.state.textContent = base === null ? "is being read" : isBegun() ? "not saved yet" : base && !base.text ? "there is none yet" : "";
     if (!theirs) return shell.conflict.replaceChildren();
     if (shell.conflict.dataset.of === theirs.version && shell.conflict.firstChild) return;
     shell.conflict.dataset.of = theirs.version;

@@ -84,6 +84,7 @@
     const name = figure.dataset.name;
     page.tiles = page.tiles.map((one) => (one.name === name ? { ...one, verdict } : one));
     draw();
+    turn += 1; // an answer from before would take the mark away; the project's new version asks again
     const done = await post("api/decide", { names: [name], verdict });
     if (!done) load();
   }

@@ -325,6 +325,7 @@
         if (event.key === "Enter" || event.key === "Escape") close(); // what is on its way comes too late
         return;
       }
+      if (event.key.startsWith("Arrow")) { mine += 1; clearTimeout(timer); } // who chooses among these gets no others under the hand
       if (event.key === "ArrowDown" || event.key === "ArrowUp") at = (at + (event.key === "ArrowDown" ? 1 : found.length) + (at < 0 && event.key === "ArrowUp" ? 1 : 0)) % found.length;
       else if (event.key === "Enter" && at >= 0) take(found[at]);
       else if (event.key === "Escape") close();

@@ -28,7 +28,6 @@ from lorasmith.ui.answering import Words, asked, fresh
 from lorasmith.ui.context import Context
 from lorasmith.ui.tag.kept import Kept
 
-STATIC = ("tag.js", "tag_picture.js", "tag_tables.js", "tag.css")  # the page's own files in static/
 PER_PAGE = 100
 MOST_COUNTS = 400  # tags listed beside the pictures
 MOST_ROWS = 300  # of a table
@@ -175,7 +174,7 @@ def _tables(kept: Kept, name: str) -> dict[str, Any]:
 
 
 def _audit(kept: Kept, words: Words) -> dict[str, Any]:
-    found = kept.once("audit", lambda: plain(audit_tags(kept.project)))
+    found = kept.once("audit", lambda: plain(audit_tags(kept.project, known=(list(kept.pictures.values()), kept.index))))
     rows = [row | {"where": _where_of(row)} for row in found["findings"][:MOST_ROWS]]
     parts = {part: list(found[part].items())[:MOST_ROWS] for part in ("constant", "variable", "rare")}
     return {"findings": rows, "more": len(found["findings"]) - len(rows), "pictures": found["pictures"], **parts}

@@ -21,7 +21,6 @@ from lorasmith.ui import html
 from lorasmith.ui.answering import Words, asked, fresh
 from lorasmith.ui.context import Context
 
-STATIC = ("train.js", "train_plan.js", "train_run.js", "train_plot.js", "train.css")  # the page's own files in static/
 _TRAINS = ("train", "run")
 
 

@@ -12,15 +12,22 @@ from lorasmith.ui.context import Context
 from lorasmith.ui.form import Form
 from lorasmith.ui.train.changing import WRITING
 
+KEEP = "ls-keep-train"
 PLACE = '<div data-ls-own="train-preset" class="lsr lsr-side" role="region" aria-label="preset of the project"></div>'
 
 
 def build(context: Context, project: Any, form: Form) -> None:
-    """Binds the fields of the form."""
-    gr.on(
-        [_left(component) for component in form.fields.values()], _keeper(context, project, form),
-        inputs={project, *form.components}, outputs=[form.shown], show_progress="hidden", trigger_mode="always_last",
+    """Binds the fields of the form.
+
+    A field that is left presses a hidden button, as the page's script asks the server before every press.
+    """
+    keep = gr.Button("Keep", visible="hidden", elem_id=KEEP)
+    keep.click(
+        _keeper(context, project, form), inputs={project, *form.components}, outputs=[form.shown], show_progress="hidden",
+        trigger_mode="always_last",
     )  # fmt: skip
+    press = f"() => document.getElementById('{KEEP}').click()"
+    gr.on([_left(component) for component in form.fields.values()], None, js=press, trigger_mode="multiple")
 
 
 def _left(component: Any) -> Any:
