@@ -6,7 +6,9 @@ A project of 10,000 pictures (rows of their own over 400 files, 40 tags each, me
 `prune_pass.py` makes them) is pruned and opened in Chromium. Told are the best and the median of several tries, in milliseconds:
 
 1. open: from the address typed to the first page's tiles, and to its coverage; once with a server that knows nothing, then again;
-2. a page of 100 thumbnails, all decoded: never made before, and made before (the browser's own memory is emptied each time);
+   and in an open page, from the click on a project to its road, and from the click on Prune to the tiles;
+2. a page of 100 thumbnails, those in view and all of them decoded: never made before, and made before (the browser's own memory is
+   emptied each time);
 3. next picture: from the key to the decoded picture of the next one in the document, at a person's pace of a key in 400 ms; and
    while dropping (D drops and goes on);
 4. coverage: from the click on "drop" until the bars have moved;
@@ -40,6 +42,8 @@ FILES = 400
 _SHOWN = "() => [...document.querySelectorAll('.lsp-grid img')]"
 _ALL_DECODED = """async () => { const all = [...document.querySelectorAll('.lsp-grid img')];
  for (const one of all) one.loading = 'eager'; await Promise.all(all.map((one) => one.decode())); return all.length; }"""
+_IN_VIEW_DECODED = """async () => { const seen = [...document.querySelectorAll('.lsp-grid img')].filter((one) =>
+ one.getBoundingClientRect().top < innerHeight); await Promise.all(seen.map((one) => one.decode())); }"""
 _KEY = """async (key) => {
  const title = document.querySelector('.lsp-one h3'), before = title.textContent, start = performance.now();
  const wait = () => new Promise((go) => setTimeout(go, 1));
@@ -87,14 +91,32 @@ def opened(tab: Any, address: str) -> tuple[float, float]:
     return 1000 * tiles, 1000 * (time.perf_counter() - start)
 
 
-def timed_page(tab: Any, number: int) -> float:
-    """Turns to a page of the grid and waits until all its thumbnails are decoded."""
+def chosen(tab: Any, address: str) -> tuple[float, float]:
+    """Chooses the project on the open page, then Prune; gives the milliseconds to the project's road, and to the tiles."""
+    tab.goto(address)
+    tab.wait_for_selector("[data-open]")
+    tab.wait_for_timeout(1500)
+    start = time.perf_counter()
+    tab.locator("[data-open]").first.click()
+    tab.wait_for_selector(".ls-road")
+    road = time.perf_counter() - start
+    tab.wait_for_timeout(1500)
+    start = time.perf_counter()
+    tab.get_by_role("tab", name="Prune", exact=True).click()
+    tab.wait_for_selector(".lsp-grid figure")
+    return 1000 * road, 1000 * (time.perf_counter() - start)
+
+
+def timed_page(tab: Any, number: int) -> tuple[float, float]:
+    """Turns to a page of the grid; gives the milliseconds until the thumbnails in view, and until all of them are decoded."""
     first = tab.evaluate(f"({_SHOWN})()[0].src")
     start = time.perf_counter()
     tab.evaluate(f"window.lorasmith.prune.change({{ page: {number} }}, true)")
     tab.wait_for_function(f"(first) => ({_SHOWN})()[0].src !== first", arg=first)
+    tab.evaluate(_IN_VIEW_DECODED)
+    seen = time.perf_counter() - start
     assert tab.evaluate(_ALL_DECODED) == 100
-    return 1000 * (time.perf_counter() - start)
+    return 1000 * seen, 1000 * (time.perf_counter() - start)
 
 
 def main(count: int) -> None:
@@ -113,6 +135,10 @@ def main(count: int) -> None:
             tells = [opened(tab, there) for _ in range(5)]
             tell("open again: tiles", [one[0] for one in tells])
             tell("open again: coverage", [one[1] for one in tells])
+            tells = [chosen(tab, address) for _ in range(5)]
+            tell("choose the project: road", [one[0] for one in tells])
+            tell("choose Prune: tiles", [one[1] for one in tells])
+            opened(tab, there)
             tab.context.new_cdp_session(tab).send("Network.setCacheDisabled", {"cacheDisabled": True})
             pages(tab)
             pictures(tab)
@@ -126,8 +152,10 @@ def main(count: int) -> None:
 
 def pages(tab: Any) -> None:
     """Measures pages of thumbnails. The first four pages have a file for each picture, later ones share these files."""
-    tell("page of 100 thumbnails that were never made", [timed_page(tab, 4)])
-    tell("page of 100 thumbnails", [timed_page(tab, number) for number in (8, 12, 16, 7, 11, 15)])
+    for words, numbers in (("that were never made", (4,)), ("made before", (8, 12, 16, 7, 11, 15))):
+        tells = [timed_page(tab, number) for number in numbers]
+        tell(f"page of 100 thumbnails {words}: in view", [one[0] for one in tells])
+        tell(f"page of 100 thumbnails {words}: all", [one[1] for one in tells])
 
 
 def pictures(tab: Any) -> None:
