@@ -71,6 +71,23 @@ def test_a_page_that_is_clicked_is_drawn_with_what_is_known(opened: tuple[Any, s
     tab.context.close()
 
 
+@pytest.mark.parametrize("page", [("projects", ".ls-road"), ("prune", ".lsp-grid figure")])
+def test_a_page_that_is_mounted_after_the_first_look_is_drawn_with_it(opened: tuple[Any, str, Path], page: tuple[str, str]) -> None:
+    """As on a busy machine: the server answers before the browser has read the page's scripts."""
+    browser, address, _ = opened
+    tab, held, answered = with_one_look(browser), [], []
+    tab.route("**/assets/HTML-*.js", lambda route: route.continue_() if answered else held.append(route))
+    with tab.expect_response("**/api/state*") as look:
+        tab.goto(f"{address}&at={page[0]}", wait_until="commit")
+    look.value.finished()
+    answered.append(True)
+    for route in held:
+        route.continue_()
+    tab.locator(page[1]).first.wait_for()
+    assert held
+    tab.context.close()
+
+
 def test_a_setting_that_cannot_be_is_told_when_the_page_opens(opened: tuple[Any, str, Path]) -> None:
     browser, address, folder = opened
     kept = (folder / "lorasmith.toml").read_text(encoding="utf-8")

@@ -195,17 +195,18 @@
   }
 
   // A page that was chosen is drawn as soon as Gradio shows it, some frames after the click, and not at the next look. Gradio may
-  // put another place into its stead soon after.
+  // put another place into its stead within the two seconds after. On a busy machine the first answer is there before the page is.
   function drawWhenShown(page) {
-    const places = `[data-ls="view"][data-stage="${page}"], [data-ls-own="${page}"]`;
+    const places = page === "projects" ? '[data-ls="overview"]' : `[data-ls="view"][data-stage="${page}"], [data-ls-own="${page}"]`;
     let drawn = null, looks = 0;
     const timer = setInterval(() => {
       const place = all(places).find((one) => one.offsetParent !== null);
       if (state && place && place !== drawn) {
+        if (!drawn) looks = 0;
         drawn = place;
         draw();
       }
-      if (++looks > 100 || sessionStorage.getItem("ls-page") !== page) clearInterval(timer);
+      if (++looks > (drawn ? 100 : 3000) || sessionStorage.getItem("ls-page") !== page) clearInterval(timer);
     }, 20);
   }
 
@@ -457,9 +458,9 @@
   // it has held for a second; who chooses another page meanwhile has it.
   function arrive() {
     const again = performance.getEntriesByType("navigation").some((one) => one.type === "reload");
-    const page = (again && sessionStorage.getItem("ls-page")) || asked.get("at") || "";
+    const page = (again && sessionStorage.getItem("ls-page")) || asked.get("at") || "projects";
     sessionStorage.setItem("ls-page", page);
-    if (!page || page === "projects") return;
+    if (page === "projects") return drawWhenShown(page);
     let looks = 0, held = 0;
     const timer = setInterval(() => {
       const tab = tabOf(page);
