@@ -45,9 +45,7 @@ def opened(where: "Where | None") -> Iterator["Place"]:
             raise UsageError("--address is the address of a Ray cluster: add --on ray.")
         if where.projects == "sent":
             raise UsageError("--projects sent is for the machines of a Ray cluster: add --on ray.")
-        from lorasmith.commands.queue import place
-
-        yield place()
+        yield _this_machine()
         return
     from lorasmith.folders import data_folder
     from lorasmith.jobs.farm.cluster import connect, leave
@@ -68,6 +66,16 @@ def opened(where: "Where | None") -> Iterator["Place"]:
         yield OnRay(cluster, home, Wants(where.job_gpus, where.job_cpus, where.job_memory, where.projects == "sent"), mark)
     finally:
         leave(cluster, folder, end=True)
+
+
+def _this_machine() -> "Place":
+    """Gives this machine as the place; a WebUI that the environment names gives back its GPU meanwhile."""
+    from lorasmith.jobs.hand_over import WithRoom
+    from lorasmith.jobs.place import ThisMachine
+    from lorasmith.rendering.webui import Webui
+
+    webui = Webui.from_environment()
+    return ThisMachine() if webui is None else WithRoom(ThisMachine(), webui.release_gpu, webui.restore_gpu)
 
 
 def _demand_sense(where: Where) -> None:

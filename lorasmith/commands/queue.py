@@ -198,16 +198,6 @@ def open_store() -> "Store":
     return Store(data_folder() / "jobs" / "jobs.db")
 
 
-def place() -> Any:
-    """Gives where jobs run; a WebUI that the environment names gives back its GPU meanwhile."""
-    from lorasmith.jobs.hand_over import WithRoom
-    from lorasmith.jobs.place import ThisMachine
-    from lorasmith.rendering.webui import Webui
-
-    webui = Webui.from_environment()
-    return ThisMachine() if webui is None else WithRoom(ThisMachine(), webui.release_gpu, webui.restore_gpu)
-
-
 def _next(store: "Store") -> str:
     if store.paused:
         return "the queue is paused; `lorasmith queue resume` lets it go on"
