@@ -40,6 +40,7 @@ INNOCENT_PHRASES = ("baby blue", "baby pink", "baby breath", "baby's breath", "b
 SEEN = 0.35  # a tagger's score from which on a refused tag counts as seen; no setting changes it
 KEY_NEGATIVE = "-young"  # goes into every query that is sent to a site that knows the tag
 
+_LENGTH_OF_A_TAG = 80  # letters; longer texts are captions and prompts, of which each is another
 _FOLD = re.compile(r"[\s_\-]+")
 _WORD = re.compile(r"[^\W\d_]+")
 _INNOCENT = re.compile(rf"\b(?:{'|'.join(map(re.escape, INNOCENT_PHRASES))})\b")
@@ -57,9 +58,13 @@ def fold(tag: str) -> str:
 
     Compatibility forms (full width, mathematical, circled) become plain letters (Unicode's NFKC); unseen marks go.
     """
-    seen = "".join(letter for letter in tag if unicodedata.category(letter) != "Cf")
-    plain = unicodedata.normalize("NFKC", seen)
+    plain = tag if tag.isascii() else _compatible(tag)
     return _FOLD.sub("_", plain.strip().lower().replace("\\", "")).strip("_")
+
+
+def _compatible(text: str) -> str:
+    seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFKC", seen)
 
 
 def is_refused(tag: str, aliases: Mapping[str, str] | None = None) -> bool:
@@ -93,6 +98,17 @@ def text_is_refused(text: str, aliases: Mapping[str, str] | None = None) -> bool
 
     A prompt knows no negation: `-young` draws what `young` draws.
     """
+    if aliases or len(text) > _LENGTH_OF_A_TAG:
+        return _text_is_refused(text, aliases)
+    return _tag_text_is_refused(text)
+
+
+@lru_cache(maxsize=1 << 14)  # the same few thousand tags stand in all the captions of a project
+def _tag_text_is_refused(text: str) -> bool:
+    return _text_is_refused(text, None)
+
+
+def _text_is_refused(text: str, aliases: Mapping[str, str] | None) -> bool:
     pieces = [piece for piece in re.split(r"[,\n|]", text) if piece.strip()]
     if any(is_refused(form, aliases) for piece in pieces for form in (piece, _without_weight(piece))):
         return True
@@ -110,6 +126,8 @@ def query_is_refused(query: str, aliases: Mapping[str, str] | None = None) -> bo
 
 def _latin(folded: str) -> str:
     """Takes accents off and writes look-alike letters as the Latin ones they are taken for; for comparison only."""
+    if folded.isascii():
+        return folded
     letters = unicodedata.normalize("NFKD", folded.translate(_LOOK_ALIKES))
     return "".join(letter for letter in letters if not unicodedata.combining(letter)).translate(_LOOK_ALIKES)
 

@@ -222,6 +222,22 @@ def test_an_edit_of_a_crop_s_sidecar_reaches_the_original_behind_it(project: Pro
     assert "rain" not in tags_of(project)["own_3"]
 
 
+def test_many_edited_sidecars_read_the_list_of_pictures_no_oftener_than_one(project: Project) -> None:
+    tag(project, project.settings(TagSettings))
+    asked: list[int] = []
+    for names in (["own_1"], ["own_1", "own_2", "own_3", "own_4"]):
+        read: list[str] = []
+        for sidecar in project.dataset("default").rglob("own_*.txt"):
+            if any(sidecar.stem.startswith(name) for name in names):
+                sidecar.write_text(f"{sidecar.read_text(encoding='utf-8')}, hat of {len(names)}", encoding="utf-8")
+        project._connection.set_trace_callback(lambda words, read=read: read.append(words))  # type: ignore[misc]
+        told = tag(project, project.settings(TagSettings))
+        project._connection.set_trace_callback(None)
+        assert len(told.edited_elsewhere) == len(names)
+        asked.append(sum("FROM pictures WHERE trashed = 0" in words for words in read))
+    assert asked[0] == asked[1]
+
+
 @pytest.mark.parametrize("left", [b"zorvex, fox\0\0\0\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR, x", b"zor\x01\x02, \x8d"])
 def test_a_damaged_sidecar_is_nobody_s_word_and_its_bytes_are_kept(project: Project, left: bytes) -> None:
     before = captions(project)

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from lorasmith.errors import UsageError
 from lorasmith.project.caption_sets import Placed
-from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.project.tag_rows import PersonTag
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.tag.behind import pictures_behind
+from lorasmith.stages.tag.behind import Behind
 from lorasmith.stages.tag.index import open_index, unknown_words
 
 if TYPE_CHECKING:
@@ -86,7 +85,9 @@ def _work_out(project: Project, edit: TagEdit) -> _Worked:
     everywhere = edit.action == "rename"
     if everywhere and edit.where:
         raise UsageError("`rename` is for all pictures of the project; with --where it is `replace`.")
-    pictures = project.pictures.all() if everywhere else [*trained, *_behind(project, trained)]
+    everything = project.pictures.all()
+    behind = Behind(trained, {picture.name: picture for picture in everything})
+    pictures = everything if everywhere else [*trained, *behind.pictures]
     caption_set = edit.caption_set or project.settings(TagSettings).caption_set
     index = open_index(project, pictures, caption_set)
     seen = {picture.name for picture in trained}
@@ -94,7 +95,7 @@ def _work_out(project: Project, edit: TagEdit) -> _Worked:
     meant = chosen.holds(index)
     if not everywhere or edit.pictures:  # the filter asks those that are trained on; what is behind them follows
         meant &= mask & (_bits_of(index, edit.pictures, seen) if edit.pictures else mask)
-        meant |= bits_of(index.places[name] for name in pictures_behind(project, set(index.chosen(meant))))
+        meant |= bits_of(index.places[name] for name in behind.meant_by(set(index.chosen(meant))))
     plan = plan_edit(index, meant, edit.action, edit.words)
     hints = unknown_words(index, chosen)
     if not hints and not (plan.changed or plan.moved):
@@ -115,19 +116,6 @@ def _bits_of(index: "TagIndex", names: Sequence[str], trained: Collection[str]) 
     if unknown is not None:
         raise UsageError(f"'{unknown}' is not trained on; `lorasmith tags count` and the Tag page show the pictures that are.")
     return sum(1 << index.places[name] for name in set(names))
-
-
-def _behind(project: Project, trained: Sequence[Picture]) -> list[Picture]:
-    """Lists the pictures that those trained on were made from, and are not trained on themselves."""
-    known = {picture.name: picture for picture in project.pictures.all()}
-    seen = {picture.name for picture in trained}
-    found: dict[str, Picture] = {}
-    for picture in trained:
-        parent = known.get(picture.parent or "")
-        while parent is not None and parent.name not in seen and parent.name not in found:
-            found[parent.name] = parent
-            parent = known.get(parent.parent or "")
-    return list(found.values())
 
 
 def _said(worked: _Worked) -> Iterator[PersonTag]:

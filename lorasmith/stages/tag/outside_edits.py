@@ -9,7 +9,7 @@ from lorasmith.project.project import Project
 from lorasmith.project.sidecars import OutsideEdit, outside_edits, tags_in
 from lorasmith.safety import fold, text_is_refused
 from lorasmith.settings.tables import TagSettings
-from lorasmith.stages.tag.behind import pictures_behind
+from lorasmith.stages.tag.behind import Behind
 from lorasmith.stages.tag.captions import Composed, caption_of
 from lorasmith.stages.tag.cast import Casting
 
@@ -23,15 +23,18 @@ def enter_outside_edits(project: Project, settings: TagSettings, ours: Composed)
     sidecars, with the encoding where it is not utf-8, and how many pictures were refused for theirs.
     """
     edits = outside_edits(project, settings.caption_set, ours.captions)
+    if not edits:
+        return (), 0
     refused = 0
     told = []
+    behind = Behind.of(project)
     for name, edit in edits.items():
         told.append(_told(name, edit))
         if any(text_is_refused(tag) for tag in edit.added):
             project.pictures.decide(name.split(".")[0], Decision("drop", REFUSED, "refused"), maker=REFUSED)
             refused += 1
         elif not edit.damaged:
-            _enter(project, name, edit, settings, ours)
+            _enter(project, name, edit, settings, ours, behind)
     return tuple(told), refused
 
 
@@ -41,7 +44,9 @@ def _told(name: str, edit: OutsideEdit) -> str:
     return f"{name} ({edit.encoding})" if edit.encoding else name
 
 
-def _enter(project: Project, name: str, edit: OutsideEdit, settings: TagSettings, ours: Composed) -> None:
+def _enter(
+    project: Project, name: str, edit: OutsideEdit, settings: TagSettings, ours: Composed, behind: Behind
+) -> None:
     """Enters an edit as a person's word, on what is behind the picture too: a crop made anew takes its tags from there."""
     from lorasmith.tags.groups import group_of
 
@@ -52,9 +57,9 @@ def _enter(project: Project, name: str, edit: OutsideEdit, settings: TagSettings
     if edit.order:
         project.caption_sets.place(settings.caption_set, _order(name, edit, rows, ours.casting), [name])
     added, removed = (tuple(tag for tag in tags if group_of(tag) != "framing") for tags in (edit.added, edit.removed))
-    for behind in pictures_behind(project, [name]):  # the framing is the crop's own
-        said = _with_edit(project.pictures.tags(behind), OutsideEdit(added, removed), settings.replacements, ours.outfits)
-        project.pictures.set_tags(behind, PERSON, said)
+    for origin in behind.meant_by([name]):  # the framing is the crop's own
+        said = _with_edit(project.pictures.tags(origin), OutsideEdit(added, removed), settings.replacements, ours.outfits)
+        project.pictures.set_tags(origin, PERSON, said)
 
 
 def _without_risen(project: Project, name: str, edit: OutsideEdit, settings: TagSettings, ours: Composed) -> list[str]:
