@@ -87,6 +87,19 @@ def test_a_person_s_word_wins_and_can_be_taken_back(project: Project, picture: M
     assert project.pictures.decisions()["own_1"] == Decision("drop", "prune", "blurred", {"sharpness": 0.1})
 
 
+@pytest.mark.parametrize("count", [3, 700])  # more than one question names
+def test_the_decisions_of_some_pictures_are_those_of_all_pictures(project: Project, count: int) -> None:
+    with project.transaction():
+        for number in range(count):
+            project.pictures.decide(f"own_{number}", Decision("drop", "prune", "blurred"), maker="prune")
+        project.pictures.decide("own_1", Decision("keep", PERSON, "no"), maker=PERSON)
+    every = project.pictures.decisions()
+    asked = [f"own_{number}" for number in range(1, count)]
+    assert project.pictures.decisions(asked) == {name: every[name] for name in asked}
+    assert project.pictures.decisions(["own_1", "nobody"]) == {"own_1": Decision("keep", PERSON, "no")}
+    assert project.pictures.decisions([]) == {}
+
+
 def test_a_crop_is_trained_in_its_original_s_place_and_a_head_beside_it(project: Project, picture: Make) -> None:
     for name in ("own_1", "own_2", "own_3"):
         project.pictures.add(picture(name))
