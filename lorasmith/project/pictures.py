@@ -21,8 +21,9 @@ ERASE, TOUCH_UP = "erase", "touch-up"
 VERSIONS = (ERASE, TOUCH_UP)  # kinds of edits that take the place of the picture they were made from, crops and all
 REFUSED = "safety"  # the maker of decisions that no person's word overrules
 _COLUMNS = "name, file, origin, width, height, bytes, sha256, md5, parent, operation, post, trashed"
-_A_FEW = 500  # names in one question
 _WORDS = "picture, maker, verdict, reason, detail"
+# In this order a person's word comes after the program's, and safety's after that.
+_DECIDED = f"SELECT {_WORDS} FROM decisions WHERE {{}} ORDER BY picture, maker = ?, maker = ?"
 _SCORE_DIGITS = 6  # the journal keeps 15 digits of a number: what is stored must come back from it as it was
 
 
@@ -224,19 +225,15 @@ class Pictures:
             values,
         )
 
-    def decisions(self, names: Iterable[str] | None = None) -> dict[str, Decision]:
-        """Gives the decision that holds for each picture that has one: a person's word wins over the program's.
+    def decisions(self) -> dict[str, Decision]:
+        """Gives the decision that holds for each picture that has one: a person's word wins over the program's."""
+        return _decisions(_tuples(self._db, _DECIDED.format("1"), (REFUSED, PERSON)))
 
-        Who asks picture by picture names it (or a few, such as its edits), as those of a large project take long to read.
-        """
-        few = () if names is None else tuple(names)
-        if len(few) > _A_FEW:
-            every = self.decisions()
-            return {name: every[name] for name in few if name in every}
-        among = "" if names is None else f"WHERE picture IN ({', '.join('?' * len(few))})"
-        # In this order a person's word comes after the program's, and safety's after that.
-        wanted = f"SELECT {_WORDS} FROM decisions {among} ORDER BY picture, maker = ?, maker = ?"
-        return _decisions(_tuples(self._db, wanted, (*few, REFUSED, PERSON)))
+    def decisions_of(self, names: Iterable[str]) -> dict[str, Decision]:
+        """Gives those of a few pictures: in a large project all take too long to be read for each picture."""
+        asked = json.dumps(sorted(set(names)))
+        wanted = _DECIDED.format("picture IN (SELECT value FROM json_each(?))")
+        return _decisions(_tuples(self._db, wanted, (asked, REFUSED, PERSON)))
 
     def words_of(self, maker: str) -> dict[str, Decision]:
         """Gives what one maker thinks of each picture, whether or not another's word holds."""
@@ -264,7 +261,7 @@ class Pictures:
         """Gives the picture after all that was erased and touched up in it, or itself where nothing was."""
         picture = self.get(name)
         while versions := [edit for edit in self.edits_of(picture.name) if edit.kind in VERSIONS]:
-            decisions = self.decisions(edit.name for edit in versions)
+            decisions = self.decisions_of(edit.name for edit in versions)
             left = [edit for edit in versions if not _is_dropped(decisions.get(edit.name))]
             if not left:
                 break

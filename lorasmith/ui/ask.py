@@ -45,7 +45,7 @@ def choices(ask: Ask, counts: Mapping[str, int]) -> str:
 
 def showable(project: Project, pictures: Sequence[Picture]) -> list[Picture]:
     """Leaves out what safety refused: nobody is shown it."""
-    decisions = project.pictures.decisions({name for one in pictures for name in (one.name, one.parent or "")})
+    decisions = project.pictures.decisions_of({name for one in pictures for name in (one.name, one.parent or "")})
     return [one for one in pictures if not _refused(decisions.get(one.name)) and not _refused(decisions.get(one.parent or ""))]
 
 

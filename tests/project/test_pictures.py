@@ -95,9 +95,9 @@ def test_the_decisions_of_some_pictures_are_those_of_all_pictures(project: Proje
         project.pictures.decide("own_1", Decision("keep", PERSON, "no"), maker=PERSON)
     every = project.pictures.decisions()
     asked = [f"own_{number}" for number in range(1, count)]
-    assert project.pictures.decisions(asked) == {name: every[name] for name in asked}
-    assert project.pictures.decisions(["own_1", "nobody"]) == {"own_1": Decision("keep", PERSON, "no")}
-    assert project.pictures.decisions([]) == {}
+    assert project.pictures.decisions_of(asked) == {name: every[name] for name in asked}
+    assert project.pictures.decisions_of(["own_1", "nobody"]) == {"own_1": Decision("keep", PERSON, "no")}
+    assert project.pictures.decisions_of([]) == {}
 
 
 def test_a_crop_is_trained_in_its_original_s_place_and_a_head_beside_it(project: Project, picture: Make) -> None:

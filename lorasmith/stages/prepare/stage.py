@@ -217,7 +217,7 @@ def _hand_over(project: Project, old: Picture, made: Picture, words: dict[str, t
     if old.parent == made.parent and (accepted is None or accepted[0] != old or made.kind != old.kind):
         return  # other settings: another picture
     hand_over_tags(project, old, made.name)
-    decision = project.pictures.decisions([old.name]).get(old.name)
+    decision = project.pictures.decisions_of([old.name]).get(old.name)
     if decision is not None and decision.maker == PERSON:
         project.pictures.decide(made.name, decision, maker=PERSON)
 

@@ -59,7 +59,7 @@ def roots_of(project: Project, original: Picture) -> list[Picture]:
     """Gives what is cropped of an original: itself, or the pictures that it was split into."""
     source = project.pictures.newest_version(original.name)
     parts = [edit for edit in project.pictures.edits_of(source.name) if edit.kind == PANEL]
-    decisions = project.pictures.decisions(part.name for part in parts) if parts else {}
+    decisions = project.pictures.decisions_of(part.name for part in parts)
     left = [part for part in parts if part.name not in decisions or decisions[part.name].verdict == "keep"]
     return left or [original]
 
@@ -84,7 +84,7 @@ def edits_under(project: Project, root: Picture) -> list[Picture]:
 def words_on(project: Project, root: Picture) -> dict[str, tuple[Picture, str]]:
     """Gives what a person said of a picture's crops: kind -> the edit and the verdict; the newest of a kind counts."""
     edits = edits_under(project, root)
-    decisions = project.pictures.decisions(edit.name for edit in edits)
+    decisions = project.pictures.decisions_of(edit.name for edit in edits)
     said = [(edit, decisions[edit.name]) for edit in edits if edit.name in decisions]
     said.sort(key=lambda one: int(one[0].name.rpartition(".")[2]))
     return {edit.kind: (edit, word.verdict) for edit, word in said if word.maker == PERSON}

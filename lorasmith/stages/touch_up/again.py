@@ -36,7 +36,7 @@ def standing(project: Project, name: str) -> list[Picture]:
     """Gives what stands for a picture: its newest version, or of one that was split the newest versions of the parts."""
     newest = project.pictures.newest_version(name)
     parts = [edit for edit in project.pictures.edits_of(newest.name) if edit.kind == PART]
-    said = project.pictures.decisions(part.name for part in parts)
+    said = project.pictures.decisions_of(part.name for part in parts)
     left = [part for part in parts if part.name not in said or said[part.name].verdict != "drop"]
     return [each for part in left for each in standing(project, part.name)] or [newest]
 

@@ -98,7 +98,7 @@ def _base(project: Project, name: str, mask: Path) -> "tuple[Picture, PIL.Image.
     if picture.trashed:
         raise UsageError(f"{name} is in the trash; undo what put it there, or choose another picture.")
     original = name.split(".")[0]
-    decision = project.pictures.decisions([original]).get(original)
+    decision = project.pictures.decisions_of([original]).get(original)
     if decision is not None and decision.maker == REFUSED:
         raise RefusedError(f"{name} is refused by the safety rules; it is not worked on.")
     painted = open_mask(mask, (picture.width, picture.height))

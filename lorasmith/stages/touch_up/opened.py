@@ -79,7 +79,7 @@ def _versions(project: Project, root: Picture, leaf: Picture) -> list[Version]:
     """Lists the picture and its versions, the oldest first; those of parts that were split off are the parts' own."""
     chain = {each.name for each in chain_of(project, leaf)} | {leaf.name, root.name}
     found = [root, *sorted(_under(project, root), key=lambda one: int(one.name.rpartition(".")[2]))]
-    decisions = project.pictures.decisions(each.name for each in found)
+    decisions = project.pictures.decisions_of(each.name for each in found)
     return [_version(one, decisions.get(one.name), one.name == leaf.name, one.name in chain) for one in found]
 
 

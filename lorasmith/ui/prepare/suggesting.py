@@ -46,7 +46,7 @@ def decide(project: Project, body: Any) -> Response:
         made = accept(project, name, _KINDS[kind], _box(body.get("box")), settings)
     else:
         made = refuse(project, name, "crop" if verdict == "whole" else _KINDS[kind], settings)
-    word = project.pictures.decisions([made])[made]
+    word = project.pictures.decisions_of([made])[made]
     return JSONResponse({"name": made, "refused": word.verdict == "drop"})
 
 
@@ -64,6 +64,6 @@ def demand_allowed(project: Project, name: str) -> None:
     """Raises for a picture that safety refused, in the trash, or not there."""
     if project.pictures.get(name).trashed:
         raise UsageError(f"{name} is in the trash; undo what put it there, or choose another picture.")
-    said = project.pictures.decisions({name, root_of(project, name).name, name.split(".")[0]})
+    said = project.pictures.decisions_of({name, root_of(project, name).name, name.split(".")[0]})
     if any(word.maker == REFUSED for word in said.values()):
         raise RefusedError(f"{name} is refused by the safety rules; it is not worked on.")
