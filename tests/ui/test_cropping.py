@@ -11,6 +11,7 @@ from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import PrepareSettings, TrainSettings
 from lorasmith.stages.prepare.stage import prepare
+from lorasmith.stages.prune.stage import decide_by_hand
 from lorasmith.training.buckets import buckets_of
 from tests.stages.test_suggestions import add_scene
 from tests.ui.desk import seated
@@ -128,6 +129,27 @@ def test_a_refused_crop_stays_away_and_can_be_opened_again(person: Framer) -> No
     person.open("own_2")
     person.press("Whole picture")
     assert "crop" not in {one.kind for one in person.trained("own_2")}
+
+
+def test_a_press_is_a_click_though_the_page_is_drawn_anew_before_the_release(person: Framer) -> None:
+    tab, held = person.tab, []
+    tab.route("**/api/view/prepare*", lambda route: held.append(route))
+    with Project.open(person.folder, patience=10) as project:
+        decide_by_hand(project, "drop", ["own_0"])
+    tab.wait_for_timeout(1500)  # the page has asked by then what changed
+    place = tab.locator('[data-stage="prepare"] figure[data-name="own_2"] [data-crop]').bounding_box()
+    assert held
+    tab.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    tab.mouse.down()
+    for route in held:
+        route.continue_()
+    tab.wait_for_timeout(300)
+    tab.mouse.up()
+    tab.locator(".ls-cropper .ls-box").wait_for()
+    person.press("cancel")
+    tab.unroute("**/api/view/prepare*")
+    tab.click("[data-history=undo]")
+    tab.locator('[data-stage="prepare"] figure[data-name="own_0"]').wait_for()
 
 
 def test_the_heads_box_is_moved_too(person: Framer) -> None:

@@ -2,6 +2,7 @@
 (function () {
   "use strict";
   const LOOK_EVERY = 1000; // milliseconds
+  const LONGEST_CLICK = 700; // milliseconds
   const TYPED_IN = "textarea, [contenteditable], input:not([type=checkbox], [type=radio], [type=range], [type=button])"; // has an undo of its own
   const MINE = new URL(document.currentScript.src).searchParams.get("v"); // what the server calls these scripts
   const asked = new URLSearchParams(location.search);
@@ -58,10 +59,25 @@
     return answered(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ project: project(), ...body }) });
   }
 
+  // What is drawn anew between the press of a button and its release takes the click away: the browser sees two buttons. So answers
+  // wait for the release, but not longer than a click takes.
+  let held = null;
+  document.addEventListener("pointerdown", (event) => {
+    if (!event.target.closest("a, button, summary")) return;
+    const over = new AbortController();
+    const mine = new Promise((free) => {
+      const end = () => { over.abort(); if (held === mine) held = null; free(); };
+      for (const word of ["pointerup", "pointercancel", "dragstart"]) document.addEventListener(word, () => setTimeout(end), { signal: over.signal, capture: true });
+      setTimeout(end, LONGEST_CLICK);
+    });
+    held = mine;
+  }, true);
+
   async function answered(path, options) {
     try {
       const answer = await fetch(path, options);
       const content = await answer.json();
+      await held;
       return answer.ok ? content : { ...content, error: content.error || answer.statusText || "It could not be done.", status: answer.status };
     } catch (error) {
       return { error: "The server did not answer; the page tries again.", lost: true };
@@ -100,6 +116,7 @@
       const answer = await fetch("api/state?project=" + encodeURIComponent(project()));
       const content = await answer.json();
       if (!answer.ok) throw new Error(content.error || answer.statusText);
+      await held;
       if (lost > 2) tell("The server answers again.");
       if (lost > 2 || (state && state.fault && !content.fault)) cameBack();
       if (content.version && returns) content.version += ` ${returns}`;
@@ -298,6 +315,7 @@
       const words = new URLSearchParams({ project: project(), page: mine.page || 1, show: mine.show || "all" });
       const answer = await fetch(`api/view/${stage}?${words}`);
       const content = answer.ok ? await answer.text() : `<p class="ls-note warn">${safe((await answer.json()).error)}</p>`;
+      await held;
       node.dataset.from = from;
       if (patch(node, content)) toldAnew(); // a script of its own may have its place now
     } catch (error) {
