@@ -234,11 +234,16 @@ THERE = """(what) => { const one = document.querySelector(what); const image = o
   return one && (image ? one.complete && one.naturalWidth > 0 : one.tagName === "OPTION" || one.offsetParent !== null); }"""
 
 
+def is_gradios_end(request: Any) -> bool:
+    """Whether Gradio's script has closed its own stream: it does so when it waits for no answer, sooner or later than the server."""
+    return "/gradio_api/queue/data" in request.url and request.failure == "net::ERR_ABORTED"
+
+
 def watch_faults(page: Any) -> list[str]:
     """Gathers what goes wrong from now on: words in the console, requests that fail or are refused."""
     found: list[str] = []
     page.on("console", lambda one: found.append(one.text) if one.type == "error" else None)
-    page.on("requestfailed", lambda one: found.append(f"{one.url}: {one.failure}"))
+    page.on("requestfailed", lambda one: None if is_gradios_end(one) else found.append(f"{one.url}: {one.failure}"))
     page.on("response", lambda one: found.append(f"{one.status} {one.url}") if one.status >= 400 else None)
     return found
 
