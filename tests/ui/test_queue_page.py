@@ -177,8 +177,12 @@ def test_a_lost_connection_is_told_and_a_killed_server_finds_the_line_as_it_was(
 ) -> None:
     tab = queuer.tab
     tab.context.set_offline(True)
-    tab.evaluate("window.lorasmith.queue.refresh()")
-    tab.locator(".lsq-fault", has_text="The server did not answer").wait_for()
+
+    def told() -> bool:
+        tab.evaluate("window.lorasmith.queue.refresh()")  # nothing where it has just asked and is not answered yet
+        return bool(tab.locator(".lsq-fault", has_text="The server did not answer").is_visible())
+
+    queuer.until(told)
     tab.context.set_offline(False)
     queuer.until(lambda: not tab.locator(".lsq-fault").is_visible())
     home = tmp_path_factory.mktemp("other home")
