@@ -79,7 +79,7 @@ def connect(folder: Path, address: str = "", workers: int = 0) -> Cluster:
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
     except Exception as error:  # noqa: BLE001 - Ray raises whatever lay below: grpc's, its own, RuntimeError, ConnectionError
         raise LorasmithError(
-            f"No Ray cluster lets this machine in at {address} ({_first_line(error)}). Does it run, is it the same version of Ray "
+            f"No Ray cluster lets this machine in at {address} ({first_line(error)}). Does it run, is it the same version of Ray "
             f"and of Python, and is its token the one in {_token_place(folder)}?"
         ) from error
     return Cluster(address, own)
@@ -175,5 +175,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Gives the first line of an error that says something."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -3,7 +3,6 @@
 A bundle is a line of JSON, `[[name, offset, length], ...]`, and the bytes in that order: nothing in it is unpickled.
 """
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -12,6 +11,7 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 
 from lorasmith.errors import ProjectError
+from lorasmith.files import sha256_of
 
 RECORD = "project.db"
 CACHE = "cache"
@@ -53,7 +53,7 @@ def copy_record(folder: Path, target: Path) -> str:
     target.unlink(missing_ok=True)
     with closing(sqlite3.connect(folder / RECORD, timeout=20)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
-    return hashlib.sha256(target.read_bytes()).hexdigest()
+    return sha256_of(target)
 
 
 def put_record(source: Path, folder: Path) -> None:
@@ -111,14 +111,11 @@ def unpacked(bundle: bytes) -> Iterator[tuple[str, int, bytes]]:
         at += length
 
 
-def write_parts(bundle: bytes, folder: Path) -> int:
-    """Writes the parts of a bundle into the files below a folder; gives how many bytes it were."""
-    written = 0
+def write_parts(bundle: bytes, folder: Path) -> None:
+    """Writes the parts of a bundle into the files below a folder."""
     for name, offset, data in unpacked(bundle):
         path = inside(folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("r+b" if offset else "wb") as file:
             file.seek(offset)
             file.write(data)
-        written += len(data)
-    return written

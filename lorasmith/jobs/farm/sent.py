@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from lorasmith.errors import DiskFull, LorasmithError
+from lorasmith.jobs.farm.cluster import first_line
 from lorasmith.jobs.farm.home import Change, Home, Moment
-from lorasmith.jobs.farm.work import RayWork, first_line
+from lorasmith.jobs.farm.work import RayWork
 from lorasmith.jobs.place import LOST
 from lorasmith.progress import Progress
 from lorasmith.project.project import locked

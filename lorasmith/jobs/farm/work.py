@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lorasmith.jobs.farm.cluster import first_line
 from lorasmith.jobs.place import LOST, last_line
 from lorasmith.progress import Progress
 
@@ -109,8 +110,3 @@ def length(log: Path) -> int:
         return log.stat().st_size
     except OSError:
         return 0
-
-
-def first_line(error: Exception) -> str:
-    """Gives the first line of an error that says something."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

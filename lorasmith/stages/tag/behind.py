@@ -1,6 +1,6 @@
 """The pictures behind those that are trained on: what is said of a crop is said of them too, so that one made anew has it."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from lorasmith.project.pictures import Picture
 from lorasmith.project.project import Project
@@ -12,18 +12,16 @@ class Behind:
     Read once for a whole edit: asked picture by picture, a project of 10,000 would be read 10,000 times.
     """
 
-    def __init__(self, trained: Iterable[Picture], known: Mapping[str, Picture]) -> None:
-        trained = list(trained)
+    def __init__(self, trained: Sequence[Picture], known: Mapping[str, Picture]) -> None:
         seen = {picture.name for picture in trained}
-        self.pictures: list[Picture] = []
-        self._wanted: dict[str, set[str]] = {}  # behind -> all that must be chosen, so that it is meant
         self._of: dict[str, list[str]] = {}
+        stand: dict[str, set[str]] = {}
         details: dict[str, set[str]] = {}
         for picture in trained:
-            for ancestor, whole in _ancestors(picture, known, seen):
-                (self._wanted if whole else details).setdefault(ancestor.name, set()).add(picture.name)
-                self._of.setdefault(picture.name, []).append(ancestor.name)
-        self._wanted = details | self._wanted
+            for name, whole in _ancestors(picture, known, seen):
+                (stand if whole else details).setdefault(name, set()).add(picture.name)
+                self._of.setdefault(picture.name, []).append(name)
+        self._wanted = details | stand  # behind -> all that must be chosen, so that it is meant
         self.pictures = [known[name] for name in self._wanted]
 
     @classmethod
@@ -42,9 +40,9 @@ class Behind:
         return [name for name in near if self._wanted[name] <= asked]
 
 
-def _ancestors(picture: Picture, known: Mapping[str, Picture], seen: Collection[str]) -> Iterator[tuple[Picture, bool]]:
+def _ancestors(picture: Picture, known: Mapping[str, Picture], seen: Collection[str]) -> Iterator[tuple[str, bool]]:
     """Yields what a picture was made from, step by step, and whether it takes the place of that."""
     whole, parent = picture.replaces_parent, known.get(picture.parent or "")
     while parent is not None and parent.name not in seen:
-        yield parent, whole
+        yield parent.name, whole
         whole, parent = whole and parent.replaces_parent, known.get(parent.parent or "")
