@@ -29,7 +29,7 @@ from lorasmith.training.request import TrainRequest
 from lorasmith.training.store import Store
 
 STEPS = {"eps": 50}  # updates; in the other cases, what differs is seen in fewer
-FEWER = 50 if os.environ.get("LORASMITH_LONG") else 8
+FEWER = 50 if os.environ.get("LORASMITH_LONG") else 16
 TOLERANCE = 2e-4  # of a loss, relative: fp32 against float64 over 50 updates
 
 CASES: dict[str, dict[str, Any]] = {
