@@ -12,6 +12,7 @@ import pytest
 from lorasmith.demo.demo import model_files
 from lorasmith.project.project import Project
 from lorasmith.settings.tables import TrainSettings
+from tests.ui.desk import eventually
 from tests.ui.evaluated import (
     METADATA,
     add_evaluation,
@@ -104,6 +105,23 @@ def test_a_grid_for_each_question_is_gone_over_with_the_arrow_keys(tab: Any) -> 
     tab.get_by_label("also the seeds that chose nothing").check()
     tab.locator(".lse-grid", has_text="seed 101, chose nothing").wait_for()
     assert tab.locator(".lse-grid .lse-cell").count() == 32
+
+
+def test_the_answer_to_a_question_that_is_left_is_not_shown_as_that_of_the_next(tab: Any) -> None:
+    pictures(tab, "pose")
+    late: list[Any] = []
+    tab.route("**/api/evaluate/grid?*kind=likeness*", lambda route: late.append(route))
+    shown = tab.locator(".lse-grid").inner_text()
+    tab.locator(".lse-kinds button", has_text="likeness").click()
+    eventually(tab, lambda: late)
+    with tab.expect_response("**/api/evaluate/grid?*kind=pose*"):
+        tab.locator(".lse-kinds button", has_text="pose").click()
+    with tab.expect_response("**/api/evaluate/grid?*kind=likeness*"):
+        late[0].continue_()
+    tab.wait_for_timeout(300)  # the page has read it by then
+    assert tab.locator(".lse-grid").inner_text() == shown
+    assert "pose" in tab.locator('.lse-kinds [aria-pressed="true"]').inner_text()
+    tab.unroute("**/api/evaluate/grid?*kind=likeness*")
 
 
 def test_a_cell_is_shown_large_with_its_facts_and_the_keys_and_the_wheel_work(tab: Any) -> None:
@@ -363,7 +381,9 @@ def test_it_works_in_a_frame_in_the_dark_at_1280_by_720(tab: Any) -> None:
     inner = outer.frame_locator("iframe")
     inner.locator(".lse-parts [data-part=pictures]").click()
     inner.locator(".lse-cell img").first.wait_for()
-    colour = inner.locator(".lse-grid th[scope=row]").first.evaluate("one => getComputedStyle(one).backgroundColor")
+    # Asked anew where the grid was drawn anew between finding the cell and asking it: what has left the page has no colour.
+    cell = inner.locator(".lse-grid th[scope=row]").first
+    colour = eventually(tab, lambda: cell.evaluate("one => getComputedStyle(one).backgroundColor"))
     assert max(map(int, re.findall(r"\d+", colour)[:3])) < 60
     assert not inner.locator("body").evaluate("one => one.scrollWidth > one.clientWidth + 2")
     outer.close()

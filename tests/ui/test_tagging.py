@@ -13,7 +13,7 @@ from lorasmith.project.project import Project
 from lorasmith.settings.tables import TagSettings
 from lorasmith.stages.tag.stage import tag
 from tests.stages.test_suggestions import add_scene
-from tests.ui.desk import seated
+from tests.ui.desk import eventually, seated
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SAID = {
@@ -275,6 +275,21 @@ def test_the_audit_and_the_disagreements_lead_to_the_pictures(person: Tagger) ->
     assert person.names() == ["own_2"] and person.tab.locator(".lst-diff del").inner_text() == "− curled horns"
     person.tab.get_by_role("button", name="choose none").click()
     person.tab.click(".lst-batch summary")
+
+
+def test_an_answer_that_comes_when_another_part_is_shown_is_not_drawn_over_it(person: Tagger) -> None:
+    tab, late = person.tab, []
+    tab.route("**/api/tags/audit?*", lambda route: late.append(route))
+    tab.click(".lst-parts [data-part=audit]")
+    eventually(tab, lambda: late)
+    person.part("pictures")
+    person.until_found("6 pictures")
+    with tab.expect_response("**/api/tags/audit?*"):
+        late[0].continue_()
+    tab.wait_for_timeout(300)  # the page has read it by then
+    assert person.names() == sorted(SAID)
+    tab.unroute("**/api/tags/audit?*")
+    person.part("audit")
 
 
 def test_what_another_process_changes_shows_by_itself_and_the_place_is_kept_on_a_reload(person: Tagger) -> None:

@@ -11,6 +11,7 @@
   let drawn = ""; // the state and the choice that are on the screen
   let turn = 0;
   let grid = null; // the last answer
+  let gridTurn = 0;
 
   // ---- asking
 
@@ -175,9 +176,9 @@
   }
 
   async function card(one, only) {
-    const found = await get("card", { name: one.name });
     const place = root.querySelector(".lse-card-text");
-    if (!place) return;
+    const found = await get("card", { name: one.name });
+    if (!place || !place.isConnected) return; // another evaluation is shown by now
     if (found.error) return only ? place.replaceChildren(note(found.error, "warn")) : tell(found.error, "warn");
     const area = make("textarea", { readonly: "", rows: "14", "aria-label": "the card's text", spellcheck: "false" });
     area.value = found.text;
@@ -224,8 +225,9 @@
     const kinds = one.questions.map((each) => each.kind);
     if (!kinds.length) return node.replaceChildren(note("This evaluation has no renders to show."));
     if (!kinds.includes(look.kind)) look.kind = kinds[0];
+    const mine = ++gridTurn;
     const found = await get("grid", { name: one.name, kind: look.kind });
-    if (look.part !== "pictures") return;
+    if (mine !== gridTurn || look.part !== "pictures") return; // another question was chosen meanwhile
     if (found.error) {
       node.dataset.drawn = "";
       return node.replaceChildren(note(found.error, "warn"));

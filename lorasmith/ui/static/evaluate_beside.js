@@ -59,7 +59,9 @@
   async function comparisons(shell, all) {
     if (!all.comparisons.length) return fill(shell.against, "", () => [note("Nothing was compared yet.")]);
     if (!all.comparisons.includes(shownOf)) shownOf = all.comparisons[0];
-    const found = await E.get("comparison", { name: shownOf });
+    const name = shownOf;
+    const found = await E.get("comparison", { name });
+    if (name !== shownOf) return; // another was chosen meanwhile
     fill(shell.against, [found, all.comparisons], () => {
       if (found.error) return [note(found.error, "warn")];
       const choice = make("select", { "aria-label": "comparison" }, ...all.comparisons.map((name) => make("option", { value: name }, `comparison ${name}`)));

@@ -114,7 +114,7 @@
     if (!cover.error && before === said) drawCoverage(cover);
     if (root) root.dispatchEvent(new CustomEvent("lsp-fresh"));
     const twins = await get("families", { page: 1 });
-    if (!twins.error && parts.twins) parts.twins.textContent = `Twins (${twins.total})`;
+    if (!twins.error && before === said && parts.twins) parts.twins.textContent = `Twins (${twins.total})`;
   }
 
   // ---- drawing

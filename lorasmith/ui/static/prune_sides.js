@@ -4,6 +4,8 @@
   const { make, button, shown, post, tell } = window.lorasmith;
   const P = window.lorasmith.prune;
   let page = 1;
+  let twinsTurn = 0;
+  let bestTurn = 0;
   let wish = ""; // how many pictures a person typed
   let held = null; // the preview that is shown, with its place
 
@@ -15,8 +17,9 @@
       node.replaceChildren(make("p", { class: "ls-note" }, "Twins are looked for …"));
       follow(node);
     }
+    const mine = ++twinsTurn; // a late answer does not take the place of a newer one
     const found = await P.get("families", { page });
-    if (node.dataset.drawn !== "twins") return;
+    if (mine !== twinsTurn || node.dataset.drawn !== "twins") return;
     if (found.error) return node.replaceChildren(make("p", { class: "ls-note warn", role: "alert" }, found.error));
     page = found.page;
     const focused = node.contains(document.activeElement) ? document.activeElement.dataset.of : null;
@@ -87,8 +90,9 @@
   async function look(to) {
     const place = held;
     place.replaceChildren(make("p", { class: "ls-note" }, "What would leave is worked out …"));
+    const mine = ++bestTurn;
     const found = await P.get("best", { to });
-    if (place !== held) return;
+    if (place !== held || mine !== bestTurn) return;
     if (found.error) return place.replaceChildren(make("p", { class: "ls-note warn", role: "alert" }, found.error));
     const changes = found.leaves + found.comes;
     const sum = `${found.kept_now} of ${found.pictures} are kept now. ${found.leaves} would leave, ${found.comes} would come back, ${found.kept_then} would stay.`;

@@ -11,6 +11,7 @@
   let page = null;
   let drawn = "";
   let turn = 0;
+  let planTurn = 0;
   let chain = Promise.resolve(); // a person's words go one after the other
   let waiting = 0;
 
@@ -212,7 +213,9 @@
   }
 
   async function plan() {
+    const mine = ++planTurn;
     const found = await get("plan", { count: parts.count.value, ground: parts.ground.value });
+    if (mine !== planTurn) return; // typed on meanwhile
     const key = JSON.stringify(found);
     if (parts.lacks.dataset.drawn === key) return;
     parts.lacks.dataset.drawn = key;

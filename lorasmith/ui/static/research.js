@@ -230,5 +230,5 @@
     load();
   });
 
-  window.lorasmith.research = { get, drawers, open, load, root: () => root, found: () => found };
+  window.lorasmith.research = { get, drawers, open, load, again: () => { version = null; }, root: () => root, found: () => found };
 })();

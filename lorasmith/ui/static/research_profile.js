@@ -10,6 +10,7 @@
   let shell = null;
   let ask = { typed: "", cls: "all", page: 1 };
   let turn = 0;
+  let readTurn = 0;
   let base = null; // info.md as it was when the editing began: {text, version}
   let theirs = null; // info.md as somebody else has written it meanwhile
   let saving = false;
@@ -56,6 +57,7 @@
     const found = await get("profile", ask);
     if (mine !== turn) return;
     shell.fault.replaceChildren(...(found.error ? [note(found.error, "warn")] : []));
+    if (found.lost) R.again();
     if (found.error) return;
     ask.page = found.page;
     shell.shows.replaceChildren(...Object.entries(SHOWN).map(([cls, label]) => button(`${label} (${many(found.counts[cls])})`, () => load({ cls, page: 1 }), { "aria-pressed": String(cls === ask.cls), class: cls === ask.cls ? "ls-chosen" : "", title: MEANS[cls] || "" })));
@@ -101,8 +103,9 @@
 
   // What is on the disk; a text that is being edited stays, and is told when the disk has another meanwhile.
   async function read() {
+    const mine = ++readTurn;
     const found = await get("sheet", {});
-    if (found.error || saving) return;
+    if (mine !== readTurn || found.error || saving) return;
     if (!isBegun()) {
       if (base === null || base.version !== found.version || shell.text.value !== found.text) shell.text.value = found.text;
       base = found;

@@ -34,6 +34,7 @@
     const found = await get("wall", ask);
     if (mine !== turn) return;
     shell.fault.replaceChildren(...(found.error ? [note(found.error, "warn")] : []));
+    if (found.lost) R.again();
     if (found.error) return;
     page = found;
     ask.page = found.page;

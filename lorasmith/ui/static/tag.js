@@ -67,10 +67,13 @@
     drawn = wanted;
     const begun = Date.now();
     mark();
-    const node = shell.querySelector(".lst-part");
+    const before = shell.querySelector(".lst-part");
+    const same = before.dataset.part === look.part;
+    // Each part has a node of its own: an answer that comes when another part is shown is drawn into one that has left the page.
+    const node = same ? before : make("div", { class: "lst-part", "data-part": look.part });
+    if (!same) before.replaceWith(node);
     if (look.part === "pictures") await pictures(node);
-    else await drawers[look.part](node, !moved && node.dataset.part === look.part);
-    node.dataset.part = look.part;
+    else await drawers[look.part](node, !moved && same);
     restUntil = Date.now() + 5 * (Date.now() - begun);
   }
 

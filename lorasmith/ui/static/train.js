@@ -263,8 +263,9 @@
     const undo = back ? [button("Put back", putBack, { title: "takes the last preset, or the rates that were taken over, back" })] : [];
     place.querySelector(".lsr-all").hidden = !chosen;
     if (!chosen) return void (node.replaceChildren(), buttons.replaceChildren(...undo));
-    const found = await ask("preset", { preset: chosen, all_else: all.checked ? "1" : "" });
-    if (select.value !== chosen) return;
+    const also = all.checked;
+    const found = await ask("preset", { preset: chosen, all_else: also ? "1" : "" });
+    if (select.value !== chosen || all.checked !== also) return;
     if (found.error) return void node.replaceChildren(make("p", { class: "lsr-fault", role: "alert" }, found.error));
     const mine = found.changes.filter((one) => one.stage === "train");
     const others = found.changes.filter((one) => one.stage !== "train");
