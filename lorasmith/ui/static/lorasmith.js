@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const LOOK_EVERY = 1000; // milliseconds
-  const LONGEST_CLICK = 700; // milliseconds
+  const LONGEST_CLICK = 3000; // milliseconds; the end of a press outside the window is never told
   const TYPED_IN = "textarea, [contenteditable], input:not([type=checkbox], [type=radio], [type=range], [type=button])"; // has an undo of its own
   const MINE = new URL(document.currentScript.src).searchParams.get("v"); // what the server calls these scripts
   const asked = new URLSearchParams(location.search);
