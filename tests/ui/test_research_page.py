@@ -207,6 +207,7 @@ def test_a_tag_is_moved_to_another_class_info_md_follows_and_undo_takes_it_back(
     tab.get_by_label("class of purple fur").press("Control+z")
     eventually(tab, lambda: sheet(folder) == before)
     tab.wait_for_function("document.querySelector('[aria-label=\"class of purple fur\"]').value === 'core'")
+    tab.wait_for_function("text => document.querySelector('.lsf-text').value === text", arg=before)
 
 
 def test_info_md_is_edited_a_reload_loses_nothing_and_the_table_follows(tab: Any, folder: Path) -> None:
