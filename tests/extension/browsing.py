@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.extension.jitter import unsettle
+
 # Names of other machines lead nowhere. (Playwright's own interception would read every upload as a whole.)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
@@ -37,6 +39,7 @@ def window(browser: Any, **words: Any) -> Any:
     """Opens a window of a person of their own; errors of its pages are kept."""
     context = browser.new_context(viewport={"width": 1280, "height": 860}, **words)
     context.set_default_timeout(60_000)
+    unsettle(context)
     return another_tab(context)
 
 

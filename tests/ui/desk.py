@@ -27,7 +27,6 @@ class Desk:
         """Opens a window on a project's page."""
         tab = window(self.browser) if self.person is None else another_tab(self.person)
         self.person = tab.context
-        self.person.set_default_timeout(20_000)
         tab.set_viewport_size({"width": 1280, "height": 720})
         tab.goto(self.address_of(folder, at))
         return tab
@@ -56,7 +55,7 @@ def seated(home: Path, folder: Path, at: str, sign: str) -> Iterator[Any]:
         assert tab.faults == []
 
 
-def eventually(tab: Any, wanted: Callable[[], Any], seconds: int = 20) -> Any:
+def eventually(tab: Any, wanted: Callable[[], Any], seconds: int = 60) -> Any:
     """Waits until something is true; gives it."""
     for _ in range(seconds * 5):
         if found := wanted():

@@ -184,8 +184,6 @@ def watched(home: Path, folder: Path, at: str) -> Iterator[Any]:
     query = address_of(home, folder, at)
     with served(home) as (address, process), chromium() as browser:
         tab = window(browser)
-        tab.context.set_default_timeout(20_000)
-        tab.set_default_timeout(20_000)
         tab.set_viewport_size({"width": 1280, "height": 720})
         tab.server, tab.process, tab.start = address, process, address + query
         tab.goto(tab.start)

@@ -35,7 +35,6 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str,
 def with_one_look(browser: Any) -> Any:
     """Opens a window in which the page can ask how everything stands only once."""
     tab, looks = window(browser), []
-    tab.set_default_timeout(20_000)
 
     def look(route: Any) -> None:
         looks.append(route)

@@ -51,7 +51,7 @@ class Pruner:
         self.tile("own_000").wait_for()
 
     def until(self, wanted: Any) -> None:
-        for _ in range(80):
+        for _ in range(240):
             if wanted():
                 return
             self.tab.wait_for_timeout(250)

@@ -65,7 +65,6 @@ def queuer(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterato
     with served(home) as (address, _), chromium() as browser:
         tab = window(browser)
         tab.set_viewport_size({"width": 1280, "height": 720})
-        tab.set_default_timeout(60_000)
         tab.goto(f"{address}?project={next(iter(projects))}&at=queue")
         tab.get_by_text("Nothing is at work and nothing waits").wait_for()
         tab.get_by_role("button", name="Pause the queue").click()

@@ -32,7 +32,6 @@ class Trainer:
         self.browser, self.address, self.home, self.base = browser, address, home, base
         self.tab: Any = window(browser)
         self.tab.set_viewport_size({"width": 1280, "height": 720})
-        self.tab.set_default_timeout(60_000)
         self.folder = home
 
     def open(self, folder: Path, *, part: str = "") -> Any:
