@@ -27,8 +27,9 @@ from tests.imaging.drawing import creature
 from tests.stages.random_work import ANY_STEP, Step, do
 from tests.stages.whole import Record, bytes_of, demand_dataset, demand_whole, record_of
 
-LENGTH = int(os.environ.get("LORASMITH_STEPS", "15"))
-EXAMPLES = int(os.environ.get("LORASMITH_EXAMPLES", "4"))
+LONG = bool(os.environ.get("LORASMITH_LONG"))
+LENGTH = int(os.environ.get("LORASMITH_STEPS", "25" if LONG else "15"))
+EXAMPLES = int(os.environ.get("LORASMITH_EXAMPLES", "20" if LONG else "4"))
 REPEATABLE = ("prune", "prepare", "captions", "add", "touch up")  # steps that find nothing to do when they were done
 
 
