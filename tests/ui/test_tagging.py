@@ -263,6 +263,22 @@ def test_a_ticked_look_goes_under_the_trigger_and_an_outfit_is_gathered(person: 
     assert person.history()[-1] == "tags outfit beachwear"
 
 
+def test_what_is_typed_while_the_page_asks_anew_stays(person: Tagger) -> None:
+    person.part("looks")
+    tab, late = person.tab, []
+    tab.route("**/api/tags/consolidation?*", lambda route: late.append(route))
+    tab.evaluate("void window.lorasmith.tags.again()")
+    eventually(tab, lambda: late)
+    tab.get_by_label("the outfit's own word").fill("beachwear")
+    tab.get_by_label("the tags it stands for").fill("hat, beach")
+    with tab.expect_response("**/api/tags/consolidation?*"):
+        late[0].continue_()
+    tab.wait_for_timeout(300)  # the page has read it by then
+    assert tab.get_by_label("the outfit's own word").input_value() == "beachwear"
+    assert tab.get_by_label("the tags it stands for").input_value() == "hat, beach"
+    tab.unroute("**/api/tags/consolidation?*")
+
+
 def test_the_audit_and_the_disagreements_lead_to_the_pictures(person: Tagger) -> None:
     person.part("audit")
     person.tab.locator("tr", has_text="contradiction").get_by_role("button", name=re.compile("show")).first.click()

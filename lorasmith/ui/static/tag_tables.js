@@ -22,6 +22,7 @@
     if (same && node.querySelector(".lst-trial")) return;
     waiting(node);
     const first = await ask("trial", {});
+    if (same && node.querySelector(".lst-trial")) return;
     if (first.error) return node.replaceChildren(note(first.error, "warn"));
     const of = make("input", { type: "text", id: "lst-for", placeholder: "all tags", autocomplete: "off", spellcheck: "false" });
     const slider = make("input", { type: "range", min: "0", max: "1", step: "0.01", id: "lst-least", value: String(first.threshold) });
@@ -80,6 +81,7 @@
     const before = node.querySelector(".lst-set");
     waiting(node);
     const found = await ask("consolidation", { set: before ? before.value : "" });
+    if (same && node.querySelector(".lst-begun")) return; // what was begun since then stays too
     if (found.error) return node.replaceChildren(note(found.error, "warn"));
     const choice = make("select", { class: "lst-set", "aria-label": "caption set" }, ...found.sets.map((one) => make("option", { value: one.name }, `${one.name}${one.trained_on ? " (trained on)" : ""}: ${one.family}`)));
     choice.value = found.caption_set;
