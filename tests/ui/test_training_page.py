@@ -84,7 +84,7 @@ def test_what_stops_a_training_is_told_with_what_to_do_and_a_way_there(trainer: 
     Project.create(tmp_path / "empty", "nick").close()
     tab = trainer.open(tmp_path / "empty", part="plan")
     assert "2 things stop" in tab.inner_text(".lsr-verdict")
-    assert "no pictures to train on" in tab.inner_text(".lsr-rates .lsr-fault")
+    tab.locator(".lsr-rates .lsr-fault", has_text="no pictures to train on").wait_for()
     tab.get_by_role("button", name="to checkpoint").click()
     trainer.until(lambda: tab.evaluate("document.activeElement.closest('.ls-field-checkpoint') !== null"))
     trainer.part("run") if tab.locator(".lsr-figures-of-run").count() else tab.click("[data-part=run]")
