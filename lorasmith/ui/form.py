@@ -1,7 +1,6 @@
 """A stage's form, made from its settings: the component that fits each, its help, unit and bounds, and values back."""
 
 import json
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -100,8 +99,8 @@ def _component(model: type[StageSettings], name: str) -> Any:
 
 
 def _unmarked(words: str) -> str:
-    """Keeps Gradio from reading a formula as Markdown."""
-    return re.sub(r"([*_`<>])", r"\\\1", words)
+    """Keeps Gradio from reading a formula as emphasis: it knows the signs of Markdown here, but no way to escape them."""
+    return words.replace("*", "·").replace("`", "'")
 
 
 def _to_field(model: type[StageSettings], name: str, value: Any) -> Any:

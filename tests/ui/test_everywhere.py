@@ -187,6 +187,7 @@ def test_words_can_be_read_and_nothing_is_cut_off_at_the_side(place: Desk, evalu
         tab.wait_for_function("!/ in a moment\\.|Looking at pictures|Open a project first/.test(document.body.innerText)")
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         assert tab.evaluate(PALE) == [], name
+        assert not re.search(r"[\\`]|&#", "".join(tab.locator(".ls-form").all_inner_texts())), "a sign of Markdown that was not read"
     tab.close()
 
 

@@ -147,6 +147,7 @@ def test_what_cannot_be_is_a_sentence_and_is_not_kept(trainer: Trainer, tmp_path
     tab.get_by_role("button", name="more settings").locator("visible=true").click()
     trainer.type("block_weights", "1, x")
     tab.get_by_text("has 'x', which is no number").first.wait_for()
+    assert tab.locator(".ls-toast", has_text="train.resolution").count() <= 1, "what was told is not told again with each other field"
     trainer.type("subsets", "faces weight=much")
     trainer.until(lambda: "train.subsets" in tab.inner_text("body") or "faces weight=much" in tab.inner_text(".lsr-findings"))
     assert {name: value for name, value in trainer.settings().items() if name != "subsets"} == before

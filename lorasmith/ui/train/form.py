@@ -13,6 +13,9 @@ from lorasmith.ui.form import Form
 from lorasmith.ui.train.changing import WRITING
 
 KEEP = "ls-keep-train"
+NOT_KEPT = "values that were told to be wrong"  # by field, beside what the fields show
+# Gradio shows its own warnings as one, which goes when the time of the first is over: the newest was gone at once.
+TELL = "(words) => { for (const one of JSON.parse(words || '[]')) window.lorasmith.tell(one, 'warn'); }"
 PLACE = '<div data-ls-own="train-preset" class="lsr lsr-side" role="region" aria-label="preset of the project"></div>'
 
 
@@ -22,10 +25,11 @@ def build(context: Context, project: Any, form: Form) -> None:
     A field that is left presses a hidden button, as the page's script asks the server before every press.
     """
     keep = gr.Button("Keep", visible="hidden", elem_id=KEEP)
+    faults = gr.Textbox(visible="hidden")
     keep.click(
-        _keeper(context, project, form), inputs={project, *form.components}, outputs=[form.shown], show_progress="hidden",
+        _keeper(context, project, form), inputs={project, *form.components}, outputs=[form.shown, faults], show_progress="hidden",
         trigger_mode="always_last",
-    )  # fmt: skip
+    ).then(None, inputs=[faults], js=TELL)  # fmt: skip
     press = f"() => document.getElementById('{KEEP}').click()"
     gr.on([_left(component) for component in form.fields.values()], None, js=press, trigger_mode="multiple")
 
@@ -36,27 +40,31 @@ def _left(component: Any) -> Any:
 
 
 def _keeper(context: Context, project: Any, form: Form) -> Any:
-    """Makes the function that keeps what was changed; what cannot be is told, and all else is kept."""
+    """Makes the function that keeps what was changed; what cannot be is told once, and all else is kept."""
 
-    def keep(given: Mapping[Any, Any]) -> Any:
+    def keep(given: Mapping[Any, Any]) -> list[Any]:
         wanted = str(given[project] or "")
         if not wanted:
-            return gr.skip()
-        shown = json.loads(given.get(form.shown) or "{}")
+            return [gr.skip(), "[]"]
         try:
             folder = context.projects.folder_of(wanted)
-            for name, component in form.fields.items():
-                if given.get(component) == shown.get(name):
-                    continue
-                one = Form(form.model, {name: component}, form.shown)
-                try:
-                    with WRITING:
-                        keep_settings(folder, "train", one.changed(given))
-                    shown[name] = given.get(component)
-                except LorasmithError as error:
-                    gr.Warning(f"{error} It is not kept.", duration=12)
         except LorasmithError as error:
-            gr.Warning(str(error))
-        return json.dumps(shown)
+            return [gr.skip(), json.dumps([str(error)])]
+        shown = json.loads(given.get(form.shown) or "{}")
+        told = shown.setdefault(NOT_KEPT, {})
+        faults = []
+        for name, component in form.fields.items():
+            value = given.get(component)
+            try:
+                if value != shown.get(name):
+                    with WRITING:
+                        keep_settings(folder, "train", Form(form.model, {name: component}, form.shown).changed(given))
+                    shown[name] = value
+                told.pop(name, None)
+            except LorasmithError as error:
+                if told.get(name, ()) != value:
+                    faults.append(f"{error} It is not kept.")
+                told[name] = value
+        return [json.dumps(shown), json.dumps(faults)]
 
     return keep
