@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from lorasmith.demo.server import DemoBooru
     from tests.model_hub import Hub
 
-# An example takes as long as a busy machine takes. The same tree gives the same examples, so that a change is judged by what it
-# changes; LORASMITH_LONG=1 draws others each time, and more.
-settings.register_profile("tests", deadline=None, derandomize=not os.environ.get("LORASMITH_LONG"))
+settings.register_profile("tests", deadline=None)  # an example takes as long as a busy machine takes
 settings.load_profile("tests")
 
 LONGEST = (  # files that take longest, by processor time: with `-n 4 --dist loadfile` they begin first, so that none is left over

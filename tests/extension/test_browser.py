@@ -89,7 +89,7 @@ def test_the_frame_fits_the_window_shows_no_token_and_says_that_all_is_well(page
 
 def test_progress_arrives_step_by_step(page: Any) -> None:
     seen = count_to_ten(page)
-    assert len(seen) >= 5, seen  # all at once would be one or two; a busy machine draws two steps together now and then
+    assert len(seen) >= 8, seen
 
 
 def test_a_picture_file_of_200_megabytes_can_be_uploaded_and_a_file_downloaded(
