@@ -29,7 +29,7 @@ def build(context: Context, project: Any, form: Form) -> None:
     keep.click(
         _keeper(context, project, form), inputs={project, *form.components}, outputs=[form.shown, faults], show_progress="hidden",
         trigger_mode="always_last",
-    ).then(None, inputs=[faults], js=TELL)  # fmt: skip
+    ).success(None, inputs=[faults], js=TELL)  # fmt: skip
     press = f"() => document.getElementById('{KEEP}').click()"
     gr.on([_left(component) for component in form.fields.values()], None, js=press, trigger_mode="multiple")
 
